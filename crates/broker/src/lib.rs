@@ -1,0 +1,1 @@
+//! The Sedge broker: shards, sockets, store, configuration and administration.

@@ -1,0 +1,3 @@
+//! The `sedge` command.
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! What a device embeds: connect, publish, subscribe; no heap.
+#![no_std]

@@ -1,0 +1,2 @@
+//! One CoAP-over-DTLS endpoint: sessions, exchanges and timers, sans-I/O, no heap.
+#![no_std]

@@ -1,0 +1,1 @@
+//! CoAP publish/subscribe: topics, retained values and subscriptions, sans-I/O.

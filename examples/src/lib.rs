@@ -1,0 +1,1 @@
+//! Quick starts for people who embed the client.

@@ -1,0 +1,1 @@
+//! Seeded network impairments between real or simulated endpoints.

@@ -1,0 +1,1 @@
+//! Conformance, hostile, interop and end-to-end tests.
