@@ -1,2 +1,28 @@
 //! The cryptographic operations that Sedge needs, as one trait, and the RustCrypto provider.
+//!
+//! Protocol code is generic over [`Crypto`] and never names an algorithm's implementation, so that firmware can
+//! put its accelerator behind the same few methods. [`RustCrypto`] is the portable provider: pure Rust, no heap,
+//! and on hosts it finds the processor's AES and SHA instructions at run time.
+//!
+//! Randomness is an argument wherever it is needed, as [`CryptoRng`].
 #![no_std]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a failing test should panic where it fails"
+    )
+)]
+
+mod provider;
+mod rustcrypto;
+mod secret;
+
+pub use provider::{Aead, AeadError, Crypto, Hash, Mac, Tag};
+pub use rand_core::{CryptoRng, Rng, TryCryptoRng, TryRng};
+pub use rustcrypto::{RustCrypto, RustHash, RustMac};
+pub use secret::{Secret, constant_time_eq};
