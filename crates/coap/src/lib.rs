@@ -1,2 +1,42 @@
 //! CoAP: zero-copy codec, reliability, Observe and block-wise transfer, sans-I/O, no heap.
+//!
+//! [`Message`] is a validated view over a received datagram: [`Message::parse`] walks the bytes once and
+//! copies nothing. [`Writer`] writes a message into memory that the caller lends. Everything that happens
+//! between messages (retransmission, deduplication, Observe, block-wise transfer) is a small value type
+//! without buffers, which is told the time and given its randomness.
 #![no_std]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test that meets what it does not expect is to stop there"
+    )
+)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod block;
+mod code;
+mod content_format;
+mod message;
+mod option;
+mod token;
+mod writer;
+
+pub use code::{Code, Type};
+pub use content_format::ContentFormat;
+pub use message::{Malformed, Message, Options, ParseError, Reaction, Rejected, Values};
+pub use option::{Definition, Format, OptionNumber};
+pub use token::Token;
+pub use writer::{WriteError, Writer, empty_message};
+
+/// The UDP port of the `coap` scheme ([RFC 7252 section 6.1](https://www.rfc-editor.org/rfc/rfc7252#section-6.1)).
+pub const COAP_PORT: u16 = 5683;
+
+/// The UDP port of the `coaps` scheme ([RFC 7252 section 6.2](https://www.rfc-editor.org/rfc/rfc7252#section-6.2)).
+pub const COAPS_PORT: u16 = 5684;
