@@ -1,1 +1,3 @@
 //! The Sedge broker: shards, sockets, store, configuration and administration.
+
+pub mod config;
