@@ -1,0 +1,234 @@
+//! The store under ordinary use, under failing disks and after crashes.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ::redb::backends::InMemoryBackend;
+use ::redb::{Database, StorageBackend};
+use tokio::sync::oneshot;
+
+use super::redb::Opener;
+use super::*;
+use crate::Key;
+
+const QUICK: RedbOptions = RedbOptions { commit_interval: Duration::from_millis(5), cache_bytes: 1 << 20 };
+
+fn device(name: &str) -> Device {
+    Device {
+        name: name.into(),
+        identity: name.into(),
+        key: Key::random().unwrap(),
+        administrator: false,
+        grants: Vec::new(),
+        created: 1,
+    }
+}
+
+fn topic(id: &str) -> Topic {
+    Topic {
+        name: format!("name/{id}"),
+        id: id.into(),
+        resource_type: "core.ps.data".into(),
+        ..Topic::default()
+    }
+}
+
+fn value(number: u64) -> Retained {
+    let payload = number.to_be_bytes()[..].into();
+    Retained { content_format: None, payload, sequence: number, published: number }
+}
+
+async fn retain(store: &dyn Store, id: &str, number: u64) -> Result<(), StoreError> {
+    let (done, outcome) = oneshot::channel();
+    let done: Done = Box::new(move |result| drop(done.send(result)));
+    store.submit(Change::Retain(id.into(), value(number)), Urgency::Grouped, Some(done));
+    outcome.await.unwrap()
+}
+
+/// The number of the value that a store at `path` holds for topic `a`.
+async fn number_at(path: &Path) -> Option<u64> {
+    let store = RedbStore::open(path, QUICK).unwrap();
+    let snapshot = store.load().await.unwrap();
+    snapshot.topics.first().and_then(|(_, value)| value.as_ref()).map(|value| value.sequence)
+}
+
+#[tokio::test]
+async fn everything_reads_back_after_closing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let store = RedbStore::open(&path, QUICK).unwrap();
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let enrolled = device("t1");
+    store.commit(Change::Device(enrolled.clone())).await.unwrap();
+    store.commit(Change::Device(device("t2"))).await.unwrap();
+    store.commit(Change::RemoveDevice("t2".into())).await.unwrap();
+    store.commit(Change::Topic(topic("a"))).await.unwrap();
+    store.commit(Change::Secret("cookie".into(), vec![7; 32])).await.unwrap();
+    // Not waited for: closing commits it.
+    store.submit(Change::Retain("a".into(), value(1)), Urgency::Grouped, None);
+    store.submit(Change::Retain("a".into(), value(2)), Urgency::Grouped, None);
+    drop(store);
+
+    let snapshot = RedbStore::open(&path, QUICK).unwrap().load().await.unwrap();
+    assert_eq!(snapshot.devices, [enrolled]);
+    assert_eq!(snapshot.topics, [(topic("a"), Some(value(2)))]);
+    assert_eq!(snapshot.secrets.len(), 1);
+    assert_eq!(*snapshot.secrets[0].1, [7; 32]);
+}
+
+#[tokio::test]
+async fn a_value_does_not_outlive_its_topic() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = RedbStore::open(&dir.path().join("store"), QUICK).unwrap();
+    store.commit(Change::Topic(topic("a"))).await.unwrap();
+    retain(&store, "a", 1).await.unwrap();
+    store.submit(Change::Retain("a".into(), value(2)), Urgency::Grouped, None);
+    store.commit(Change::RemoveTopic("a".into())).await.unwrap();
+    store.submit(Change::Retain("a".into(), value(3)), Urgency::Grouped, None);
+    store.commit(Change::Topic(topic("b"))).await.unwrap();
+    store.commit(Change::Topic(topic("a"))).await.unwrap();
+    assert_eq!(store.load().await.unwrap().topics, [(topic("a"), None), (topic("b"), None)]);
+
+    retain(&store, "a", 4).await.unwrap();
+    store.submit(Change::Forget("a".into()), Urgency::AtOnce, None);
+    store.flush().await.unwrap();
+    assert_eq!(store.load().await.unwrap().topics[0].1, None);
+}
+
+#[tokio::test]
+async fn values_share_a_commit_and_wait_no_longer_than_the_interval() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = RedbOptions { commit_interval: Duration::from_millis(200), ..QUICK };
+    let store = RedbStore::open(&dir.path().join("store"), options).unwrap();
+    store.commit(Change::Topic(topic("a"))).await.unwrap();
+    let outcomes: Vec<_> = (0..100)
+        .map(|number| {
+            let (done, outcome) = oneshot::channel();
+            let done: Done = Box::new(move |result| drop(done.send((result, std::time::Instant::now()))));
+            store.submit(Change::Retain("a".into(), value(number)), Urgency::Grouped, Some(done));
+            outcome
+        })
+        .collect();
+    let mut times = Vec::new();
+    for outcome in outcomes {
+        let (result, at) = outcome.await.unwrap();
+        result.unwrap();
+        times.push(at);
+    }
+    let spread = *times.last().unwrap() - times[0];
+    assert!(spread < Duration::from_millis(100), "one commit answers all: {spread:?}");
+    assert_eq!(store.load().await.unwrap().topics[0].1, Some(value(99)));
+}
+
+#[tokio::test]
+async fn two_processes_cannot_open_one_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let _first = RedbStore::open(&path, QUICK).unwrap();
+    assert_eq!(RedbStore::open(&path, QUICK).unwrap_err(), StoreError::InUse);
+}
+
+/// A copy of the file taken at any moment is what a power cut leaves behind, as far as the file system keeps the
+/// order of writes; it must hold at least what was acknowledged before, and nothing that was never published.
+#[tokio::test]
+async fn a_crash_at_any_moment_keeps_what_was_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, image) = (dir.path().join("store"), dir.path().join("image"));
+    let store = RedbStore::open(&path, QUICK).unwrap();
+    store.commit(Change::Topic(topic("a"))).await.unwrap();
+    for number in 1..=40 {
+        retain(&store, "a", number).await.unwrap();
+        // The next value is on its way while the copy is made.
+        store.submit(Change::Retain("a".into(), value(number + 1)), Urgency::AtOnce, None);
+        let _bytes = std::fs::copy(&path, &image).unwrap();
+        let found = number_at(&image).await.unwrap();
+        assert!(found == number || found == number + 1, "acknowledged {number}, found {found}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_an_error_and_no_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, image) = (dir.path().join("store"), dir.path().join("image"));
+    let store = RedbStore::open(&path, QUICK).unwrap();
+    store.commit(Change::Topic(topic("a"))).await.unwrap();
+    retain(&store, "a", 1).await.unwrap();
+    drop(store);
+    let whole = std::fs::read(&path).unwrap();
+    for length in [1, 63, 64, 319, 320, 4096, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&image, &whole[..length]).unwrap();
+        // Either it is refused, or the part that was cut held nothing.
+        if let Ok(store) = RedbStore::open(&image, QUICK)
+            && let Ok(snapshot) = store.load().await
+        {
+            assert_eq!(snapshot.topics[0].1, Some(value(1)), "cut at {length}");
+        }
+    }
+    std::fs::write(&image, "this is a text file of some length, and no store at all\n".repeat(100)).unwrap();
+    assert!(RedbStore::open(&image, QUICK).is_err());
+}
+
+/// A disk that can be switched to full.
+#[derive(Clone, Debug, Default)]
+struct Disk {
+    bytes: Arc<InMemoryBackend>,
+    full: Arc<AtomicBool>,
+}
+
+impl Disk {
+    fn room(&self) -> io::Result<()> {
+        if self.full.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn opener(&self) -> Opener {
+        let disk = self.clone();
+        Box::new(move || Ok(Database::builder().create_with_backend(disk.clone())?))
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        self.bytes.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.bytes.read(offset, out)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.room()?;
+        self.bytes.set_len(len)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.room()?;
+        self.bytes.sync_data()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.room()?;
+        self.bytes.write(offset, data)
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_reaches_the_caller_and_heals() {
+    let disk = Disk::default();
+    let store = RedbStore::with_opener(disk.opener(), Duration::from_millis(5)).unwrap();
+    store.commit(Change::Topic(topic("a"))).await.unwrap();
+    retain(&store, "a", 1).await.unwrap();
+
+    disk.full.store(true, Ordering::SeqCst);
+    assert_eq!(retain(&store, "a", 2).await, Err(StoreError::Full));
+    assert_eq!(store.health(), Err(StoreError::Full));
+    // The database is reopened for each attempt, which fails as well.
+    assert!(store.commit(Change::Device(device("t1"))).await.is_err());
+
+    disk.full.store(false, Ordering::SeqCst);
+    store.commit(Change::Device(device("t2"))).await.unwrap();
+    assert_eq!(store.health(), Ok(()));
+    let snapshot = store.load().await.unwrap();
+    // The refused enrolment is gone; the refused value, whose topic has no newer one, was kept.
+    assert_eq!(snapshot.devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>(), ["t2"]);
+    assert_eq!(snapshot.topics[0].1, Some(value(2)));
+}
