@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 pub use dir::{DataDir, Lock};
-pub use records::{Device, Grant, Retained, Topic};
+pub use records::{Device, Retained, Topic};
 pub use redb::{RedbOptions, RedbStore};
 
 /// A place that keeps the broker's state.

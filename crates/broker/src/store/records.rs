@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
+use sedge_access::Grants;
 
 use crate::key::Key;
 
@@ -19,36 +20,12 @@ pub struct Device {
     /// Its pre-shared key.
     #[n(2)]
     pub key: Key,
-    /// Whether it may administer the broker.
+    /// What it may do on which topics, or that it is an administrator.
     #[n(3)]
-    pub administrator: bool,
-    /// What it may do on which topics.
-    #[n(4)]
-    pub grants: Vec<Grant>,
+    pub grants: Grants,
     /// When it was enrolled, in seconds since 1970.
-    #[n(5)]
+    #[n(4)]
     pub created: u64,
-}
-
-/// Rights on the topics that a pattern matches.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
-#[cbor(map)]
-pub struct Grant {
-    /// Exact name, `+` for one level, `#` for the rest.
-    #[n(0)]
-    pub pattern: String,
-    /// Bits as in draft-ietf-ace-coap-pubsub-profile: Admin 1, AppGroup 2, Publish 4, Read 8, Delete 16.
-    #[n(1)]
-    pub permissions: u32,
-}
-
-impl Grant {
-    /// May publish.
-    pub const PUBLISH: u32 = 1 << 2;
-    /// May read and observe.
-    pub const READ: u32 = 1 << 3;
-    /// May delete the retained value.
-    pub const DELETE: u32 = 1 << 4;
 }
 
 /// A topic's configuration: the properties of draft-ietf-core-coap-pubsub and what only this broker knows.
@@ -129,6 +106,8 @@ mod payload {
 
 #[cfg(test)]
 mod tests {
+    use sedge_access::Permissions;
+
     use super::*;
 
     fn both_ways<T: Encode<()> + for<'b> Decode<'b, ()> + PartialEq + std::fmt::Debug>(value: &T) {
@@ -142,8 +121,7 @@ mod tests {
             name: "t1".into(),
             identity: vec![0xff, 0],
             key: Key::random().unwrap(),
-            administrator: true,
-            grants: vec![Grant { pattern: "site/+/temp".into(), permissions: Grant::PUBLISH | Grant::READ }],
+            grants: Grants::none().with("site/+/temp".parse().unwrap(), Permissions::PUBLISH),
             created: 1_800_000_000,
         });
         both_ways(&Topic {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ::redb::backends::InMemoryBackend;
 use ::redb::{Database, StorageBackend};
+use sedge_access::Grants;
 use tokio::sync::oneshot;
 
 use super::redb::Opener;
@@ -22,8 +23,7 @@ fn device(name: &str) -> Device {
         name: name.into(),
         identity: name.into(),
         key: Key::random().unwrap(),
-        administrator: false,
-        grants: Vec::new(),
+        grants: Grants::none(),
         created: 1,
     }
 }

@@ -1,0 +1,13 @@
+//! Administration: one set of requests, one place that executes them, three ways to reach it.
+//!
+//! - While no broker runs on a folder, the store is opened directly ([`connect_local`]).
+//! - While one runs, through its Unix socket `DIR/admin.sock` (again [`connect_local`], which finds out by itself).
+//! - From elsewhere, as `POST /sedge/admin` over coaps with an administrator's credential: the body is
+//!   [`AdminRequest::to_cbor`], the answer's payload is read with [`AdminReply::from_cbor`].
+
+mod message;
+
+pub use message::{
+    ADMIN_PATH, AdminReply, AdminRequest, After, Counter, DeviceInfo, NewDevice, Page, Reason, Refusal,
+    SessionInfo, Status, TopicInfo, VERSION, ValueInfo,
+};
