@@ -1,5 +1,11 @@
 //! Block-wise transfer ([RFC 7959](https://www.rfc-editor.org/rfc/rfc7959)).
 
+mod assembler;
+mod slicer;
+
+pub use assembler::{Assembler, BlockError, Progress};
+pub use slicer::{BeyondTheEnd, Slice, Slicer, Step, slice};
+
 use core::fmt;
 
 /// The size of a block: 16 to 1024 bytes, a power of two.

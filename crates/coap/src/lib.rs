@@ -23,16 +23,27 @@ extern crate std;
 pub mod block;
 mod code;
 mod content_format;
+mod duplicates;
+mod exchange;
 mod message;
+mod message_ids;
+pub mod observe;
 mod option;
+mod parameters;
 mod token;
+mod transmission;
 mod writer;
 
 pub use code::{Code, Type};
 pub use content_format::ContentFormat;
+pub use duplicates::{Duplicates, Entry, Key, Seen};
+pub use exchange::{Incoming, Reply, Request};
 pub use message::{Malformed, Message, Options, ParseError, Reaction, Rejected, Values};
+pub use message_ids::MessageIds;
 pub use option::{Definition, Format, OptionNumber};
+pub use parameters::TransmissionParameters;
 pub use token::Token;
+pub use transmission::{Expiry, Interactions, Transmission};
 pub use writer::{WriteError, Writer, empty_message};
 
 /// The UDP port of the `coap` scheme ([RFC 7252 section 6.1](https://www.rfc-editor.org/rfc/rfc7252#section-6.1)).

@@ -1,0 +1,110 @@
+//! Message IDs ([RFC 7252 section 4.4](https://www.rfc-editor.org/rfc/rfc7252#section-4.4)).
+
+use sedge_time::{Duration, Instant};
+
+/// Gives out the Message IDs for what is sent to one peer, none again before its lifetime is over.
+///
+/// The IDs are given in sequence from a random start. That none returns too early is kept by counting, not
+/// by remembering: after a burst of at most 8,192, IDs come at a rate that fits 57,344 into a lifetime, so
+/// that no lifetime sees more than 65,536. Plain CoAP with EXCHANGE_LIFETIME (247 s) thus sends 232
+/// messages per second to one peer for as long as it likes.
+///
+/// # More than 250 messages per second
+/// 65,536 IDs in 247 s are 265 per second, and no way of counting gets past that. What may change is the
+/// lifetime. It has to outlast the last duplicate that the network may still deliver, and the time for
+/// which the receiver takes an equal ID for a duplicate:
+///
+/// * MAX_LATENCY makes up 200 of the 247 s. A network known to be faster is given its own
+///   [`TransmissionParameters`](crate::TransmissionParameters): 10 s leave 67 s, and 855 messages per
+///   second.
+/// * Under DTLS no datagram is delivered twice, and none that is more than 64 records older than the newest.
+///   A copy can only come from the sender itself, which stops when it has the acknowledgement or after
+///   MAX_TRANSMIT_SPAN. So the first reason leaves MAX_TRANSMIT_WAIT at most, and for Non-confirmable
+///   messages nothing.
+/// * A receiver built on this crate knows a duplicate by Message ID *and* token and code
+///   ([`Message::fingerprint`](crate::Message::fingerprint)). A client that takes a new token for each request
+///   is not mistaken by it even if an ID returns after a second; and of notifications, which share a token,
+///   Non-confirmable ones need no deduplication, for the Observe option orders them.
+///
+/// So towards a Sedge peer under DTLS the lifetime may be zero: the sequence alone keeps 65,535 messages
+/// between two uses of an ID. Towards any other peer it stays what the RFC says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageIds {
+    // When all IDs given so far would have been given, had they come at the sustained rate.
+    paced_until: Instant,
+    next: u16,
+}
+
+const BURST: u64 = 1 << 13;
+const SUSTAINED: u32 = (1 << 16) - (1 << 13);
+
+impl MessageIds {
+    /// Starts at `random`, so that an observer off the path cannot guess IDs and a restarted sender is
+    /// unlikely to repeat those it has used.
+    pub const fn new(random: u16) -> Self {
+        Self { paced_until: Instant::EPOCH, next: random }
+    }
+
+    /// An ID that was not given within the last `lifetime`, or `None` if there is none at `now`;
+    /// [`ready_at`](Self::ready_at) then says when to ask again.
+    pub fn next(&mut self, now: Instant, lifetime: Duration) -> Option<u16> {
+        if now < self.ready_at(lifetime) {
+            return None;
+        }
+        self.paced_until = self.paced_until.max(now) + interval(lifetime);
+        let id = self.next;
+        self.next = id.wrapping_add(1);
+        Some(id)
+    }
+
+    /// When the next ID can be given.
+    pub fn ready_at(&self, lifetime: Duration) -> Instant {
+        self.paced_until - interval(lifetime).saturating_mul(BURST - 1)
+    }
+}
+
+/// The time between two IDs at the sustained rate, rounded up.
+fn interval(lifetime: Duration) -> Duration {
+    (lifetime + Duration::from_micros(u64::from(SUSTAINED) - 1)).fraction(1, SUSTAINED)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+    use crate::TransmissionParameters;
+
+    const LIFETIME: Duration = TransmissionParameters::DEFAULT.exchange_lifetime();
+
+    #[test]
+    fn no_id_returns_within_its_lifetime() {
+        let mut ids = MessageIds::new(65_000);
+        let mut last = vec![None; 1 << 16];
+        let mut now = Instant::EPOCH;
+        let mut given = 0;
+        // As fast as it will, for three lifetimes, with a pause in which the burst recovers.
+        while now < Instant::EPOCH + LIFETIME.saturating_mul(3) {
+            let Some(id) = ids.next(now, LIFETIME) else {
+                now = ids.ready_at(LIFETIME);
+                continue;
+            };
+            if given == 100_000 {
+                now += Duration::from_secs(60);
+            }
+            if let Some(before) = last[usize::from(id)].replace(now) {
+                assert!(now.saturating_since(before) >= LIFETIME);
+            }
+            given += 1;
+        }
+        assert!(given > 3 * 57_344, "{given}");
+    }
+
+    #[test]
+    fn goes_round_at_any_rate_without_a_lifetime() {
+        let mut ids = MessageIds::new(0);
+        for expected in (0..=u16::MAX).cycle().take(200_000) {
+            assert_eq!(ids.next(Instant::EPOCH, Duration::ZERO), Some(expected));
+        }
+    }
+}
