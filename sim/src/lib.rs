@@ -1,1 +1,33 @@
 //! Seeded network impairments between real or simulated endpoints.
+//!
+//! [`link`] decides what happens to datagrams that cross a bad link, without sockets and without a clock:
+//! the same seed and the same offers give the same losses, delays and copies. [`relay`] puts such links
+//! between real UDP sockets, so that any client and any server can be tried over them.
+//!
+//! ```
+//! use sedge_sim::link::{Impairments, Link};
+//! use sedge_time::{Duration, Instant};
+//!
+//! let impairments: Impairments = "loss=20%, delay=50ms..150ms, duplicate=5%".parse()?;
+//! let mut link = Link::new(impairments, 7);
+//! let sent = Instant::from_micros(0);
+//! for number in 0_u8..100 {
+//!     link.offer(sent, vec![number]);
+//! }
+//! let mut arrived = 0;
+//! while let Some(at) = link.deadline() {
+//!     assert!(at <= sent + Duration::from_millis(150));
+//!     while link.poll(at).is_some() {
+//!         arrived += 1;
+//!     }
+//! }
+//! assert!((60..110).contains(&arrived));
+//! # Ok::<(), sedge_sim::link::InvalidImpairments>(())
+//! ```
+
+pub mod link;
+mod random;
+#[cfg(unix)]
+pub mod relay;
+
+pub use random::Random;
