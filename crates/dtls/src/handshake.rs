@@ -1,0 +1,154 @@
+//! What client and server handshakes have in common.
+//!
+//! ```text
+//! Client                                                        Server
+//! flight 1  ClientHello                      ----->
+//!                                            <-----  HelloVerifyRequest        flight 2  (stateless: `hello`)
+//! flight 3  ClientHello + cookie             ----->
+//!                                                    ServerHello
+//!                                            <-----  ServerHelloDone           flight 4
+//! flight 5  ClientKeyExchange
+//!           ChangeCipherSpec
+//!           Finished                         ----->
+//!                                                    ChangeCipherSpec
+//!                                            <-----  Finished                  flight 6
+//! ```
+//! (RFC 6347 section 4.2.4 with the messages of RFC 4279 section 2.)
+
+use core::fmt;
+
+use sedge_crypto::{Crypto, CryptoRng};
+use sedge_time::Instant;
+
+use crate::alert::AlertDescription;
+use crate::session::Session;
+
+pub(crate) mod client;
+pub(crate) mod extension;
+pub(crate) mod flight;
+pub(crate) mod hello;
+pub(crate) mod inbox;
+pub(crate) mod link;
+pub(crate) mod message;
+pub(crate) mod server;
+pub(crate) mod timer;
+
+pub use timer::Retransmission;
+
+/// What every call into a handshake needs from outside.
+pub struct Context<'a, C, R: ?Sized> {
+    /// The provider of cryptography.
+    pub crypto: &'a C,
+    /// Where randomness comes from.
+    pub rng: &'a mut R,
+    /// When the call happens.
+    pub now: Instant,
+    /// Whom to tell the master secrets, if anyone. Whoever learns one can read and forge the connection: this
+    /// is for looking at captures (`SSLKEYLOGFILE`) and for nothing else.
+    pub dangerous_key_log: Option<&'a mut dyn KeyLog>,
+}
+
+impl<'a, C: Crypto, R: CryptoRng + ?Sized> Context<'a, C, R> {
+    /// A context without a key log.
+    pub fn new(crypto: &'a C, rng: &'a mut R, now: Instant) -> Self {
+        Self { crypto, rng, now, dangerous_key_log: None }
+    }
+}
+
+impl<C, R: ?Sized> fmt::Debug for Context<'_, C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// Learns master secrets; see [`Context::dangerous_key_log`].
+pub trait KeyLog {
+    /// A line `CLIENT_RANDOM <client_random> <master_secret>` of the
+    /// [NSS key log format](https://www.rfc-editor.org/rfc/rfc9850).
+    fn client_random(&mut self, client_random: &[u8; 32], master_secret: &[u8; 48]);
+}
+
+/// How a handshake treats the path and the peer, on either side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transport {
+    /// The longest datagram sent, in bytes of UDP payload; at least [`MIN_MTU`](Self::MIN_MTU). Flights that
+    /// are longer are sent in several, messages that are longer in fragments.
+    pub mtu: u16,
+    /// The longest record plaintext that this side takes, in bytes from 64 to 16384, if it is to be announced
+    /// ([RFC 8449](https://www.rfc-editor.org/rfc/rfc8449)). A peer that does not know the extension may send
+    /// up to 16384.
+    pub record_size_limit: Option<u16>,
+    /// When flights are sent again.
+    pub retransmission: Retransmission,
+    /// Whether to go on with a peer that does not know the extended master secret
+    /// ([RFC 7627](https://www.rfc-editor.org/rfc/rfc7627)). Without it, a man in the middle who shares a key
+    /// with both sides can make two connections look like one.
+    pub dangerous_allow_plain_master_secret: bool,
+}
+
+impl Transport {
+    /// The smallest [`mtu`](Self::mtu): room for a record with the longest Connection ID and a part of a message.
+    pub const MIN_MTU: u16 = 128;
+}
+
+impl Default for Transport {
+    /// 1152 bytes (an IPv6 minimum MTU of 1280 with headers and some tunnelling), no record size limit, one
+    /// second of patience at first, extended master secret required.
+    fn default() -> Self {
+        Self {
+            mtu: 1152,
+            record_size_limit: None,
+            retransmission: Retransmission::default(),
+            dangerous_allow_plain_master_secret: false,
+        }
+    }
+}
+
+/// The longest plaintext of a record (RFC 5246 section 6.2.1).
+pub(crate) const MAX_PLAINTEXT: u16 = 1 << 14;
+/// The smallest record size limit (RFC 8449 section 4).
+pub(crate) const MIN_RECORD_SIZE_LIMIT: u16 = 64;
+
+/// How far a handshake has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More is to come from the peer.
+    Continue,
+    /// Done: send what is left to send, then take the session.
+    Complete,
+    /// Over: send what is left to send (an alert), then drop the handshake.
+    Failed(Failure),
+}
+
+/// Why a handshake failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No answer. A server that does not know the identity, or knows another key for it, stays silent too.
+    TimedOut,
+    /// The peer said why.
+    Refused(AlertDescription),
+    /// The peer broke the protocol or offered nothing acceptable, and was told so.
+    Aborted(AlertDescription),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut => f.write_str("no answer"),
+            Self::Refused(description) => write!(f, "refused by the peer: {description}"),
+            Self::Aborted(description) => write!(f, "aborted: {description}"),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}
+
+/// What a completed handshake leaves.
+#[derive(Debug)]
+pub struct Established {
+    /// The connection.
+    pub session: Session,
+    /// On a server, the number that [`PskLookup`](crate::PskLookup) gave for the authenticated identity;
+    /// on a client, zero.
+    pub principal: u32,
+}

@@ -1,0 +1,176 @@
+//! Outgoing flights: kept as messages, sent as few datagrams as the path allows (RFC 6347 sections 4.2.3, 4.2.4).
+
+use sedge_crypto::Crypto;
+
+use super::message::{self, Fragment, HANDSHAKE_HEADER, MessageType};
+use crate::record::{ContentType, Header, RECORD_HEADER};
+use crate::session::Session;
+use crate::wire::Writer;
+
+/// The messages of one flight, in at most `N` bytes, and how much of it was sent.
+///
+/// Messages stand one behind the other, each in one piece with its header, exactly as they enter the
+/// transcript. They are cut into records and fragments only when written to a datagram, so a retransmission
+/// may be cut differently.
+#[derive(Debug)]
+pub(crate) struct Flight<const N: usize> {
+    messages: [u8; N],
+    len: usize,
+    /// Where in `messages` ChangeCipherSpec stands; what follows is protected.
+    change_cipher_spec: Option<usize>,
+    cursor: Cursor,
+}
+
+/// What is to be sent next.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    /// Start of a message.
+    message: usize,
+    /// How much of its body was sent.
+    offset: usize,
+    /// Whether ChangeCipherSpec was sent.
+    protected: bool,
+}
+
+/// Where the bytes of epoch 0 get their record numbers from, and how those of epoch 1 are sealed.
+pub(crate) struct Outlet<'a, C: Crypto> {
+    pub(crate) crypto: &'a C,
+    pub(crate) sequence: &'a mut u64,
+    pub(crate) session: Option<&'a mut Session>,
+}
+
+impl<const N: usize> Flight<N> {
+    pub(crate) const fn new() -> Self {
+        let cursor = Cursor { message: 0, offset: 0, protected: false };
+        Self { messages: [0; N], len: 0, change_cipher_spec: None, cursor }
+    }
+
+    /// Forgets everything: a new flight begins.
+    pub(crate) fn clear(&mut self) {
+        (self.len, self.change_cipher_spec, self.cursor) = (0, None, Cursor::default());
+    }
+
+    /// Appends a message and returns it with its header, or `None` if it does not fit.
+    pub(crate) fn push(
+        &mut self,
+        message_type: MessageType,
+        message_seq: u16,
+        body: impl FnOnce(&mut Writer<'_>),
+    ) -> Option<&[u8]> {
+        let room = self.messages.get_mut(self.len..)?;
+        let (header, tail) = room.split_at_mut_checked(HANDSHAKE_HEADER)?;
+        let mut out = Writer::new(tail);
+        body(&mut out);
+        let length = out.finish()?;
+        message::write_header(&mut Writer::new(header), message_type, message_seq, length);
+        self.len += HANDSHAKE_HEADER + length;
+        room.get(..HANDSHAKE_HEADER + length)
+    }
+
+    /// Appends ChangeCipherSpec.
+    pub(crate) const fn change_cipher_spec(&mut self) {
+        self.change_cipher_spec = Some(self.len);
+    }
+
+    /// The first message's body.
+    pub(crate) fn first_body(&self) -> Option<&[u8]> {
+        Some(Fragment::parse(self.messages.get(..self.len)?)?.0.body)
+    }
+
+    /// Sends everything again.
+    pub(crate) fn rewind(&mut self) {
+        self.cursor = Cursor::default();
+    }
+
+    /// Writes the next datagram to `buf`, if something is left to send and `buf` has room for it.
+    pub(crate) fn write_datagram<C: Crypto>(
+        &mut self,
+        outlet: &mut Outlet<'_, C>,
+        buf: &mut [u8],
+    ) -> Option<usize> {
+        let mut used = 0;
+        loop {
+            let room = buf.get_mut(used..).unwrap_or_default();
+            let change_cipher_spec =
+                self.change_cipher_spec == Some(self.cursor.message) && !self.cursor.protected;
+            let written = match change_cipher_spec {
+                true => write_plaintext(outlet.sequence, ContentType::CHANGE_CIPHER_SPEC, &[1], room),
+                false => self.write_record(outlet, room, used == 0),
+            };
+            let Some(len) = written else { break };
+            self.cursor.protected |= change_cipher_spec;
+            used += len;
+        }
+        (used > 0).then_some(used)
+    }
+
+    /// Writes one record with as many messages as fit. One that does not fit waits for the next datagram; only
+    /// one that has a datagram for itself and is still too long is cut.
+    fn write_record<C: Crypto>(
+        &mut self,
+        outlet: &mut Outlet<'_, C>,
+        buf: &mut [u8],
+        starts_datagram: bool,
+    ) -> Option<usize> {
+        let Self { messages, len, change_cipher_spec, cursor } = self;
+        let end = if cursor.protected { *len } else { change_cipher_spec.unwrap_or(*len) };
+        let (headroom, overhead) = match &outlet.session {
+            Some(session) if cursor.protected => (session.headroom(), session.overhead()),
+            _ if cursor.protected => return None,
+            _ => (RECORD_HEADER, RECORD_HEADER),
+        };
+        let capacity = buf.len().checked_sub(overhead)?;
+        let mut out = Writer::new(buf.get_mut(headroom..headroom + capacity)?);
+        while cursor.message < end {
+            let (whole, _) = Fragment::parse(messages.get(cursor.message..end)?)?;
+            let unsent = whole.body.get(cursor.offset..)?;
+            let Some(room) = (capacity - out.len()).checked_sub(HANDSHAKE_HEADER) else { break };
+            let body = match unsent.get(..room) {
+                Some(part) if part.len() < unsent.len() => {
+                    if !starts_datagram || out.len() > 0 || part.is_empty() {
+                        break;
+                    }
+                    part
+                }
+                _ => unsent,
+            };
+            Fragment { offset: cursor.offset, body, ..whole }.write(&mut out);
+            cursor.offset += body.len();
+            if cursor.offset == whole.length {
+                cursor.message += HANDSHAKE_HEADER + whole.length;
+                cursor.offset = 0;
+            }
+        }
+        let written = out.finish().filter(|&written| written > 0)?;
+        match &mut outlet.session {
+            Some(session) if cursor.protected => {
+                session.seal(outlet.crypto, ContentType::HANDSHAKE, buf, written).ok()
+            }
+            _ => seal_plaintext(outlet.sequence, ContentType::HANDSHAKE, buf, written),
+        }
+    }
+}
+
+/// Writes a record of epoch 0.
+pub(crate) fn write_plaintext(
+    sequence: &mut u64,
+    content_type: ContentType,
+    content: &[u8],
+    buf: &mut [u8],
+) -> Option<usize> {
+    buf.get_mut(RECORD_HEADER..)?.get_mut(..content.len())?.copy_from_slice(content);
+    seal_plaintext(sequence, content_type, buf, content.len())
+}
+
+/// Writes the header of a record of epoch 0 whose content stands behind it already.
+fn seal_plaintext(
+    sequence: &mut u64,
+    content_type: ContentType,
+    buf: &mut [u8],
+    length: usize,
+) -> Option<usize> {
+    let mut out = Writer::new(buf);
+    Header { content_type, epoch: 0, sequence: *sequence }.write(&mut out, &[], length);
+    *sequence += 1;
+    Some(out.finish()? + length)
+}

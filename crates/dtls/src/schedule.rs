@@ -1,0 +1,130 @@
+//! The key schedule of TLS 1.2: from the premaster secret to record keys and Finished
+//! (RFC 5246 sections 5, 6.3, 7.4.9 and 8.1, RFC 4279 section 2, RFC 7627 section 4).
+
+use sedge_crypto::{Crypto, Mac, Secret};
+
+use crate::protection::DirectionKeys;
+use crate::psk::Psk;
+use crate::wire::Writer;
+
+/// What the master secret is bound to.
+pub(crate) enum Binding<'a> {
+    /// The hash of all messages up to ClientKeyExchange: the extended master secret.
+    SessionHash(&'a [u8; 32]),
+    /// The two randoms alone.
+    Randoms,
+}
+
+/// The master secret of one connection, as a keyed HMAC state: the key is hashed once.
+pub(crate) struct MasterSecret<C: Crypto> {
+    secret: Secret<48>,
+    keyed: C::Mac,
+}
+
+/// The two directions' record keys.
+pub(crate) struct RecordKeys {
+    pub(crate) client_write: DirectionKeys,
+    pub(crate) server_write: DirectionKeys,
+}
+
+/// Both sides' randoms.
+#[derive(Clone, Debug)]
+pub(crate) struct Randoms {
+    pub(crate) client: [u8; 32],
+    pub(crate) server: [u8; 32],
+}
+
+impl<C: Crypto> MasterSecret<C> {
+    /// From a pre-shared key.
+    pub(crate) fn from_psk(crypto: &C, psk: &Psk, randoms: &Randoms, binding: Binding<'_>) -> Self {
+        let (premaster, len) = premaster_secret(psk);
+        let keyed = crypto.hmac_sha256(premaster.expose().get(..len).unwrap_or_default());
+        let mut secret = Secret::zero();
+        match binding {
+            Binding::SessionHash(hash) => {
+                prf(&keyed, b"extended master secret", &[hash], secret.expose_mut());
+            }
+            Binding::Randoms => {
+                prf(&keyed, b"master secret", &[&randoms.client, &randoms.server], secret.expose_mut());
+            }
+        }
+        let keyed = crypto.hmac_sha256(secret.expose());
+        Self { secret, keyed }
+    }
+
+    /// The secret itself, for the key log.
+    pub(crate) const fn expose(&self) -> &[u8; 48] {
+        self.secret.expose()
+    }
+
+    /// RFC 5246 section 6.3: an AEAD suite with 16-byte keys and 4-byte salts and no MAC keys.
+    pub(crate) fn record_keys(&self, randoms: &Randoms) -> RecordKeys {
+        let mut block = Secret::<40>::zero();
+        prf(&self.keyed, b"key expansion", &[&randoms.server, &randoms.client], block.expose_mut());
+        let block = block.expose();
+        RecordKeys {
+            client_write: DirectionKeys { key: part(block, 0), salt: part(block, 32) },
+            server_write: DirectionKeys { key: part(block, 16), salt: part(block, 36) },
+        }
+    }
+
+    /// The client's verify_data, from the hash of all messages before its Finished.
+    pub(crate) fn client_verify_data(&self, transcript: &[u8; 32]) -> [u8; 12] {
+        self.verify_data(b"client finished", transcript)
+    }
+
+    /// The server's verify_data, from the hash of all messages up to the client's Finished.
+    pub(crate) fn server_verify_data(&self, transcript: &[u8; 32]) -> [u8; 12] {
+        self.verify_data(b"server finished", transcript)
+    }
+
+    fn verify_data(&self, label: &[u8], transcript: &[u8; 32]) -> [u8; 12] {
+        let mut out = [0; 12];
+        prf(&self.keyed, label, &[transcript], &mut out);
+        out
+    }
+}
+
+/// The `N` bytes of the key block that start at `at`.
+fn part<const N: usize>(block: &[u8; 40], at: usize) -> Secret<N> {
+    let mut part = Secret::zero();
+    for (to, from) in part.expose_mut().iter_mut().zip(block.iter().skip(at)) {
+        *to = *from;
+    }
+    part
+}
+
+/// RFC 4279 section 2: the key's length, as many zeros, the length again, the key.
+fn premaster_secret(psk: &Psk) -> (Secret<{ 4 + 2 * Psk::MAX_LEN }>, usize) {
+    let key = psk.expose();
+    let mut premaster = Secret::zero();
+    let mut out = Writer::new(premaster.expose_mut());
+    out.vec16(|out| key.iter().for_each(|_| out.u8(0)));
+    out.vec16(|out| out.bytes(key));
+    let len = out.len();
+    (premaster, len)
+}
+
+/// `PRF(secret, label, seed)` with `P_SHA256` (RFC 5246 section 5); the seed comes in parts.
+fn prf<M: Mac>(keyed: &M, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+    let absorb = |mut mac: M| {
+        mac.update(label);
+        seed.iter().for_each(|part| mac.update(part));
+        mac.finish()
+    };
+    let mut a = absorb(keyed.clone());
+    let mut chunks = out.chunks_mut(32).peekable();
+    while let Some(chunk) = chunks.next() {
+        let mut mac = keyed.clone();
+        mac.update(&a);
+        let block = absorb(mac);
+        for (to, from) in chunk.iter_mut().zip(block) {
+            *to = from;
+        }
+        if chunks.peek().is_some() {
+            let mut mac = keyed.clone();
+            mac.update(&a);
+            a = mac.finish();
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A session as bytes, to outlive a restart or a deep sleep.
+
+use core::fmt;
+
+use sedge_crypto::Secret;
+
+use super::{Role, Session};
+use crate::cid::ConnectionId;
+use crate::protection::DirectionKeys;
+use crate::record::MAX_SEQUENCE;
+use crate::replay::ReplayWindow;
+use crate::suite::CipherSuite;
+use crate::wire::{Reader, Writer};
+
+/// The layout's version, its first byte.
+const LAYOUT: u8 = 1;
+
+/// Why bytes are no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportError {
+    /// Not what [`Session::export`] of this version writes.
+    Malformed,
+    /// Skipping ahead leaves no sequence number.
+    SequenceExhausted,
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "the bytes are no exported session of this version",
+            Self::SequenceExhausted => "no sequence number is left in the session",
+        })
+    }
+}
+
+impl core::error::Error for ImportError {}
+
+impl Session {
+    /// Length of an exported session in bytes.
+    pub const EXPORTED_LEN: usize = 1 + 1 + 2 + 2 * 20 + 8 + 16 + 2 * 2 + 2 * (1 + ConnectionId::MAX_LEN);
+
+    /// The session as bytes, keys included.
+    ///
+    /// A record number must never be used twice, so whoever stores this says at [`import`](Self::import) how
+    /// many records may have been sealed since. Records received since can be replayed to the imported session
+    /// once: what must not happen twice is for the layer above to guard (CoAP's deduplication, for one).
+    pub fn export(&self) -> Secret<{ Self::EXPORTED_LEN }> {
+        let mut bytes = Secret::zero();
+        let mut out = Writer::new(bytes.expose_mut());
+        out.u8(LAYOUT);
+        out.u8(match self.role {
+            Role::Client => 0,
+            Role::Server => 1,
+        });
+        out.u16(self.suite.0);
+        for keys in [&self.read, &self.write] {
+            out.bytes(keys.key.expose());
+            out.bytes(keys.salt.expose());
+        }
+        for number in [self.next_sequence, self.window.highest, self.window.seen] {
+            out.bytes(&number.to_be_bytes());
+        }
+        out.u16(self.read_limit);
+        out.u16(self.write_limit);
+        for cid in [&self.own_cid, &self.peer_cid] {
+            out.vec8(|out| out.bytes(cid.as_bytes()));
+            out.bytes([0; ConnectionId::MAX_LEN].get(cid.len()..).unwrap_or_default());
+        }
+        bytes
+    }
+
+    /// The session that [`export`](Self::export) made `bytes` of, its next record number `skip` further.
+    ///
+    /// `skip` must be at least the number of records sealed since the export.
+    pub fn import(bytes: &[u8], skip: u64) -> Result<Self, ImportError> {
+        let session = Self::parse(bytes).ok_or(ImportError::Malformed)?;
+        let next_sequence = session.next_sequence.saturating_add(skip);
+        if next_sequence > MAX_SEQUENCE {
+            return Err(ImportError::SequenceExhausted);
+        }
+        Ok(Self { next_sequence, ..session })
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut bytes = Reader::new(bytes);
+        if bytes.u8()? != LAYOUT {
+            return None;
+        }
+        let role = match bytes.u8()? {
+            0 => Role::Client,
+            1 => Role::Server,
+            _ => return None,
+        };
+        let suite = CipherSuite(bytes.u16()?);
+        let read = direction_keys(&mut bytes)?;
+        let write = direction_keys(&mut bytes)?;
+        let [next_sequence, highest, seen] =
+            [bytes.array()?, bytes.array()?, bytes.array()?].map(u64::from_be_bytes);
+        let read_limit = bytes.u16()?;
+        let write_limit = bytes.u16()?;
+        let own_cid = padded_cid(&mut bytes)?;
+        let peer_cid = padded_cid(&mut bytes)?;
+        bytes.is_empty().then_some(())?;
+        Some(Self {
+            read,
+            write,
+            next_sequence,
+            window: ReplayWindow { highest, seen },
+            own_cid,
+            peer_cid,
+            last_flight: None,
+            write_limit,
+            read_limit,
+            suite,
+            aead: suite.aead()?,
+            role,
+        })
+    }
+}
+
+fn direction_keys(bytes: &mut Reader<'_>) -> Option<DirectionKeys> {
+    Some(DirectionKeys { key: Secret::new(bytes.array()?), salt: Secret::new(bytes.array()?) })
+}
+
+fn padded_cid(bytes: &mut Reader<'_>) -> Option<ConnectionId> {
+    let cid = ConnectionId::new(bytes.vec8()?)?;
+    let _padding = bytes.take(ConnectionId::MAX_LEN - cid.len())?;
+    Some(cid)
+}

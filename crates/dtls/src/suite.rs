@@ -1,0 +1,41 @@
+//! Cipher suites: what each number stands for.
+
+use sedge_crypto::Aead;
+
+/// A cipher suite's number in the
+/// [IANA registry](https://www.iana.org/assignments/tls-parameters/tls-parameters.xhtml#tls-parameters-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CipherSuite(pub u16);
+
+impl CipherSuite {
+    /// Pre-shared key, AES-128-CCM with an 8-byte tag: what every CoAP node speaks
+    /// ([RFC 6655](https://www.rfc-editor.org/rfc/rfc6655),
+    /// [RFC 7925 section 4.2](https://www.rfc-editor.org/rfc/rfc7925#section-4.2)).
+    pub const TLS_PSK_WITH_AES_128_CCM_8: Self = Self(0xc0a8);
+    /// Pre-shared key, AES-128-CCM with a 16-byte tag ([RFC 6655](https://www.rfc-editor.org/rfc/rfc6655)).
+    pub const TLS_PSK_WITH_AES_128_CCM: Self = Self(0xc0a4);
+    /// Not a suite but a client's word that it knows secure renegotiation
+    /// ([RFC 5746 section 3.3](https://www.rfc-editor.org/rfc/rfc5746#section-3.3)).
+    pub(crate) const TLS_EMPTY_RENEGOTIATION_INFO_SCSV: Self = Self(0x00ff);
+
+    /// Every suite this crate can speak, the preferred first.
+    pub const ALL: &'static [Self] = &[Self::TLS_PSK_WITH_AES_128_CCM_8, Self::TLS_PSK_WITH_AES_128_CCM];
+
+    /// The registry's name, or `"unknown cipher suite"`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TLS_PSK_WITH_AES_128_CCM_8 => "TLS_PSK_WITH_AES_128_CCM_8",
+            Self::TLS_PSK_WITH_AES_128_CCM => "TLS_PSK_WITH_AES_128_CCM",
+            _ => "unknown cipher suite",
+        }
+    }
+
+    /// How the suite protects records, or `None` if this crate does not speak it.
+    pub const fn aead(self) -> Option<Aead> {
+        match self {
+            Self::TLS_PSK_WITH_AES_128_CCM_8 => Some(Aead::Aes128Ccm8),
+            Self::TLS_PSK_WITH_AES_128_CCM => Some(Aead::Aes128Ccm),
+            _ => None,
+        }
+    }
+}
