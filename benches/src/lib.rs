@@ -1,1 +1,0 @@
-//! Benchmarks: everything measured side by side in one run.
