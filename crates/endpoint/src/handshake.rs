@@ -1,0 +1,407 @@
+//! Handshakes: from a stateless cookie to a session, in a small pool.
+
+use sedge_crypto::{Crypto, Secret};
+use sedge_dtls::{
+    CipherSuite, ClientConfig, ClientHandshake, ConfigError, ConnectionId, Context, Discard, Failure,
+    HELLO_VERIFY_REQUEST_LEN, Hello, KeyLog, Progress, Psk, ServerConfig, ServerHandshake, VerifiedHello,
+    hello,
+};
+use sedge_time::{Duration, Instant};
+
+use crate::endpoint::Endpoint;
+use crate::event::{CloseReason, Event};
+use crate::host::Host;
+use crate::memory::{Memory, Path, PathIndex, Pool, TimerKey, Timers};
+use crate::session::{Channel, MAX_CID_LENGTH, SessionId};
+
+/// A handshake under way, in either role.
+pub struct Handshake<C: Crypto> {
+    session: SessionId,
+    started: Instant,
+    /// The session that lived on this path before. It goes on until the peer has proved who it is (RFC 6347
+    /// section 4.2.8).
+    pub(crate) predecessor: Option<SessionId>,
+    role: Role<C>,
+}
+
+#[expect(clippy::large_enum_variant, reason = "an endpoint without a heap keeps both in its fixed pool")]
+enum Role<C: Crypto> {
+    Client(ClientHandshake<C>),
+    Server(ServerHandshake<C>),
+}
+
+/// Whom to be, and how, when dialling out.
+#[derive(Clone, Copy, Debug)]
+pub struct Connect<'a> {
+    /// The PSK identity, at most [`MAX_IDENTITY`](sedge_dtls::MAX_IDENTITY) bytes.
+    pub identity: &'a [u8],
+    /// The key that goes with it.
+    pub psk: &'a Psk,
+    /// The cipher suites to offer, the preferred first.
+    pub suites: &'a [CipherSuite],
+}
+
+/// Why no handshake was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectError {
+    /// The table of sessions or the pool of handshakes is full.
+    Full,
+    /// The handshake cannot be made with this identity, these suites or the endpoint's settings.
+    Config(ConfigError),
+}
+
+impl core::fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Full => f.write_str("too many sessions or handshakes"),
+            Self::Config(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ConnectError {}
+
+/// Cookies are good for one to two of these periods.
+const COOKIE_PERIOD: Duration = Duration::from_secs(60);
+
+impl<M: Memory> Endpoint<M> {
+    /// Dials a peer. What comes of it is [`Event::Connected`] or [`Event::Closed`].
+    ///
+    /// # Errors
+    /// [`ConnectError`]; then nothing was sent.
+    pub fn connect<H: Host<Path = M::Path>>(
+        &mut self,
+        now: Instant,
+        path: M::Path,
+        connect: &Connect<'_>,
+        host: &mut H,
+    ) -> Result<SessionId, ConnectError> {
+        let before = self.paths.get(&path).and_then(|slot| self.session_in(slot));
+        let channel = Channel::Handshake { slot: u32::MAX };
+        let session = self.new_peer(now, path, channel).ok_or(ConnectError::Full)?;
+        let mut cid = [0; MAX_CID_LENGTH];
+        let cid = self.cid_of(session, &mut cid);
+        let config = ClientConfig {
+            identity: connect.identity,
+            psk: connect.psk,
+            suites: connect.suites,
+            own_cid: Some(cid),
+            transport: self.config.dtls,
+        };
+        let mut cx = Context::new(&self.crypto, &mut self.rng, now);
+        let handshake = match ClientHandshake::connect(&mut cx, &config) {
+            Ok(handshake) => handshake,
+            Err(error) => {
+                self.abandon(session, before);
+                return Err(ConnectError::Config(error));
+            }
+        };
+        if !self.enter(now, session, before, Role::Client(handshake)) {
+            return Err(ConnectError::Full);
+        }
+        self.pump(now, session, host);
+        Ok(session)
+    }
+
+    /// Opens a session without protection over a path on which plain CoAP is spoken.
+    ///
+    /// # Errors
+    /// [`ConnectError::Full`].
+    pub fn connect_plain(&mut self, now: Instant, path: M::Path) -> Result<SessionId, ConnectError> {
+        self.new_peer(now, path, Channel::Plain).ok_or(ConnectError::Full)
+    }
+
+    /// A ClientHello, from a stranger or from somebody who starts over (RFC 6347 section 4.2.1).
+    pub(crate) fn receive_hello<'d, H: Host<Path = M::Path>>(
+        &mut self,
+        now: Instant,
+        path: M::Path,
+        record: &'d mut [u8],
+        host: &mut H,
+    ) -> Option<Event<'d>> {
+        if now >= self.rotate_cookies_at {
+            self.cookies.rotate(&self.crypto, &mut self.rng);
+            self.rotate_cookies_at = now + COOKIE_PERIOD;
+        }
+        let mut peer = [0; 32];
+        let len = path.cookie_bytes(&mut peer);
+        let mut reply = [0; HELLO_VERIFY_REQUEST_LEN];
+        let verified = match hello(&self.cookies, peer.get(..len).unwrap_or(&peer), record, &mut reply) {
+            Hello::Reply(len) => {
+                self.counters.cookies_sent += 1;
+                let reply = reply.get(..len).unwrap_or_default();
+                let _unreliable = host.transmit(&path, |buf| crate::transmit::copy(reply, buf).unwrap_or(0));
+                return None;
+            }
+            Hello::Discard(reason) => {
+                self.counters.discard(reason);
+                return None;
+            }
+            Hello::Accept(verified) => verified,
+        };
+        let before = self.paths.get(&path).and_then(|slot| self.session_in(slot));
+        if let Some(before) = before
+            && let Some(slot) = self.handshake_slot(before)
+        {
+            // The answer to this very hello was lost; or the client has started over.
+            let answers = match self.handshakes.get(slot).map(|handshake| &handshake.role) {
+                Some(Role::Server(handshake)) => handshake.answers(&verified),
+                _ => false,
+            };
+            if answers {
+                return self.receive_handshake(now, before, path, record, host);
+            }
+            let older = self.handshakes.get(slot).and_then(|handshake| handshake.predecessor);
+            let _superseded = self.remove_session(before);
+            self.counters.handshakes_failed += 1;
+            self.accept(now, path, &verified, older, host);
+        } else {
+            self.accept(now, path, &verified, before, host);
+        }
+        None
+    }
+
+    fn accept<H: Host<Path = M::Path>>(
+        &mut self,
+        now: Instant,
+        path: M::Path,
+        verified: &VerifiedHello<'_>,
+        predecessor: Option<SessionId>,
+        host: &mut H,
+    ) {
+        let Some(session) = self.new_peer(now, path, Channel::Handshake { slot: u32::MAX }) else { return };
+        let mut cid = [0; MAX_CID_LENGTH];
+        let cid = self.cid_of(session, &mut cid);
+        let config = ServerConfig { transport: self.config.dtls, ..ServerConfig::default() };
+        let mut cx = Context::new(&self.crypto, &mut self.rng, now);
+        match ServerHandshake::accept(&mut cx, &config, verified, cid) {
+            Ok(handshake) => {
+                if self.enter(now, session, predecessor, Role::Server(handshake)) {
+                    self.pump(now, session, host);
+                }
+            }
+            Err(refusal) => {
+                self.counters.handshakes_failed += 1;
+                let _unreliable = host.transmit(&path, |buf| refusal.write(buf).unwrap_or(0));
+                self.abandon(session, predecessor);
+            }
+        }
+    }
+
+    /// A record for a handshake under way.
+    pub(crate) fn receive_handshake<'d, H: Host<Path = M::Path>>(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        path: M::Path,
+        record: &mut [u8],
+        host: &mut H,
+    ) -> Option<Event<'d>> {
+        let slot = self.handshake_slot(session)?;
+        let handshake = self.handshakes.get_mut(slot)?;
+        if self.sessions.get(session.slot)?.path != path {
+            // Nothing of a handshake is bound to its Connection ID before it is complete.
+            self.counters.discard(Discard::WrongConnectionId);
+            return None;
+        }
+        let mut log = CapturedKeys::default();
+        let mut cx = Context::new(&self.crypto, &mut self.rng, now);
+        if H::DANGEROUS_KEY_LOG {
+            cx.dangerous_key_log = Some(&mut log);
+        }
+        let progress = match &mut handshake.role {
+            Role::Client(handshake) => handshake.receive(&mut cx, record),
+            Role::Server(handshake) => {
+                handshake.receive(&mut cx, &mut |identity: &[u8]| host.psk(identity), record)
+            }
+        };
+        if let Some((client_random, master_secret)) = &log.0 {
+            host.dangerous_log_keys(client_random, master_secret.expose());
+        }
+        self.pump(now, session, host);
+        match progress {
+            Ok(Progress::Continue) => None,
+            Ok(Progress::Complete) => self.establish(now, session),
+            Ok(Progress::Failed(failure)) => self.fail(session, failure),
+            Err(reason) => {
+                self.counters.discard(reason);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn expire_handshake<H: Host<Path = M::Path>>(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        host: &mut H,
+    ) -> Option<Event<'static>> {
+        let session = self.session_in(slot)?;
+        let handshake = self.handshakes.get_mut(self.handshake_slot(session)?)?;
+        let result = match &mut handshake.role {
+            Role::Client(handshake) => handshake.expire(now),
+            Role::Server(handshake) => handshake.expire(now),
+        };
+        match result {
+            Ok(()) => {
+                self.pump(now, session, host);
+                None
+            }
+            Err(failure) => self.fail(session, failure),
+        }
+    }
+
+    /// Sends whatever a handshake has to send, and arms its timer.
+    fn pump<H: Host<Path = M::Path>>(&mut self, now: Instant, session: SessionId, host: &mut H) {
+        let Some(slot) = self.handshake_slot(session) else { return };
+        let Some(path) = self.path(session) else { return };
+        let Some(handshake) = self.handshakes.get_mut(slot) else { return };
+        let mut cx = Context::new(&self.crypto, &mut self.rng, now);
+        loop {
+            let mut more = false;
+            let sent = host.transmit(&path, |buf| {
+                let len = match &mut handshake.role {
+                    Role::Client(handshake) => handshake.poll_transmit(&mut cx, buf),
+                    Role::Server(handshake) => handshake.poll_transmit(&mut cx, buf),
+                };
+                more = len.is_some();
+                len.unwrap_or(0)
+            });
+            self.counters.transmit_refused += u64::from(!sent);
+            if !more {
+                break;
+            }
+        }
+        let deadline = match &handshake.role {
+            Role::Client(handshake) => handshake.deadline(),
+            Role::Server(handshake) => handshake.deadline(),
+        };
+        if let Some(deadline) = deadline {
+            let _armed = self.timers.arm(deadline, TimerKey::Handshake(session.slot));
+        }
+    }
+
+    /// The peer has proved who it is: the handshake makes way for the session.
+    fn establish<'d>(&mut self, now: Instant, session: SessionId) -> Option<Event<'d>> {
+        let slot = self.handshake_slot(session)?;
+        let handshake = self.handshakes.remove(slot)?;
+        let predecessor = handshake.predecessor;
+        let established = match handshake.role {
+            Role::Client(mut handshake) => handshake.take_session(),
+            Role::Server(mut handshake) => handshake.take_session(),
+        }?;
+        let principal = established.principal;
+        let peer = self.peer_mut(session)?;
+        peer.channel = Channel::Dtls(established.session);
+        peer.principal = principal;
+        peer.last_heard = crate::receive::seconds(now);
+        self.counters.handshakes_completed += 1;
+        let replaced = predecessor.filter(|&old| self.is_replaced(old, principal));
+        if let Some(old) = replaced {
+            let _over = self.remove_session(old);
+        }
+        Some(Event::Connected { session, principal, replaced })
+    }
+
+    /// Whether an older session on the path of a new one is over. One with a Connection ID does not depend on
+    /// its path, which a NAT may have given to another device since; so it ends only for the same peer.
+    fn is_replaced(&self, old: SessionId, principal: u32) -> bool {
+        self.peer(old).is_some_and(|old| match &old.channel {
+            Channel::Dtls(session) => session.own_cid().is_empty() || old.principal == principal,
+            Channel::Plain | Channel::Handshake { .. } => true,
+        })
+    }
+
+    fn fail<'d>(&mut self, session: SessionId, failure: Failure) -> Option<Event<'d>> {
+        self.counters.handshakes_failed += 1;
+        let predecessor = self
+            .handshake_slot(session)
+            .and_then(|slot| self.handshakes.get(slot))
+            .and_then(|handshake| handshake.predecessor);
+        self.abandon(session, predecessor);
+        let reason = match failure {
+            Failure::TimedOut => CloseReason::HandshakeTimeout,
+            Failure::Refused(description) | Failure::Aborted(description) => {
+                CloseReason::HandshakeFailed(description)
+            }
+        };
+        Some(Event::Closed { session, principal: 0, reason })
+    }
+
+    /// Forgets a handshake; the path leads to whom it led before.
+    fn abandon(&mut self, session: SessionId, predecessor: Option<SessionId>) {
+        let path = self.path(session);
+        let _gone = self.remove_session(session);
+        if let (Some(path), Some(old)) = (path, predecessor)
+            && self.peer(old).is_some_and(|old| old.path == path)
+        {
+            let _indexed = self.paths.insert(path, old.slot);
+        }
+    }
+
+    /// Puts a handshake into the pool, where the oldest makes room if it has had its time. Says whether there
+    /// was room.
+    fn enter(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        predecessor: Option<SessionId>,
+        role: Role<M::Crypto>,
+    ) -> bool {
+        if self.handshakes.is_full() {
+            self.evict_handshake(now);
+        }
+        let entered = self.handshakes.insert(Handshake { session, started: now, predecessor, role });
+        match (entered, self.peer_mut(session)) {
+            (Some(slot), Some(peer)) => {
+                peer.channel = Channel::Handshake { slot };
+                true
+            }
+            _ => {
+                self.counters.handshakes_refused += 1;
+                self.abandon(session, predecessor);
+                false
+            }
+        }
+    }
+
+    fn evict_handshake(&mut self, now: Instant) {
+        let grace = self.config.handshake_grace;
+        let oldest = (0..self.handshakes.slots())
+            .filter_map(|slot| self.handshakes.get(slot))
+            .filter(|handshake| now.saturating_since(handshake.started) > grace)
+            .min_by_key(|handshake| handshake.started);
+        if let Some((session, predecessor)) = oldest.map(|oldest| (oldest.session, oldest.predecessor)) {
+            self.counters.handshakes_failed += 1;
+            self.abandon(session, predecessor);
+        }
+    }
+
+    pub(crate) fn handshake_slot(&self, session: SessionId) -> Option<u32> {
+        match self.peer(session)?.channel {
+            Channel::Handshake { slot } => Some(slot),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn session_in(&self, slot: u32) -> Option<SessionId> {
+        self.sessions.get(slot).map(|peer| SessionId { slot, generation: peer.generation })
+    }
+
+    fn cid_of(&self, session: SessionId, buf: &mut [u8; MAX_CID_LENGTH]) -> ConnectionId {
+        let len = self.config.cid.encode(session, buf);
+        buf.get(..len).and_then(ConnectionId::new).unwrap_or_default()
+    }
+}
+
+/// Holds the secrets of one handshake step for a host that asked for them.
+#[derive(Default)]
+struct CapturedKeys(Option<([u8; 32], Secret<48>)>);
+
+impl KeyLog for CapturedKeys {
+    fn client_random(&mut self, client_random: &[u8; 32], master_secret: &[u8; 48]) {
+        let mut copy = Secret::zero();
+        *copy.expose_mut() = *master_secret;
+        self.0 = Some((*client_random, copy));
+    }
+}

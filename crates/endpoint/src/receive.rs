@@ -1,0 +1,264 @@
+//! From a datagram to the session it belongs to.
+
+use sedge_dtls::{Alert, Content, ContentType, Records, is_client_hello, peek_cid};
+use sedge_time::Instant;
+
+use crate::endpoint::Endpoint;
+use crate::event::{CloseReason, Event};
+use crate::host::Host;
+use crate::memory::{Memory, PathIndex, Pool};
+use crate::session::{Channel, Peer, SessionId};
+
+/// One datagram on its way in; [`Endpoint::receive`] takes it apart record by record.
+#[derive(Debug)]
+pub struct Incoming<'d, P> {
+    path: P,
+    rest: &'d mut [u8],
+    protected: bool,
+}
+
+impl<'d, P> Incoming<'d, P> {
+    /// A datagram from a socket on which DTLS is spoken.
+    pub const fn new(path: P, datagram: &'d mut [u8]) -> Self {
+        Self { path, rest: datagram, protected: true }
+    }
+
+    /// A datagram from a socket that the operator opened for plain CoAP. Its path must differ from every
+    /// path on which DTLS is spoken.
+    pub const fn plain(path: P, datagram: &'d mut [u8]) -> Self {
+        Self { path, rest: datagram, protected: false }
+    }
+
+    fn next_record(&mut self, cid_len: usize) -> Option<&'d mut [u8]> {
+        let rest = core::mem::take(&mut self.rest);
+        if !self.protected {
+            return (!rest.is_empty()).then_some(rest);
+        }
+        let mut records = Records::new(rest, cid_len);
+        let record = records.next();
+        self.rest = records.into_rest();
+        record
+    }
+}
+
+impl<M: Memory> Endpoint<M> {
+    /// Takes in a datagram. Call it again with the same `incoming` until it returns `None`; each event is
+    /// one thing that came of it.
+    ///
+    /// The datagram is decrypted in place and the event borrows it, so answer before you ask for the next.
+    pub fn receive<'d, H: Host<Path = M::Path>>(
+        &mut self,
+        now: Instant,
+        incoming: &mut Incoming<'d, M::Path>,
+        host: &mut H,
+    ) -> Option<Event<'d>> {
+        while let Some(record) = incoming.next_record(self.config.cid.length()) {
+            let event = if incoming.protected {
+                self.receive_record(now, incoming.path, record, host)
+            } else {
+                self.receive_plain(now, incoming.path, record, host)
+            };
+            if event.is_some() {
+                return event;
+            }
+        }
+        None
+    }
+
+    fn receive_plain<'d, H: Host<Path = M::Path>>(
+        &mut self,
+        now: Instant,
+        path: M::Path,
+        datagram: &'d mut [u8],
+        host: &mut H,
+    ) -> Option<Event<'d>> {
+        let slot = match self.paths.get(&path) {
+            Some(slot) => slot,
+            None if self.config.accept => self.new_peer(now, path, Channel::Plain)?.slot,
+            None => {
+                self.counters.unknown_peer += 1;
+                return None;
+            }
+        };
+        let peer = self.sessions.get_mut(slot)?;
+        peer.last_heard = seconds(now);
+        let session = SessionId { slot, generation: peer.generation };
+        self.receive_message(now, session, datagram, host)
+    }
+
+    fn receive_record<'d, H: Host<Path = M::Path>>(
+        &mut self,
+        now: Instant,
+        path: M::Path,
+        record: &'d mut [u8],
+        host: &mut H,
+    ) -> Option<Event<'d>> {
+        let Some(slot) = self.owner(&path, record) else {
+            return self.receive_from_stranger(now, path, record, host);
+        };
+        let peer = self.sessions.get(slot)?;
+        let session = SessionId { slot, generation: peer.generation };
+        match &peer.channel {
+            Channel::Dtls(_) if is_client_hello(record) => {
+                self.receive_from_stranger(now, path, record, host)
+            }
+            Channel::Dtls(_) => self.open(now, session, path, record, host),
+            Channel::Handshake { .. } if self.config.accept && is_client_hello(record) => {
+                self.receive_hello(now, path, record, host)
+            }
+            Channel::Handshake { slot } => {
+                let predecessor = self.handshakes.get(*slot).and_then(|handshake| handshake.predecessor);
+                match predecessor.filter(|_| !is_for_handshake(record)) {
+                    Some(predecessor) => self.open(now, predecessor, path, record, host),
+                    None => self.receive_handshake(now, session, path, record, host),
+                }
+            }
+            Channel::Plain => None,
+        }
+    }
+
+    /// The slot of the session that a record is for: by Connection ID if it has one, by path otherwise.
+    fn owner(&self, path: &M::Path, record: &[u8]) -> Option<u32> {
+        if record.first() != Some(&ContentType::TLS12_CID.0) {
+            return self.paths.get(path);
+        }
+        let named = self.config.cid.decode(peek_cid(record, self.config.cid.length())?)?;
+        let peer = self.sessions.get(named.slot)?;
+        named.is(peer.generation).then_some(named.slot)
+    }
+
+    /// Opens a record of an established session.
+    fn open<'d, H: Host<Path = M::Path>>(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        path: M::Path,
+        record: &'d mut [u8],
+        host: &mut H,
+    ) -> Option<Event<'d>> {
+        let peer = self.sessions.get_mut(id.slot).filter(|peer| peer.generation == id.generation)?;
+        let Channel::Dtls(session) = &mut peer.channel else { return None };
+        let opened = match session.open(&self.crypto, record) {
+            Ok(opened) => opened,
+            Err(reason) => {
+                self.counters.discard(reason);
+                return None;
+            }
+        };
+        self.counters.records_received += 1;
+        peer.last_heard = seconds(now);
+        // RFC 9146 section 6: only a record newer than all before it may move the peer, and only if a
+        // Connection ID names the session whatever the path.
+        if opened.newest && peer.path != path && !session.own_cid().is_empty() {
+            let old = core::mem::replace(&mut peer.path, path);
+            if self.paths.get(&old) == Some(id.slot) {
+                self.paths.remove(&old);
+            }
+            // Somebody else may have been here before; then that session is found by its Connection ID only.
+            let _indexed = self.paths.insert(path, id.slot);
+            self.counters.sessions_moved += 1;
+        }
+        match opened.content {
+            Content::ApplicationData(plaintext) => self.receive_message(now, id, plaintext, host),
+            Content::Alert(alert) if alert.ends_connection() => {
+                let reason = if alert == Alert::CLOSE_NOTIFY {
+                    self.say_goodbye(id, host);
+                    CloseReason::ByPeer
+                } else {
+                    CloseReason::Alert(alert.description)
+                };
+                let principal = self.remove_session(id)?;
+                Some(Event::Closed { session: id, principal, reason })
+            }
+            Content::Alert(_) => None,
+            Content::FinishedAgain => {
+                self.send_last_flight(id, host);
+                None
+            }
+            Content::Renegotiation => {
+                self.send_alert(id, Alert::NO_RENEGOTIATION, host);
+                None
+            }
+        }
+    }
+
+    /// A record that belongs to no session: perhaps the start of one.
+    fn receive_from_stranger<'d, H: Host<Path = M::Path>>(
+        &mut self,
+        now: Instant,
+        path: M::Path,
+        record: &'d mut [u8],
+        host: &mut H,
+    ) -> Option<Event<'d>> {
+        if self.config.accept && is_client_hello(record) {
+            return self.receive_hello(now, path, record, host);
+        }
+        self.counters.unknown_peer += 1;
+        None
+    }
+
+    /// Enters a new peer into the table.
+    pub(crate) fn new_peer(&mut self, now: Instant, path: M::Path, channel: Channel) -> Option<SessionId> {
+        use rand_core::Rng as _;
+        let generation = self.new_generation();
+        let message_id = self.rng.next_u32() as u16;
+        let peer = Peer::new(path, channel, generation, message_id, seconds(now));
+        let Some(slot) = self.sessions.insert(peer) else {
+            self.counters.sessions_refused += 1;
+            return None;
+        };
+        if u64::from(slot) >= self.config.cid.sessions() && self.config.cid.length() > 0
+            || !self.paths.insert(path, slot)
+        {
+            // The Connection ID could not name this slot, or nothing could find it by path.
+            let _undone = self.sessions.remove(slot);
+            self.counters.sessions_refused += 1;
+            return None;
+        }
+        Some(SessionId { slot, generation })
+    }
+
+    /// Ends a session and tells the peer. Its exchanges and observations end with it, without further events.
+    /// Says whether there was one.
+    pub fn close<H: Host<Path = M::Path>>(&mut self, session: SessionId, host: &mut H) -> bool {
+        self.say_goodbye(session, host);
+        self.remove_session(session).is_some()
+    }
+
+    /// Sends close_notify (RFC 5246 section 7.2.1), if the session has keys to say it with.
+    pub(crate) fn say_goodbye<H: Host<Path = M::Path>>(&mut self, session: SessionId, host: &mut H) {
+        self.send_alert(session, Alert::CLOSE_NOTIFY, host);
+    }
+
+    fn send_alert<H: Host<Path = M::Path>>(&mut self, id: SessionId, alert: Alert, host: &mut H) {
+        let Some(peer) = self.sessions.get_mut(id.slot).filter(|peer| peer.generation == id.generation)
+        else {
+            return;
+        };
+        let Channel::Dtls(session) = &mut peer.channel else { return };
+        let crypto = &self.crypto;
+        let _unreliable = host.transmit(&peer.path, |buf| session.alert(crypto, alert, buf).unwrap_or(0));
+    }
+
+    fn send_last_flight<H: Host<Path = M::Path>>(&mut self, id: SessionId, host: &mut H) {
+        let Some(peer) = self.sessions.get_mut(id.slot).filter(|peer| peer.generation == id.generation)
+        else {
+            return;
+        };
+        let Channel::Dtls(session) = &mut peer.channel else { return };
+        let crypto = &self.crypto;
+        let _unreliable = host.transmit(&peer.path, |buf| session.last_flight(crypto, buf).unwrap_or(0));
+    }
+}
+
+/// While a new handshake goes on beside an old session, what tells their records apart when neither has a
+/// Connection ID: handshake messages and ChangeCipherSpec are the new one's.
+fn is_for_handshake(record: &[u8]) -> bool {
+    let kinds = [ContentType::HANDSHAKE, ContentType::CHANGE_CIPHER_SPEC, ContentType::TLS12_CID];
+    record.first().is_some_and(|first| kinds.iter().any(|kind| kind.0 == *first))
+}
+
+/// The host's clock in whole seconds, for comparing only.
+pub(crate) fn seconds(now: Instant) -> u32 {
+    (now.as_micros() / 1_000_000) as u32
+}

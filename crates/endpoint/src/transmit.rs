@@ -1,0 +1,129 @@
+//! Writing a message straight into the host's buffer and sealing it there.
+
+use sedge_coap::{Type, empty_message};
+use sedge_crypto::Crypto;
+use sedge_dtls::ContentType;
+
+use crate::counters::Counters;
+use crate::endpoint::Endpoint;
+use crate::host::Host;
+use crate::memory::{Memory, Pool};
+use crate::session::{Channel, Peer, SessionId};
+
+/// Why a message could not be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// The session does not exist, or not any more.
+    Gone,
+    /// The session's handshake is not complete.
+    NotConnected,
+    /// As many confirmable messages as NSTART allows are not acknowledged yet. Try again when an event for
+    /// this session comes.
+    Busy,
+    /// The pool of exchanges is full. Try again when an event ends one.
+    Full,
+    /// The host has no room for a datagram at present.
+    NoRoom,
+    /// The message does not fit: into a datagram, into the memory for messages that await something, or into
+    /// a record of the size that the peer takes.
+    TooLong,
+    /// The caller wrote something that is no message: options out of order, or after the payload.
+    Malformed,
+}
+
+impl core::fmt::Display for SendError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "the session has ended",
+            Self::NotConnected => "the handshake is not complete",
+            Self::Busy => "earlier messages are not acknowledged yet",
+            Self::Full => "too many exchanges are under way",
+            Self::NoRoom => "the network has no room for a datagram",
+            Self::TooLong => "the message is too long",
+            Self::Malformed => "the message is malformed",
+        })
+    }
+}
+
+impl core::error::Error for SendError {}
+
+/// Sends one CoAP message over an established session. `fill` writes the message and returns its length, or
+/// an error that becomes this function's own.
+pub(crate) fn send<P, C: Crypto, H: Host<Path = P>>(
+    peer: &mut Peer<P>,
+    crypto: &C,
+    counters: &mut Counters,
+    host: &mut H,
+    fill: impl FnOnce(&mut [u8]) -> Result<usize, SendError>,
+) -> Result<(), SendError> {
+    // What becomes of it if the host refuses to call back at all.
+    let mut outcome = Err(SendError::NoRoom);
+    let channel = &mut peer.channel;
+    let sent = host.transmit(&peer.path, |buf| {
+        let result = match channel {
+            Channel::Handshake { .. } => Err(SendError::NotConnected),
+            Channel::Plain => fill(buf),
+            Channel::Dtls(session) => {
+                let limit = buf.len().saturating_sub(session.overhead()).min(session.max_plaintext());
+                let headroom = session.headroom();
+                buf.get_mut(headroom..headroom.saturating_add(limit))
+                    .ok_or(SendError::TooLong)
+                    .and_then(fill)
+                    .and_then(|len| {
+                        session
+                            .seal(crypto, ContentType::APPLICATION_DATA, buf, len)
+                            .map_err(|_| SendError::TooLong)
+                    })
+            }
+        };
+        outcome = result.map(|_| ());
+        result.unwrap_or(0)
+    });
+    counters.transmit_refused += u64::from(!sent);
+    counters.records_sent += u64::from(sent && outcome.is_ok());
+    outcome
+}
+
+impl<M: Memory> Endpoint<M> {
+    /// Sends a message that `fill` writes; see [`send`].
+    pub(crate) fn send_to<H: Host<Path = M::Path>>(
+        &mut self,
+        session: SessionId,
+        host: &mut H,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize, SendError>,
+    ) -> Result<(), SendError> {
+        let peer = self.sessions.get_mut(session.slot).filter(|peer| peer.generation == session.generation);
+        let peer = peer.ok_or(SendError::Gone)?;
+        send(peer, &self.crypto, &mut self.counters, host, fill)
+    }
+
+    /// Sends bytes that were stored before.
+    pub(crate) fn send_stored<H: Host<Path = M::Path>>(&mut self, slot: u32, host: &mut H) {
+        use crate::memory::Buffer as _;
+        let Some(exchange) = self.exchanges.get(slot) else { return };
+        let session = exchange.session;
+        let peer = self.sessions.get_mut(session.slot).filter(|peer| peer.generation == session.generation);
+        let Some(peer) = peer else { return };
+        let bytes = exchange.message.bytes();
+        // A refusal is a lost datagram: the next retransmission makes up for it.
+        let _lost = send(peer, &self.crypto, &mut self.counters, host, |buf| copy(bytes, buf));
+    }
+
+    /// Sends an empty message: an acknowledgement, a reset or a ping.
+    pub(crate) fn send_empty<H: Host<Path = M::Path>>(
+        &mut self,
+        session: SessionId,
+        kind: Type,
+        message_id: u16,
+        host: &mut H,
+    ) {
+        self.counters.resets_sent += u64::from(kind == Type::Rst);
+        let _lost = self.send_to(session, host, |buf| copy(&empty_message(kind, message_id), buf));
+    }
+}
+
+/// Copies a whole message to the front of `buf`.
+pub(crate) fn copy(bytes: &[u8], buf: &mut [u8]) -> Result<usize, SendError> {
+    buf.get_mut(..bytes.len()).ok_or(SendError::TooLong)?.copy_from_slice(bytes);
+    Ok(bytes.len())
+}
