@@ -1,1 +1,9 @@
-//! Conformance, hostile, interop and end-to-end tests.
+//! What the conformance, hostile, interop and end-to-end tests share.
+//!
+//! The tests themselves are in `tests/tests`. They talk to real sockets on the loopback interface or in network
+//! namespaces that they made themselves, and to peers that `tests/interop/setup` installs.
+
+pub mod need;
+pub mod netns;
+pub mod peers;
+pub mod process;
