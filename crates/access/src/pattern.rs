@@ -52,6 +52,20 @@ impl TopicPattern {
         &self.0
     }
 
+    /// How every name that it matches begins: its levels before the first `+` or `#`.
+    pub fn prefix(&self) -> &str {
+        let mut end = 0;
+        for level in self.0.split('/') {
+            match level {
+                "+" => break,
+                // `site/#` matches `site` too.
+                "#" => return self.0.get(..end).unwrap_or("").trim_end_matches('/'),
+                exact => end += exact.len() + 1,
+            }
+        }
+        self.0.get(..end.min(self.0.len())).unwrap_or("")
+    }
+
     /// Whether the topic called `name` is one of those meant.
     pub fn matches(&self, name: &str) -> bool {
         let mut levels = name.split('/');

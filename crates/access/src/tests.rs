@@ -33,6 +33,20 @@ fn patterns_match_as_documented() {
 }
 
 #[test]
+fn the_prefix_is_what_stands_before_the_first_wildcard() {
+    for (text, prefix) in [
+        ("site/7/temp", "site/7/temp"),
+        ("site/+/temp", "site/"),
+        ("site/7/#", "site/7"),
+        ("#", ""),
+        ("+/a", ""),
+        ("site/7/+/#", "site/7/"),
+    ] {
+        assert_eq!(pattern(text).prefix(), prefix, "{text}");
+    }
+}
+
+#[test]
 fn bad_patterns_and_names_say_what_is_wrong() {
     assert_eq!(TopicPattern::new("a/#/b"), Err(PatternError::RestNotLast));
     assert_eq!(TopicPattern::new("a//b"), Err(PatternError::Name(NameError::EmptyLevel)));
@@ -170,6 +184,7 @@ proptest! {
                     prop_assert_eq!(held.list().get(index), Some(grant));
                     prop_assert!(grant.permissions.contains(verb.permission()));
                     prop_assert!(grant.pattern.matches(&topic));
+                    prop_assert!(topic.starts_with(grant.pattern.prefix()));
                 }
                 Decision::Refused(Refusal::NotPermitted { grant, .. }) => {
                     prop_assert!(grant.pattern.matches(&topic));

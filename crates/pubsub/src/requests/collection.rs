@@ -1,0 +1,68 @@
+//! The topic collection, `/ps`
+//! ([draft-ietf-core-coap-pubsub-21 §2.4](https://datatracker.ietf.org/doc/html/draft-ietf-core-coap-pubsub-21#section-2.4)).
+
+use alloc::string::ToString;
+use alloc::vec;
+
+use sedge_access::Verb;
+use sedge_coap::{Code, ContentFormat};
+
+use super::{Request, conditions, links};
+use crate::name::COLLECTION;
+use crate::{
+    Configuration, Identity, Outcome, Parameters, Refusal, Response, TopicOptions, Topics, configuration,
+};
+
+pub(super) fn handle(topics: &mut Topics, request: &Request<'_>) -> Result<Outcome, Refusal> {
+    match request.message.code() {
+        Code::GET => list(topics, request),
+        Code::FETCH => select(topics, request),
+        Code::POST => create(topics, request),
+        _ => Err(Refusal::MethodNotAllowed),
+    }
+}
+
+/// Links to the topics that the caller may know of; with a query, those among them and among the links to
+/// their data that it picks.
+fn list(topics: &Topics, request: &Request<'_>) -> Result<Outcome, Refusal> {
+    request.expect_accepts(ContentFormat::LINK_FORMAT)?;
+    let filter = links::Filter::new(request.message);
+    let body = links::write(topics, request.grants, |link| filter.picks(link), filter.names_types());
+    let response = Response::content(ContentFormat::LINK_FORMAT, body);
+    Ok(conditions::validate(request.message, response).into())
+}
+
+/// Links to those topics that have every property that the body gives, with that value.
+fn select(topics: &Topics, request: &Request<'_>) -> Result<Outcome, Refusal> {
+    request.expect_no_query()?;
+    request.expect_format(ContentFormat::CORE_PUBSUB)?;
+    request.expect_accepts(ContentFormat::LINK_FORMAT)?;
+    let wanted = Parameters::decode(request.body).map_err(Refusal::Cbor)?;
+    let picks = |link: &links::Link<'_>| {
+        link.is_configuration()
+            && configuration::matches(&wanted, link.topic.identity(), link.topic.configuration())
+    };
+    let body = links::write(topics, request.grants, picks, false);
+    Ok(Response::content(ContentFormat::LINK_FORMAT, body).into())
+}
+
+/// Creates a topic.
+fn create(topics: &mut Topics, request: &Request<'_>) -> Result<Outcome, Refusal> {
+    request.expect_no_query()?;
+    request.expect_format(ContentFormat::CORE_PUBSUB)?;
+    request.expect_accepts(ContentFormat::CORE_PUBSUB)?;
+    let parameters = Parameters::decode(request.body).map_err(Refusal::Cbor)?;
+    let identity = Identity::from_parameters(&parameters)?;
+    if !request.grants.allows(Verb::Configure, identity.name.as_str()) {
+        return Err(Refusal::Forbidden);
+    }
+    let configuration = Configuration::default().updated(&parameters, request.unix)?;
+    let change = topics.create(identity, configuration, TopicOptions::default(), request.unix)?;
+    let topic = topics.get(change.topic).ok_or(Refusal::NotFound)?;
+    let response = Response {
+        code: Code::CREATED,
+        location: vec![COLLECTION.to_string(), links::number_segment(topic.number())],
+        ..Response::content(ContentFormat::CORE_PUBSUB, topic.representation())
+    };
+    Ok(Outcome::with_change(response, change))
+}

@@ -1,0 +1,116 @@
+//! What a client is answered.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use minicbor::Encoder;
+use sedge_coap::{Code, ContentFormat};
+
+use crate::value::ETag;
+use crate::{Change, Refusal, Value};
+
+/// What a request led to.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The answer; `None` if the request deserves none (RFC 7252 §5.4.1: a non-confirmable one with a critical
+    /// option that is not understood).
+    pub response: Option<Response>,
+    /// What changed, if anything did.
+    pub change: Option<Change>,
+    /// Whether the session has just fetched the last block of a notification, so that
+    /// [`Subscriptions::ready`](crate::Subscriptions::ready) has something for it.
+    pub ready: bool,
+}
+
+/// An answer, before it is a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The code.
+    pub code: Code,
+    /// Names the representation; needed if it goes out in blocks, and for the client to ask for it again.
+    pub etag: Option<ETag>,
+    /// The sequence number of an observation that has begun; without it there is none.
+    pub observe: Option<u32>,
+    /// The path of what was created, by segments.
+    pub location: Vec<String>,
+    /// The payload's format.
+    pub content_format: Option<ContentFormat>,
+    /// How many seconds it is fresh, or when to try again.
+    pub max_age: Option<u32>,
+    /// The payload.
+    pub payload: Payload,
+}
+
+/// The payload of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Made for this answer; often empty.
+    Bytes(Vec<u8>),
+    /// A topic's value.
+    Value(Arc<Value>),
+}
+
+impl Response {
+    /// An answer that says no more than its code.
+    pub const fn new(code: Code) -> Self {
+        Self {
+            code,
+            etag: None,
+            observe: None,
+            location: Vec::new(),
+            content_format: None,
+            max_age: None,
+            payload: Payload::Bytes(Vec::new()),
+        }
+    }
+
+    /// A representation that is made for this answer.
+    pub(crate) fn content(content_format: ContentFormat, bytes: Vec<u8>) -> Self {
+        let etag = ETag::of(&bytes, Some(content_format));
+        Self {
+            etag: Some(etag),
+            content_format: Some(content_format),
+            payload: Payload::Bytes(bytes),
+            ..Self::new(Code::CONTENT)
+        }
+    }
+
+    /// The payload's bytes.
+    pub fn payload(&self) -> &[u8] {
+        match &self.payload {
+            Payload::Bytes(bytes) => bytes,
+            Payload::Value(value) => &value.payload,
+        }
+    }
+}
+
+/// With the reason as problem details ([RFC 9290](https://www.rfc-editor.org/rfc/rfc9290)): a map of one entry,
+/// the title (-1).
+impl From<Refusal> for Response {
+    fn from(refusal: Refusal) -> Self {
+        let title = refusal.to_string();
+        let mut e = Encoder::new(vec![]);
+        // Writing to memory does not fail.
+        let _ = e.map(1).and_then(|e| e.i8(-1)).and_then(|e| e.str(&title));
+        Self {
+            content_format: Some(ContentFormat::PROBLEM_DETAILS),
+            max_age: refusal.max_age(),
+            payload: Payload::Bytes(e.into_writer()),
+            ..Self::new(refusal.code())
+        }
+    }
+}
+
+impl Outcome {
+    pub(crate) fn with_change(response: Response, change: Change) -> Self {
+        Self { response: Some(response), change: Some(change), ready: false }
+    }
+}
+
+impl From<Response> for Outcome {
+    fn from(response: Response) -> Self {
+        Self { response: Some(response), change: None, ready: false }
+    }
+}

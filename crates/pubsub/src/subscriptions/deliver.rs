@@ -1,0 +1,307 @@
+//! Handing notifications out: the sweep over a topic's observers, and what follows for one of them.
+
+use alloc::sync::Arc;
+
+use sedge_coap::block::BlockSize;
+use sedge_coap::{Code, Token};
+use sedge_time::Instant;
+
+use super::observation::{Observation, ObservationId};
+use super::policy::Reliability;
+use super::{Subscriptions, seconds};
+use crate::Value;
+
+/// A notification to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Notification<'v> {
+    /// The observation; comes back with the notification's fate.
+    pub observation: ObservationId,
+    /// Whose it is.
+    pub session: u64,
+    /// The token of its request.
+    pub token: Token,
+    /// What it says.
+    pub content: Content<'v>,
+    /// Whether it is to be sent again until it is acknowledged.
+    pub confirmable: bool,
+    /// The largest payload it may carry; of a longer value it carries the first block.
+    pub block: BlockSize,
+}
+
+/// What a notification says.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'v> {
+    /// 2.05: the value. The Observe option is [`Value::observe`].
+    Value(&'v Arc<Value>),
+    /// An error, without Observe option, that ends the observation.
+    End(Code),
+}
+
+/// What became of a notification that was handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// It is on its way. Of a confirmable one, [`Subscriptions::acknowledged`] or [`Subscriptions::remove`]
+    /// is to tell the fate.
+    Sent,
+    /// Its session cannot take one now; [`Subscriptions::ready`] is to say when it can.
+    Busy,
+    /// Nobody can be sent anything now; [`Subscriptions::deliver`] is to be called again when they can.
+    Blocked,
+    /// Its session is no more.
+    Gone,
+}
+
+/// A notification that was not acknowledged in time, and is to be sent again.
+#[derive(Clone, Copy, Debug)]
+pub struct Resend<'v> {
+    /// What it says now.
+    pub notification: Notification<'v>,
+    /// Whether that is something else than last time, so that it needs a Message ID of its own
+    /// ([RFC 7641 §4.5.2](https://www.rfc-editor.org/rfc/rfc7641#section-4.5.2)).
+    pub newer: bool,
+}
+
+/// What became of an attempt to give an observation what it is to see next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// It got something, and may get more at once.
+    More,
+    /// It has everything, or has something under way.
+    Idle,
+    /// Its session can take nothing now.
+    Busy,
+    /// Nobody can.
+    Blocked,
+    /// Its session is no more; neither is it.
+    Gone,
+}
+
+impl<'v> Notification<'v> {
+    pub(super) fn new(
+        id: ObservationId,
+        observation: &Observation,
+        content: Content<'v>,
+        confirmable: bool,
+    ) -> Self {
+        let Observation { session, token, .. } = *observation;
+        Self { observation: id, session, token, content, confirmable, block: observation.block() }
+    }
+}
+
+impl Subscriptions {
+    /// Hands out what observers are still to see, at most `budget` notifications or idle observers at a time
+    /// so that a large audience does not keep everything else waiting. Returns whether there is more to do.
+    pub fn deliver(
+        &mut self,
+        now: Instant,
+        mut budget: usize,
+        outlet: &mut impl FnMut(Notification<'_>) -> Handed,
+    ) -> bool {
+        while let Some(&index) = self.queue.front() {
+            let Some(slot) = self.feeds.at(index).and_then(|feed| feed.unswept()) else {
+                self.queue.pop_front();
+                if let Some(feed) = self.feeds.at_mut(index) {
+                    feed.queued = false;
+                }
+                continue;
+            };
+            if budget == 0 {
+                return true;
+            }
+            budget -= 1;
+            match self.step(now, slot, outlet) {
+                Step::More | Step::Gone => {}
+                Step::Idle | Step::Busy => {
+                    if let Some(feed) = self.feeds.at_mut(index) {
+                        feed.advance();
+                    }
+                }
+                Step::Blocked => return true,
+            }
+        }
+        false
+    }
+
+    /// Hears that a confirmable notification arrived; hands out what comes next.
+    pub fn acknowledged(
+        &mut self,
+        now: Instant,
+        id: ObservationId,
+        outlet: &mut impl FnMut(Notification<'_>) -> Handed,
+    ) {
+        let Some(slot) = self.observations.find(id) else { return };
+        let Some(observation) = self.observations.at_mut(slot) else { return };
+        observation.set_in_flight(false);
+        let session = observation.session;
+        self.counters.acknowledged += 1;
+        if observation.is_told() {
+            self.take(slot);
+            self.ready(now, session, outlet);
+        } else {
+            self.serve(now, session, slot, outlet);
+        }
+    }
+
+    /// Hears that a session can take something (again); hands out what its observations are still to see.
+    pub fn ready(&mut self, now: Instant, session: u64, outlet: &mut impl FnMut(Notification<'_>) -> Handed) {
+        if let Some(first) = self.sessions.first(session, &self.observations) {
+            self.serve(now, session, first, outlet);
+        }
+    }
+
+    /// What to send in place of a notification that was not acknowledged in time: the same value as long as
+    /// it is kept, then the newest; `None` if the observation is no more.
+    pub fn resend(&mut self, now: Instant, id: ObservationId) -> Option<Resend<'_>> {
+        let slot = self.observations.find(id)?;
+        let observation = self.observations.at_mut(slot)?;
+        let feed = self.feeds.at(observation.feed)?;
+        feed.end_if_broken(observation);
+        let mut newer = false;
+        if observation.is_ending() {
+            newer = !observation.is_told();
+            observation.set_told();
+            self.counters.ended += u64::from(newer);
+        } else if feed.value(observation.cursor).is_none() {
+            let newest = feed.newest()?;
+            newer = true;
+            self.counters.coalesced += newest.sequence - observation.cursor;
+            self.counters.delivered += 1;
+            self.counters.confirmable += 1;
+            observation.cursor = newest.sequence;
+            observation.set_fetching(false);
+            if newest.payload.len() > observation.block().bytes() {
+                self.start_fetch(now, slot);
+            }
+        }
+        let observation = self.observations.at(slot)?;
+        let content = match observation.end {
+            Code::EMPTY => Content::Value(self.feeds.at(observation.feed)?.value(observation.cursor)?),
+            code => Content::End(code),
+        };
+        Some(Resend { notification: Notification::new(id, observation, content, true), newer })
+    }
+
+    /// Gives the observations of a session what they are still to see, each in its turn: those after `last`,
+    /// which had something last, come first.
+    fn serve(
+        &mut self,
+        now: Instant,
+        session: u64,
+        last: u32,
+        outlet: &mut impl FnMut(Notification<'_>) -> Handed,
+    ) {
+        let next = |this: &Self, slot| {
+            let next = this.observations.at(slot).map(|observation| observation.next)?;
+            this.observations.at(next).map(|_| next)
+        };
+        let head = |this: &Self| this.sessions.first(session, &this.observations);
+        let Some(mut slot) = next(self, last).or_else(|| head(self)) else { return };
+        loop {
+            let following = next(self, slot).or_else(|| head(self));
+            let mut step = Step::More;
+            while step == Step::More {
+                step = self.step(now, slot, outlet);
+            }
+            match step {
+                Step::Gone => return self.close(session),
+                Step::Blocked => return self.requeue(slot),
+                Step::Busy => return,
+                Step::More | Step::Idle => {}
+            }
+            match following {
+                Some(following) if slot != last => slot = following,
+                _ => return,
+            }
+        }
+    }
+
+    /// Has the feed of the observation swept again, since it could not be given what it is to see.
+    fn requeue(&mut self, slot: u32) {
+        if let Some(feed) = self.observations.at(slot).map(|observation| observation.feed) {
+            self.enqueue(feed);
+        }
+    }
+
+    /// Gives one observation what it is to see next.
+    fn step(&mut self, now: Instant, slot: u32, outlet: &mut impl FnMut(Notification<'_>) -> Handed) -> Step {
+        let id = self.observations.id(slot);
+        let Some(observation) = self.observations.at_mut(slot) else { return Step::Idle };
+        let Some(feed) = self.feeds.at(observation.feed) else { return Step::Idle };
+        feed.end_if_broken(observation);
+        if observation.is_in_flight() {
+            return Step::Idle;
+        }
+        if observation.is_ending() {
+            let content = Content::End(observation.end);
+            return match outlet(Notification::new(id, observation, content, true)) {
+                Handed::Sent => {
+                    observation.set_in_flight(true);
+                    observation.set_told();
+                    self.counters.ended += 1;
+                    Step::Idle
+                }
+                refused => self.refused(refused, slot),
+            };
+        }
+        if observation.is_fetching() {
+            return Step::Idle;
+        }
+        let Some(value) = feed.next(observation.cursor) else { return Step::Idle };
+        let confirmable = is_confirmable(self.policy.reliability, observation, feed.observer_check, now);
+        match outlet(Notification::new(id, observation, Content::Value(value), confirmable)) {
+            Handed::Sent => {
+                self.counters.coalesced += value.sequence - observation.cursor - 1;
+                observation.cursor = value.sequence;
+                let is_long = value.payload.len() > observation.block().bytes();
+                self.handed_out(now, slot, confirmable);
+                if is_long {
+                    self.start_fetch(now, slot);
+                }
+                if confirmable || is_long { Step::Idle } else { Step::More }
+            }
+            refused => self.refused(refused, slot),
+        }
+    }
+
+    /// Notes that a value went out.
+    pub(super) fn handed_out(&mut self, now: Instant, slot: u32, confirmable: bool) {
+        let Some(observation) = self.observations.at_mut(slot) else { return };
+        self.counters.delivered += 1;
+        if confirmable {
+            self.counters.confirmable += 1;
+            observation.set_in_flight(true);
+            observation.confirmed_at = seconds(now);
+            observation.unconfirmed = 0;
+        } else {
+            observation.unconfirmed = observation.unconfirmed.saturating_add(1);
+        }
+    }
+
+    fn refused(&mut self, refused: Handed, slot: u32) -> Step {
+        match refused {
+            Handed::Sent => Step::More,
+            Handed::Busy => Step::Busy,
+            Handed::Blocked => Step::Blocked,
+            Handed::Gone => {
+                self.take(slot);
+                self.counters.left += 1;
+                Step::Gone
+            }
+        }
+    }
+}
+
+fn is_confirmable(
+    reliability: Reliability,
+    observation: &Observation,
+    observer_check: u32,
+    now: Instant,
+) -> bool {
+    match reliability {
+        Reliability::Confirmable => true,
+        Reliability::EveryNth(others) => {
+            observation.unconfirmed >= others
+                || seconds(now).saturating_sub(observation.confirmed_at) >= observer_check
+        }
+    }
+}
