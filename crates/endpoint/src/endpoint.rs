@@ -143,6 +143,11 @@ impl<M: Memory> Endpoint<M> {
         self.sessions.len()
     }
 
+    /// How many handshakes are under way.
+    pub fn handshakes_under_way(&self) -> usize {
+        self.handshakes.len()
+    }
+
     /// Where a session's datagrams go at present.
     pub fn path(&self, session: SessionId) -> Option<M::Path> {
         self.peer(session).map(|peer| peer.path)

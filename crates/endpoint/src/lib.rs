@@ -51,3 +51,6 @@ pub use receive::Incoming;
 pub use server::Notification;
 pub use session::{CidLayout, MAX_CID_LENGTH, Peer, SessionId};
 pub use transmit::SendError;
+
+#[cfg(test)]
+mod tests;

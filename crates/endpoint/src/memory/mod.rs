@@ -5,7 +5,7 @@
 //! fails except by being full, which every caller handles.
 
 mod fixed;
-#[cfg(feature = "std")]
+#[cfg(any(test, feature = "std"))]
 mod paged;
 
 use core::fmt::Debug;
@@ -21,7 +21,7 @@ use crate::handshake::Handshake;
 use crate::session::Peer;
 
 pub use fixed::{FixedBuffer, FixedHandled, FixedIndex, FixedMemory, FixedPool, FixedTimers};
-#[cfg(feature = "std")]
+#[cfg(any(test, feature = "std"))]
 pub use paged::{GrowingBuffer, HashIndex, HeapTimers, PagedMemory, PagedPool};
 
 /// Where datagrams come from and go to; opaque to the endpoint except for equality.
