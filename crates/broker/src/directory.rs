@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::store::Device;
 
-/// The number under which sessions know who their peer is. Never given twice while the process lives, so that a
+/// The number, from 1, under which sessions know who their peer is. Never given twice while the process lives, so that a
 /// session of a removed device cannot become a session of the next.
 pub type Principal = u32;
 
@@ -20,7 +20,7 @@ struct Entries {
     devices: HashMap<Principal, Arc<Device>>,
     by_identity: HashMap<Box<[u8]>, Principal>,
     by_name: BTreeMap<Box<str>, Principal>,
-    next: Principal,
+    last: Principal,
 }
 
 /// What a new device collides with.
@@ -47,8 +47,8 @@ impl Directory {
         if entries.by_identity.contains_key(device.identity.as_slice()) {
             return Err(Taken::Identity);
         }
-        let principal = entries.next;
-        entries.next = principal.checked_add(1).ok_or(Taken::Numbers)?;
+        let principal = entries.last.checked_add(1).ok_or(Taken::Numbers)?;
+        entries.last = principal;
         let _ = entries.by_name.insert(device.name.as_str().into(), principal);
         let _ = entries.by_identity.insert(device.identity.as_slice().into(), principal);
         let _ = entries.devices.insert(principal, Arc::new(device));

@@ -6,7 +6,6 @@ use minicbor::{Decode, Encode};
 use sedge_access::Grants;
 
 use crate::Key;
-use crate::store::Topic;
 
 /// The version of the messages that this crate writes and reads.
 pub const VERSION: u8 = 1;
@@ -31,7 +30,7 @@ pub enum AdminRequest {
     DeviceRemove(#[n(0)] String),
     /// Creates a topic. Answer: [`AdminReply::Topic`].
     #[n(4)]
-    TopicCreate(#[n(0)] Topic),
+    TopicCreate(#[n(0)] TopicSettings),
     /// Topics in the order of their names. Answer: [`AdminReply::Topics`].
     #[n(5)]
     TopicList(#[n(0)] After),
@@ -70,6 +69,42 @@ pub struct NewDevice {
     /// What it may do.
     #[n(3)]
     pub grants: Grants,
+}
+
+/// How a topic is set up: the properties of draft-ietf-core-coap-pubsub, and two that only administrators set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct TopicSettings {
+    /// `topic-name`: levels separated by `/`.
+    #[n(0)]
+    pub name: String,
+    /// `resource-type`; `core.ps.data` if not given.
+    #[n(1)]
+    pub resource_type: Option<String>,
+    /// `topic-content-format`: the only Content-Format that may be published.
+    #[n(2)]
+    pub content_format: Option<u16>,
+    /// `topic-type`: what the values are about.
+    #[n(3)]
+    pub topic_type: Option<String>,
+    /// `expiration-date`, in seconds since 1970.
+    #[n(4)]
+    pub expiration: Option<u64>,
+    /// `max-subscribers`.
+    #[n(5)]
+    pub max_subscribers: Option<u32>,
+    /// `observer-check`: longest time between two confirmable notifications, in seconds.
+    #[n(6)]
+    pub observer_check: Option<u32>,
+    /// `initialize`: the value that the topic is born with; needs `content_format`.
+    #[cbor(n(7), with = "minicbor::bytes")]
+    pub initialize: Option<Vec<u8>>,
+    /// Whether a publish waits for the disk; as configured if not given.
+    #[n(8)]
+    pub durable: Option<bool>,
+    /// How many recent values are kept for subscribers that are behind; as configured if not given.
+    #[n(9)]
+    pub history: Option<u16>,
 }
 
 /// What an administrator is answered.
@@ -138,9 +173,9 @@ pub struct DeviceInfo {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct TopicInfo {
-    /// Its configuration.
+    /// How it is set up.
     #[n(0)]
-    pub topic: Topic,
+    pub settings: TopicSettings,
     /// Observers, if a broker is running.
     #[n(1)]
     pub subscribers: u32,
@@ -352,7 +387,7 @@ mod tests {
                 grants: Grants::administrator(),
             }),
             AdminRequest::DeviceList(After::default()),
-            AdminRequest::TopicCreate(Topic { name: "a".into(), ..Topic::default() }),
+            AdminRequest::TopicCreate(TopicSettings { name: "a".into(), ..TopicSettings::default() }),
             AdminRequest::Status,
         ] {
             assert_eq!(AdminRequest::from_cbor(&request.to_cbor()).unwrap(), request);

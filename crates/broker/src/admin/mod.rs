@@ -5,9 +5,20 @@
 //! - From elsewhere, as `POST /sedge/admin` over coaps with an administrator's credential: the body is
 //!   [`AdminRequest::to_cbor`], the answer's payload is read with [`AdminReply::from_cbor`].
 
+mod local;
 mod message;
+mod service;
+mod socket;
+mod topics;
 
+#[cfg(test)]
+mod tests;
+
+pub use local::{AdminError, LocalAdmin, connect_local};
 pub use message::{
     ADMIN_PATH, AdminReply, AdminRequest, After, Counter, DeviceInfo, NewDevice, Page, Reason, Refusal,
-    SessionInfo, Status, TopicInfo, VERSION, ValueInfo,
+    SessionInfo, Status, TopicInfo, TopicSettings, VERSION, ValueInfo,
 };
+pub use service::check_device_name;
+pub(crate) use service::{Live, PageBuilder, Service, unix_seconds};
+pub(crate) use socket::{listen, serve};

@@ -78,10 +78,6 @@ pub struct Limits {
     pub bodies: usize,
     /// Bodies being assembled per session.
     pub bodies_per_session: usize,
-    /// Average publishes per second and session; 0 means no limit.
-    pub publishes_per_second: u32,
-    /// Publishes at once per session.
-    pub publish_burst: u32,
     /// Datagrams waiting between two shards.
     pub handover: usize,
 }
@@ -116,7 +112,13 @@ pub struct Topics {
     /// Topics kept at most.
     pub max: usize,
     /// Recent values kept in memory per topic.
-    pub history: usize,
+    pub history: u16,
+    /// Bytes of recent values kept in memory per topic.
+    pub history_bytes: usize,
+    /// Average publishes per second and topic; 0 means no limit.
+    pub publishes_per_second: u32,
+    /// Publishes at once per topic.
+    pub publish_burst: u32,
     /// A publish waits for the disk.
     pub durable: bool,
 }
@@ -184,8 +186,6 @@ impl Default for Limits {
             body_bytes: 65_536,
             bodies: 256,
             bodies_per_session: 2,
-            publishes_per_second: 1000,
-            publish_burst: 1000,
             handover: 4096,
         }
     }
@@ -205,7 +205,15 @@ impl Default for Timing {
 
 impl Default for Topics {
     fn default() -> Self {
-        Self { auto_create: true, max: 100_000, history: 16, durable: false }
+        Self {
+            auto_create: true,
+            max: 100_000,
+            history: 16,
+            history_bytes: 1 << 20,
+            publishes_per_second: 10_000,
+            publish_burst: 10_000,
+            durable: false,
+        }
     }
 }
 
@@ -291,7 +299,7 @@ impl Config {
             ("limits.bodies_per_session", limits.bodies_per_session, 1, 64),
             ("limits.handover", limits.handover, 16, 1 << 20),
             ("topics.max", self.topics.max, 1, 1 << 24),
-            ("topics.history", self.topics.history, 1, 1024),
+            ("topics.history", self.topics.history.into(), 1, 1024),
             ("store.cache_bytes", self.store.cache_bytes, 1 << 20, 1 << 40),
         ];
         for (key, value, least, most) in ranges {

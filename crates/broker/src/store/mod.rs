@@ -4,19 +4,20 @@
 //! [`Change`]s to the store. Values are committed in groups ([`Urgency::Grouped`]); what an administrator does is
 //! committed at once. [`RedbStore`] is the embedded implementation.
 
+mod device;
 mod dir;
 mod pending;
-mod records;
 mod redb;
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sedge_pubsub::{Persist, TopicRecord, Value};
 use tokio::sync::oneshot;
 
+pub use device::Device;
 pub use dir::{DataDir, Lock};
-pub use records::{Device, Retained, Topic};
 pub use redb::{RedbOptions, RedbStore};
 
 /// A place that keeps the broker's state.
@@ -31,8 +32,8 @@ pub trait Store: Send + Sync {
     /// Hands over a change and returns at once. `done`, if there is one, is called with the outcome when the change
     /// is on disk or was refused, from whatever thread finds out.
     ///
-    /// A grouped change that was refused is tried again until it succeeds or a newer value replaces it: its
-    /// publisher may have been answered already. A change at once that was refused is forgotten.
+    /// A topic's change that was refused is tried again until it succeeds or a newer one replaces it: the broker's
+    /// memory has it already, and its publisher may have been answered. Any other change is forgotten.
     fn submit(&self, change: Change, urgency: Urgency, done: Option<Done>);
 
     /// Whether the last commit succeeded. While it did not, values must not be acknowledged.
@@ -71,14 +72,8 @@ pub enum Change {
     Device(Device),
     /// Forgets the device of this name.
     RemoveDevice(String),
-    /// Creates a topic, or replaces the configuration of the one with the same id.
-    Topic(Topic),
-    /// Forgets the topic with this id, and its value.
-    RemoveTopic(Arc<str>),
-    /// Replaces the value of the topic with this id; without effect if there is no such topic.
-    Retain(Arc<str>, Retained),
-    /// Forgets the value of the topic with this id.
-    Forget(Arc<str>),
+    /// Keeps what becomes of a topic and its value.
+    Topic(Persist),
     /// Keeps one of the broker's own secrets under a name.
     Secret(String, Vec<u8>),
     /// Changes nothing, and is done when everything before it is.
@@ -91,7 +86,7 @@ pub struct Snapshot {
     /// Who may connect.
     pub devices: Vec<Device>,
     /// Every topic, with its newest value.
-    pub topics: Vec<(Topic, Option<Retained>)>,
+    pub topics: Vec<(TopicRecord, Option<Value>)>,
     /// The broker's own secrets by name.
     pub secrets: Vec<(String, zeroize::Zeroizing<Vec<u8>>)>,
 }

@@ -1,13 +1,14 @@
-//! Changes on their way to the disk. Values coalesce: however fast a topic is published to, it waits here once, so
+//! Changes on their way to the disk. Those of a topic coalesce: however fast it is published to, it waits here once, so
 //! that a slow or failing disk cannot make the queue grow beyond one value per topic.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use sedge_pubsub::{Persist, Stored, TopicName, TopicRecord, Value};
 use tokio::sync::oneshot;
 
-use super::{Change, Done, Retained, Snapshot, StoreError, Urgency};
+use super::{Change, Done, Snapshot, StoreError, Urgency};
 
 /// The queue between those who submit and the thread that commits.
 #[derive(Default)]
@@ -19,19 +20,40 @@ pub(super) struct Pending {
 /// What the next commit will contain.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// The newest value per topic id; `None` forgets it. Kept over a failed commit.
-    pub(super) values: HashMap<Arc<str>, Option<Retained>>,
-    /// Those who wait for `values`.
+    /// What becomes of topics. Kept over a failed commit.
+    pub(super) topics: HashMap<TopicName, Fate>,
+    /// Those who wait for `topics`.
     pub(super) waiting: Vec<Done>,
-    /// Changes to be made before the values, in order. Each is dropped when the commit fails.
-    pub(super) at_once: Vec<(Change, Option<Done>)>,
+    /// Other changes, in order. Each is dropped when the commit fails.
+    pub(super) others: Vec<(Change, Option<Done>)>,
     /// Requests for everything that is kept.
     pub(super) loads: Vec<oneshot::Sender<Result<Snapshot, StoreError>>>,
-    /// When the oldest of `values` arrived.
+    /// When the oldest of `topics` arrived.
     since: Option<Instant>,
-    /// Whether some value does not wait for the interval.
+    /// Whether one of them does not wait for the interval.
     hurry: bool,
     closing: bool,
+}
+
+/// What becomes of one topic.
+#[derive(Debug)]
+pub(super) struct Fate {
+    pub(super) record: Stored<TopicRecord>,
+    pub(super) value: Stored<Arc<Value>>,
+}
+
+impl Fate {
+    const UNCHANGED: Self = Self { record: Stored::Keep, value: Stored::Keep };
+
+    /// What becomes of it when `later` happens after this.
+    fn then(&mut self, later: Self) {
+        if later.record != Stored::Keep {
+            self.record = later.record;
+        }
+        if later.value != Stored::Keep {
+            self.value = later.value;
+        }
+    }
 }
 
 /// What the committing thread is woken for.
@@ -52,21 +74,18 @@ impl Pending {
             }
             return;
         }
-        let (topic, value) = match change {
-            Change::Retain(topic, value) => (topic, Some(value)),
-            Change::Forget(topic) => (topic, None),
-            change => {
-                batch.at_once.push((change, done));
-                self.arrived.notify_one();
-                return;
-            }
+        let Change::Topic(Persist { name, topic: record, value }) = change else {
+            batch.others.push((change, done));
+            self.arrived.notify_one();
+            return;
         };
-        drop(batch.values.insert(topic, value));
+        batch.topics.entry(name).or_insert(Fate::UNCHANGED).then(Fate { record, value });
         batch.waiting.extend(done);
         // The thread sleeps until its interval is over: waking it for the first of a group is enough.
-        if batch.since.is_none() || urgency == Urgency::AtOnce {
-            batch.since.get_or_insert_with(Instant::now);
-            batch.hurry |= urgency == Urgency::AtOnce;
+        let hurry = urgency == Urgency::AtOnce;
+        if batch.since.is_none() || hurry {
+            let _ = batch.since.get_or_insert_with(Instant::now);
+            batch.hurry |= hurry;
             self.arrived.notify_one();
         }
     }
@@ -82,11 +101,11 @@ impl Pending {
         self.arrived.notify_one();
     }
 
-    /// Waits until there is something to commit: values that are `interval` old, or anything that does not wait.
+    /// Waits until there is something to commit: topics that are `interval` old, or anything that does not wait.
     pub(super) fn next(&self, interval: Duration) -> Work {
         let mut batch = self.lock();
         loop {
-            let hurry = batch.hurry || !batch.at_once.is_empty() || !batch.loads.is_empty();
+            let hurry = batch.hurry || !batch.others.is_empty() || !batch.loads.is_empty();
             if hurry || (batch.closing && batch.since.is_some()) {
                 break;
             }
@@ -109,15 +128,16 @@ impl Pending {
         Work::Commit(taken)
     }
 
-    /// Takes back values whose commit failed, unless newer ones have arrived; they are tried again after the
-    /// interval, unless the queue is closing.
-    pub(super) fn put_back(&self, values: HashMap<Arc<str>, Option<Retained>>) {
+    /// Takes back what failed to be committed, beneath what has arrived since; it is tried again after the interval,
+    /// unless the queue is closing.
+    pub(super) fn put_back(&self, topics: HashMap<TopicName, Fate>) {
         let mut batch = self.lock();
-        if batch.closing || values.is_empty() {
+        if batch.closing || topics.is_empty() {
             return;
         }
-        for (topic, value) in values {
-            let _ = batch.values.entry(topic).or_insert(value);
+        let newer = std::mem::replace(&mut batch.topics, topics);
+        for (name, fate) in newer {
+            batch.topics.entry(name).or_insert(Fate::UNCHANGED).then(fate);
         }
         batch.since = Some(Instant::now());
     }

@@ -7,15 +7,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use minicbor::{Decode, Encode};
+use minicbor::Encode;
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use sedge_pubsub::{Stored, TopicRecord, Value};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::dir::private;
 use super::pending::{Batch, Pending, Work};
-use super::{Change, Done, Retained, Snapshot, Store, StoreError, Urgency};
+use super::{Change, Done, Snapshot, Store, StoreError, Urgency};
 
 /// Every table maps a name or id to a record.
 type Table = TableDefinition<'static, &'static str, &'static [u8]>;
@@ -142,11 +143,11 @@ impl Writer {
         {
             let outcome = self.commit(&batch);
             self.report(&outcome);
-            for done in batch.waiting.drain(..).chain(batch.at_once.drain(..).filter_map(|(_, done)| done)) {
+            for done in batch.waiting.drain(..).chain(batch.others.drain(..).filter_map(|(_, done)| done)) {
                 done(outcome.clone());
             }
             if outcome.is_err() {
-                self.shared.pending.put_back(std::mem::take(&mut batch.values));
+                self.shared.pending.put_back(std::mem::take(&mut batch.topics));
             }
             for answer in batch.loads {
                 // Whoever asked may have stopped waiting.
@@ -156,8 +157,8 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let changes = batch.at_once.iter().any(|(change, _)| !matches!(change, Change::Nothing));
-        if !changes && batch.values.is_empty() {
+        let changes = batch.others.iter().any(|(change, _)| !matches!(change, Change::Nothing));
+        if !changes && batch.topics.is_empty() {
             return Ok(());
         }
         let outcome = self.database().and_then(|database| write(database, batch));
@@ -212,33 +213,30 @@ fn write(database: &Database, batch: &Batch) -> Result<(), StoreError> {
     let transaction = database.begin_write()?;
     {
         let mut devices = transaction.open_table(DEVICES)?;
-        let mut topics = transaction.open_table(TOPICS)?;
-        let mut values = transaction.open_table(VALUES)?;
-        for (change, _) in &batch.at_once {
+        let mut secrets = transaction.open_table(SECRETS)?;
+        for (change, _) in &batch.others {
             match change {
                 Change::Device(device) => {
                     drop(devices.insert(device.name.as_str(), encode(device)?.as_slice())?);
                 }
                 Change::RemoveDevice(name) => drop(devices.remove(name.as_str())?),
-                Change::Topic(topic) => drop(topics.insert(topic.id.as_str(), encode(topic)?.as_slice())?),
-                Change::RemoveTopic(id) => {
-                    drop(topics.remove(&**id)?);
-                    drop(values.remove(&**id)?);
-                }
-                Change::Secret(name, secret) => {
-                    drop(transaction.open_table(SECRETS)?.insert(name.as_str(), secret.as_slice())?);
-                }
-                // The queue keeps values apart from the rest.
-                Change::Retain(..) | Change::Forget(_) | Change::Nothing => {}
+                Change::Secret(name, secret) => drop(secrets.insert(name.as_str(), secret.as_slice())?),
+                // The queue keeps topics apart from the rest.
+                Change::Topic(_) | Change::Nothing => {}
             }
         }
-        for (id, value) in &batch.values {
-            match value {
-                // A value may have overtaken the deletion of its topic.
-                Some(value) if topics.get(&**id)?.is_some() => {
-                    drop(values.insert(&**id, encode(value)?.as_slice())?);
-                }
-                _ => drop(values.remove(&**id)?),
+        let mut topics = transaction.open_table(TOPICS)?;
+        let mut values = transaction.open_table(VALUES)?;
+        for (name, fate) in &batch.topics {
+            match &fate.record {
+                Stored::Keep => {}
+                Stored::Put(record) => drop(topics.insert(name.as_str(), record.to_bytes().as_slice())?),
+                Stored::Remove => drop(topics.remove(name.as_str())?),
+            }
+            match &fate.value {
+                Stored::Keep => {}
+                Stored::Put(value) => drop(values.insert(name.as_str(), value.to_bytes().as_slice())?),
+                Stored::Remove => drop(values.remove(name.as_str())?),
             }
         }
     }
@@ -249,13 +247,13 @@ fn read(database: &Database) -> Result<Snapshot, StoreError> {
     let transaction = database.begin_read()?;
     let mut snapshot = Snapshot::default();
     for row in transaction.open_table(DEVICES)?.iter()? {
-        snapshot.devices.push(decode(row?.1.value())?);
+        snapshot.devices.push(minicbor::decode(row?.1.value())?);
     }
     let values = transaction.open_table(VALUES)?;
     for row in transaction.open_table(TOPICS)?.iter()? {
-        let (id, topic) = row?;
-        let value = values.get(id.value())?.map(|value| decode::<Retained>(value.value())).transpose()?;
-        snapshot.topics.push((decode(topic.value())?, value));
+        let (name, record) = row?;
+        let value = values.get(name.value())?.map(|value| Value::from_bytes(value.value())).transpose()?;
+        snapshot.topics.push((TopicRecord::from_bytes(record.value())?, value));
     }
     for row in transaction.open_table(SECRETS)?.iter()? {
         let (name, secret) = row?;
@@ -269,8 +267,10 @@ fn encode<T: Encode<()>>(record: &T) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     minicbor::to_vec(record).map(Zeroizing::new).map_err(|error| StoreError::Io(error.to_string().into()))
 }
 
-fn decode<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, StoreError> {
-    minicbor::decode(bytes).map_err(|error| StoreError::Unreadable(error.to_string().into()))
+impl From<minicbor::decode::Error> for StoreError {
+    fn from(error: minicbor::decode::Error) -> Self {
+        Self::Unreadable(error.to_string().into())
+    }
 }
 
 impl From<redb::Error> for StoreError {

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,6 +9,10 @@ use std::time::Duration;
 use ::redb::backends::InMemoryBackend;
 use ::redb::{Database, StorageBackend};
 use sedge_access::Grants;
+use sedge_pubsub::{
+    Configuration, Identity, Publication, Settings, TopicId, TopicName, TopicOptions, Topics, UnixTime,
+};
+use sedge_time::Instant;
 use tokio::sync::oneshot;
 
 use super::redb::Opener;
@@ -28,32 +31,43 @@ fn device(name: &str) -> Device {
     }
 }
 
-fn topic(id: &str) -> Topic {
-    Topic {
-        name: format!("name/{id}"),
-        id: id.into(),
-        resource_type: "core.ps.data".into(),
-        ..Topic::default()
+/// A topic called `name` with `number` as its value.
+struct Fixture {
+    topics: Topics,
+    id: TopicId,
+}
+
+impl Fixture {
+    /// The topic, in a store that has heard of it.
+    async fn new(store: &dyn Store) -> Self {
+        let mut topics = Topics::new(Settings::default());
+        let identity = Identity::named(TopicName::new("site/1").unwrap());
+        let created =
+            topics.create(identity, Configuration::default(), TopicOptions::default(), UnixTime(1)).unwrap();
+        store.commit(Change::Topic(created.persist)).await.unwrap();
+        Self { topics, id: created.topic }
+    }
+
+    fn publish(&mut self, number: u64) -> Change {
+        let payload = number.to_be_bytes();
+        let publication = Publication { payload: &payload, ..Publication::default() };
+        let now = Instant::from_micros(number * 1_000_000);
+        Change::Topic(self.topics.publish(self.id, publication, now, UnixTime(1)).unwrap().change.persist)
+    }
+
+    async fn publish_and_wait(&mut self, store: &dyn Store, number: u64) -> Result<(), StoreError> {
+        let (done, outcome) = oneshot::channel();
+        let done: Done = Box::new(move |result| drop(done.send(result)));
+        store.submit(self.publish(number), Urgency::Grouped, Some(done));
+        outcome.await.unwrap()
     }
 }
 
-fn value(number: u64) -> Retained {
-    let payload = number.to_be_bytes()[..].into();
-    Retained { content_format: None, payload, sequence: number, published: number }
-}
-
-async fn retain(store: &dyn Store, id: &str, number: u64) -> Result<(), StoreError> {
-    let (done, outcome) = oneshot::channel();
-    let done: Done = Box::new(move |result| drop(done.send(result)));
-    store.submit(Change::Retain(id.into(), value(number)), Urgency::Grouped, Some(done));
-    outcome.await.unwrap()
-}
-
-/// The number of the value that a store at `path` holds for topic `a`.
-async fn number_at(path: &Path) -> Option<u64> {
-    let store = RedbStore::open(path, QUICK).unwrap();
+/// The number that the store holds as the value of its only topic.
+async fn number_in(store: &RedbStore) -> Option<u64> {
     let snapshot = store.load().await.unwrap();
-    snapshot.topics.first().and_then(|(_, value)| value.as_ref()).map(|value| value.sequence)
+    let (_, value) = snapshot.topics.into_iter().next()?;
+    Some(u64::from_be_bytes((*value?.payload).try_into().unwrap()))
 }
 
 #[tokio::test]
@@ -66,16 +80,18 @@ async fn everything_reads_back_after_closing() {
     store.commit(Change::Device(enrolled.clone())).await.unwrap();
     store.commit(Change::Device(device("t2"))).await.unwrap();
     store.commit(Change::RemoveDevice("t2".into())).await.unwrap();
-    store.commit(Change::Topic(topic("a"))).await.unwrap();
     store.commit(Change::Secret("cookie".into(), vec![7; 32])).await.unwrap();
+    let mut fixture = Fixture::new(&store).await;
     // Not waited for: closing commits it.
-    store.submit(Change::Retain("a".into(), value(1)), Urgency::Grouped, None);
-    store.submit(Change::Retain("a".into(), value(2)), Urgency::Grouped, None);
+    store.submit(fixture.publish(1), Urgency::Grouped, None);
+    store.submit(fixture.publish(2), Urgency::Grouped, None);
     drop(store);
 
-    let snapshot = RedbStore::open(&path, QUICK).unwrap().load().await.unwrap();
+    let store = RedbStore::open(&path, QUICK).unwrap();
+    let snapshot = store.load().await.unwrap();
     assert_eq!(snapshot.devices, [enrolled]);
-    assert_eq!(snapshot.topics, [(topic("a"), Some(value(2)))]);
+    assert_eq!(snapshot.topics[0].0.identity.name.as_str(), "site/1");
+    assert_eq!(number_in(&store).await, Some(2));
     assert_eq!(snapshot.secrets.len(), 1);
     assert_eq!(*snapshot.secrets[0].1, [7; 32]);
 }
@@ -84,19 +100,21 @@ async fn everything_reads_back_after_closing() {
 async fn a_value_does_not_outlive_its_topic() {
     let dir = tempfile::tempdir().unwrap();
     let store = RedbStore::open(&dir.path().join("store"), QUICK).unwrap();
-    store.commit(Change::Topic(topic("a"))).await.unwrap();
-    retain(&store, "a", 1).await.unwrap();
-    store.submit(Change::Retain("a".into(), value(2)), Urgency::Grouped, None);
-    store.commit(Change::RemoveTopic("a".into())).await.unwrap();
-    store.submit(Change::Retain("a".into(), value(3)), Urgency::Grouped, None);
-    store.commit(Change::Topic(topic("b"))).await.unwrap();
-    store.commit(Change::Topic(topic("a"))).await.unwrap();
-    assert_eq!(store.load().await.unwrap().topics, [(topic("a"), None), (topic("b"), None)]);
+    let mut fixture = Fixture::new(&store).await;
+    fixture.publish_and_wait(&store, 1).await.unwrap();
+    store.submit(fixture.publish(2), Urgency::Grouped, None);
+    let removed = fixture.topics.remove(fixture.id).unwrap();
+    store.submit(Change::Topic(removed.persist), Urgency::Grouped, None);
+    // The next topic of that name is created in the same commit.
+    let mut fixture = Fixture::new(&store).await;
+    assert_eq!(store.load().await.unwrap().topics.len(), 1);
+    assert_eq!(number_in(&store).await, None);
 
-    retain(&store, "a", 4).await.unwrap();
-    store.submit(Change::Forget("a".into()), Urgency::AtOnce, None);
-    store.flush().await.unwrap();
-    assert_eq!(store.load().await.unwrap().topics[0].1, None);
+    fixture.publish_and_wait(&store, 3).await.unwrap();
+    assert_eq!(number_in(&store).await, Some(3));
+    let cleared = fixture.topics.clear(fixture.id).unwrap();
+    store.submit(Change::Topic(cleared.persist), Urgency::AtOnce, None);
+    assert_eq!(number_in(&store).await, None);
 }
 
 #[tokio::test]
@@ -104,12 +122,12 @@ async fn values_share_a_commit_and_wait_no_longer_than_the_interval() {
     let dir = tempfile::tempdir().unwrap();
     let options = RedbOptions { commit_interval: Duration::from_millis(200), ..QUICK };
     let store = RedbStore::open(&dir.path().join("store"), options).unwrap();
-    store.commit(Change::Topic(topic("a"))).await.unwrap();
+    let mut fixture = Fixture::new(&store).await;
     let outcomes: Vec<_> = (0..100)
         .map(|number| {
             let (done, outcome) = oneshot::channel();
             let done: Done = Box::new(move |result| drop(done.send((result, std::time::Instant::now()))));
-            store.submit(Change::Retain("a".into(), value(number)), Urgency::Grouped, Some(done));
+            store.submit(fixture.publish(number), Urgency::Grouped, Some(done));
             outcome
         })
         .collect();
@@ -121,7 +139,7 @@ async fn values_share_a_commit_and_wait_no_longer_than_the_interval() {
     }
     let spread = *times.last().unwrap() - times[0];
     assert!(spread < Duration::from_millis(100), "one commit answers all: {spread:?}");
-    assert_eq!(store.load().await.unwrap().topics[0].1, Some(value(99)));
+    assert_eq!(number_in(&store).await, Some(99));
 }
 
 #[tokio::test]
@@ -139,13 +157,13 @@ async fn a_crash_at_any_moment_keeps_what_was_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let (path, image) = (dir.path().join("store"), dir.path().join("image"));
     let store = RedbStore::open(&path, QUICK).unwrap();
-    store.commit(Change::Topic(topic("a"))).await.unwrap();
-    for number in 1..=40 {
-        retain(&store, "a", number).await.unwrap();
+    let mut fixture = Fixture::new(&store).await;
+    for number in (1..=80).step_by(2) {
+        fixture.publish_and_wait(&store, number).await.unwrap();
         // The next value is on its way while the copy is made.
-        store.submit(Change::Retain("a".into(), value(number + 1)), Urgency::AtOnce, None);
+        store.submit(fixture.publish(number + 1), Urgency::AtOnce, None);
         let _bytes = std::fs::copy(&path, &image).unwrap();
-        let found = number_at(&image).await.unwrap();
+        let found = number_in(&RedbStore::open(&image, QUICK).unwrap()).await.unwrap();
         assert!(found == number || found == number + 1, "acknowledged {number}, found {found}");
     }
 }
@@ -155,17 +173,16 @@ async fn a_damaged_file_is_an_error_and_no_panic() {
     let dir = tempfile::tempdir().unwrap();
     let (path, image) = (dir.path().join("store"), dir.path().join("image"));
     let store = RedbStore::open(&path, QUICK).unwrap();
-    store.commit(Change::Topic(topic("a"))).await.unwrap();
-    retain(&store, "a", 1).await.unwrap();
+    Fixture::new(&store).await.publish_and_wait(&store, 1).await.unwrap();
     drop(store);
     let whole = std::fs::read(&path).unwrap();
     for length in [1, 63, 64, 319, 320, 4096, whole.len() / 2, whole.len() - 1] {
         std::fs::write(&image, &whole[..length]).unwrap();
         // Either it is refused, or the part that was cut held nothing.
         if let Ok(store) = RedbStore::open(&image, QUICK)
-            && let Ok(snapshot) = store.load().await
+            && store.load().await.is_ok()
         {
-            assert_eq!(snapshot.topics[0].1, Some(value(1)), "cut at {length}");
+            assert_eq!(number_in(&store).await, Some(1), "cut at {length}");
         }
     }
     std::fs::write(&image, "this is a text file of some length, and no store at all\n".repeat(100)).unwrap();
@@ -215,11 +232,11 @@ impl StorageBackend for Disk {
 async fn a_full_disk_reaches_the_caller_and_heals() {
     let disk = Disk::default();
     let store = RedbStore::with_opener(disk.opener(), Duration::from_millis(5)).unwrap();
-    store.commit(Change::Topic(topic("a"))).await.unwrap();
-    retain(&store, "a", 1).await.unwrap();
+    let mut fixture = Fixture::new(&store).await;
+    fixture.publish_and_wait(&store, 1).await.unwrap();
 
     disk.full.store(true, Ordering::SeqCst);
-    assert_eq!(retain(&store, "a", 2).await, Err(StoreError::Full));
+    assert_eq!(fixture.publish_and_wait(&store, 2).await, Err(StoreError::Full));
     assert_eq!(store.health(), Err(StoreError::Full));
     // The database is reopened for each attempt, which fails as well.
     assert!(store.commit(Change::Device(device("t1"))).await.is_err());
@@ -228,7 +245,7 @@ async fn a_full_disk_reaches_the_caller_and_heals() {
     store.commit(Change::Device(device("t2"))).await.unwrap();
     assert_eq!(store.health(), Ok(()));
     let snapshot = store.load().await.unwrap();
-    // The refused enrolment is gone; the refused value, whose topic has no newer one, was kept.
+    // The refused enrolment is gone; the refused value, which the broker's memory has, was kept.
     assert_eq!(snapshot.devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>(), ["t2"]);
-    assert_eq!(snapshot.topics[0].1, Some(value(2)));
+    assert_eq!(number_in(&store).await, Some(2));
 }

@@ -1,0 +1,214 @@
+//! Executes what administrators ask, on a broker's state, whether or not the broker is running.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use sedge_pubsub::TopicId;
+
+use super::{
+    AdminReply, AdminRequest, After, DeviceInfo, NewDevice, Page, Reason, Refusal, SessionInfo, Status,
+};
+use crate::directory::Taken;
+use crate::state::State;
+use crate::store::{Change, Device, StoreError};
+use crate::{Key, Principal};
+
+/// A page of a list ends when its entries take about this much, in bytes, so that it fits a CoAP body.
+const PAGE_BYTES: usize = 32 << 10;
+
+/// Executes requests.
+pub(crate) struct Service {
+    state: Arc<State>,
+    live: Option<Arc<dyn Live>>,
+}
+
+/// What a running broker adds to its state.
+#[async_trait]
+pub(crate) trait Live: Send + Sync {
+    /// Ends every session of a device that was removed.
+    fn end_sessions(&self, principal: Principal);
+    /// Tells the observers of a topic what has changed there.
+    fn topic_changed(&self, topic: TopicId);
+    /// Fills in what only a running broker knows.
+    async fn describe(&self, status: &mut Status);
+    /// Sessions in the order of their ids, from the one after `after`, in the number that fits a page.
+    async fn sessions(&self, after: &After) -> Page<SessionInfo>;
+}
+
+impl Service {
+    pub(crate) fn new(state: Arc<State>, live: Option<Arc<dyn Live>>) -> Self {
+        Self { state, live }
+    }
+
+    /// Executes one request. Nothing that a request says makes this fail otherwise than by a refusal.
+    pub(crate) async fn execute(&self, request: AdminRequest) -> AdminReply {
+        let outcome = match request {
+            AdminRequest::DeviceAdd(new) => self.device_add(new).await,
+            AdminRequest::DeviceList(after) => Ok(AdminReply::Devices(self.device_list(&after))),
+            AdminRequest::DeviceShow(name) => match self.state.directory.by_name(&name) {
+                Some(device) => Ok(AdminReply::Device(DeviceInfo::of(&device))),
+                None => Err(no_device(&name)),
+            },
+            AdminRequest::DeviceRemove(name) => self.device_remove(&name).await,
+            AdminRequest::TopicCreate(settings) => self.topic_create(&settings).await,
+            AdminRequest::TopicList(after) => Ok(AdminReply::Topics(self.topic_list(&after))),
+            AdminRequest::TopicShow(name) => self.topic_show(&name),
+            AdminRequest::TopicDelete(name) => self.topic_delete(&name).await,
+            AdminRequest::Status => Ok(AdminReply::Status(Box::new(self.status().await))),
+            AdminRequest::SessionList(after) => match &self.live {
+                Some(live) => Ok(AdminReply::Sessions(live.sessions(&after).await)),
+                None => {
+                    Err(Refusal::new(Reason::NotRunning, "no broker is running, so there are no sessions"))
+                }
+            },
+        };
+        outcome.unwrap_or_else(AdminReply::Refused)
+    }
+
+    async fn device_add(&self, new: NewDevice) -> Result<AdminReply, Refusal> {
+        check_device_name(&new.name).map_err(|what| Refusal::new(Reason::Invalid, what))?;
+        let identity = new.identity.unwrap_or_else(|| new.name.clone().into_bytes());
+        if !(1..=128).contains(&identity.len()) {
+            return Err(Refusal::new(Reason::Invalid, "an identity has 1 to 128 bytes"));
+        }
+        let key = match new.key {
+            Some(key) => key,
+            None => Key::random()
+                .map_err(|error| Refusal::new(Reason::Store, format!("no randomness: {error}")))?,
+        };
+        let device = Device { name: new.name, identity, key, grants: new.grants, created: unix_seconds() };
+        // The directory says whether the name is free; the device can connect only once the store has it, because
+        // nobody has been told its key before.
+        let _ = self.state.directory.insert(device.clone()).map_err(|taken| taken_by(&device, taken))?;
+        if let Err(error) = self.state.store.commit(Change::Device(device.clone())).await {
+            drop(self.state.directory.remove(&device.name));
+            return Err(store_failed(&error));
+        }
+        tracing::info!(device = device.name, "enrolled");
+        Ok(AdminReply::Enrolled(DeviceInfo::of(&device), device.key))
+    }
+
+    fn device_list(&self, after: &After) -> Page<DeviceInfo> {
+        let mut page = PageBuilder::new();
+        self.state.directory.page(&after.0, |device| page.push(&device.name, DeviceInfo::of(device)));
+        page.finish()
+    }
+
+    async fn device_remove(&self, name: &str) -> Result<AdminReply, Refusal> {
+        // First from the store: a device that is still there after a restart was not removed.
+        if self.state.directory.by_name(name).is_none() {
+            return Err(no_device(name));
+        }
+        self.state.store.commit(Change::RemoveDevice(name.to_owned())).await.map_err(|e| store_failed(&e))?;
+        let (principal, _) = self.state.directory.remove(name).ok_or_else(|| no_device(name))?;
+        if let Some(live) = &self.live {
+            live.end_sessions(principal);
+        }
+        tracing::info!(device = name, "removed");
+        Ok(AdminReply::Done)
+    }
+
+    async fn status(&self) -> Status {
+        let mut status = Status {
+            devices: self.state.directory.len() as u64,
+            topics: self.state.topics().len() as u64,
+            store_failure: self.state.store.health().err().map(|error| error.to_string()),
+            ..Status::default()
+        };
+        if let Some(live) = &self.live {
+            status.running = true;
+            live.describe(&mut status).await;
+        }
+        status
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(super) fn live(&self) -> Option<&dyn Live> {
+        self.live.as_deref()
+    }
+}
+
+/// Collects entries until a page is full.
+pub(crate) struct PageBuilder<T> {
+    entries: Vec<T>,
+    bytes: usize,
+    last: String,
+    more: bool,
+}
+
+impl<T: minicbor::Encode<()>> PageBuilder<T> {
+    pub(crate) fn new() -> Self {
+        Self { entries: Vec::new(), bytes: 0, last: String::new(), more: false }
+    }
+
+    /// Adds the entry called `name`, and says whether to go on.
+    pub(crate) fn push(&mut self, name: &str, entry: T) -> bool {
+        if self.bytes >= PAGE_BYTES {
+            self.more = true;
+            return false;
+        }
+        self.bytes += minicbor::to_vec(&entry).map_or(0, |bytes| bytes.len());
+        name.clone_into(&mut self.last);
+        self.entries.push(entry);
+        true
+    }
+
+    pub(crate) fn finish(self) -> Page<T> {
+        Page { entries: self.entries, next: self.more.then_some(After(self.last)) }
+    }
+}
+
+impl DeviceInfo {
+    fn of(device: &Device) -> Self {
+        Self {
+            name: device.name.clone(),
+            identity: device.identity.clone(),
+            grants: device.grants.clone(),
+            created: device.created,
+        }
+    }
+}
+
+/// Whether a device may be called so.
+///
+/// # Errors
+/// What is wrong with the name.
+pub fn check_device_name(name: &str) -> Result<(), &'static str> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-:@".contains(c);
+    if (1..=64).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['.', '-']) {
+        return Ok(());
+    }
+    Err(
+        "a device's name is 1 to 64 letters, digits or `.`, `_`, `-`, `:`, `@`, and does not begin with `.` or `-`",
+    )
+}
+
+fn no_device(name: &str) -> Refusal {
+    Refusal::new(Reason::NotFound, format!("there is no device `{name}`; `sedge device list` shows all"))
+}
+
+fn taken_by(device: &Device, taken: Taken) -> Refusal {
+    match taken {
+        Taken::Name => {
+            let message =
+                format!("there is a device `{0}` already; `sedge device remove {0}` removes it", device.name);
+            Refusal::new(Reason::Exists, message)
+        }
+        Taken::Identity => Refusal::new(Reason::Exists, "another device presents this identity"),
+        Taken::Numbers => {
+            Refusal::new(Reason::Limit, "too many devices were enrolled since the start: restart")
+        }
+    }
+}
+
+pub(super) fn store_failed(error: &StoreError) -> Refusal {
+    Refusal::new(Reason::Store, format!("not kept: {error}"))
+}
+
+pub(crate) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

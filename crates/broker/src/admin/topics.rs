@@ -1,0 +1,129 @@
+//! What administrators do with topics.
+
+use sedge_coap::ContentFormat;
+use sedge_pubsub::{
+    self as pubsub, CORE_PS_DATA, Configuration, Identity, Parameters, Topic, TopicOptions, UnixTime,
+};
+use tokio::sync::oneshot;
+
+use super::service::{PageBuilder, Service, store_failed, unix_seconds};
+use super::{AdminReply, After, Page, Reason, Refusal, TopicInfo, TopicSettings, ValueInfo};
+use crate::store::{Change, Done, StoreError, Urgency};
+
+impl Service {
+    pub(super) async fn topic_create(&self, settings: &TopicSettings) -> Result<AdminReply, Refusal> {
+        let parameters = Parameters {
+            name: Some(&settings.name),
+            resource_type: Some(settings.resource_type.as_deref().unwrap_or(CORE_PS_DATA)),
+            content_format: settings.content_format.map(ContentFormat),
+            topic_type: settings.topic_type.as_deref(),
+            expiration: settings.expiration.map(UnixTime),
+            max_subscribers: settings.max_subscribers,
+            observer_check: settings.observer_check,
+            initialize: settings.initialize.as_deref(),
+            ..Parameters::default()
+        };
+        let options = TopicOptions { durable: settings.durable, history: settings.history };
+        let now = UnixTime(unix_seconds());
+        let (kept, info) = {
+            let refused = |refusal| refuse(&settings.name, refusal);
+            let identity = Identity::from_parameters(&parameters).map_err(refused)?;
+            let configuration = Configuration::default().updated(&parameters, now).map_err(refused)?;
+            let mut topics = self.state().topics();
+            let change = topics.create(identity, configuration, options, now).map_err(refused)?;
+            let info = topics.get(change.topic).map(TopicInfo::of);
+            (self.keep(change), info)
+        };
+        kept.outcome().await.map_err(|error| store_failed(&error))?;
+        info.map(AdminReply::Topic).ok_or_else(|| no_topic(&settings.name))
+    }
+
+    pub(super) fn topic_list(&self, after: &After) -> Page<TopicInfo> {
+        let mut page = PageBuilder::new();
+        let topics = self.state().topics();
+        for (_, topic) in topics.iter().skip_while(|(_, topic)| topic.identity().name.as_str() <= &*after.0) {
+            if !page.push(topic.identity().name.as_str(), TopicInfo::of(topic)) {
+                break;
+            }
+        }
+        page.finish()
+    }
+
+    pub(super) fn topic_show(&self, name: &str) -> Result<AdminReply, Refusal> {
+        let topics = self.state().topics();
+        let (_, topic) = topics.find(name).ok_or_else(|| no_topic(name))?;
+        Ok(AdminReply::Topic(TopicInfo::of(topic)))
+    }
+
+    pub(super) async fn topic_delete(&self, name: &str) -> Result<AdminReply, Refusal> {
+        let kept = {
+            let mut topics = self.state().topics();
+            let (id, _) = topics.find(name).ok_or_else(|| no_topic(name))?;
+            let change = topics.remove(id).ok_or_else(|| no_topic(name))?;
+            self.keep(change)
+        };
+        kept.outcome().await.map_err(|error| store_failed(&error))?;
+        Ok(AdminReply::Done)
+    }
+
+    /// Hands a change to the store, in the order of the changes because the topics are still locked, and to the
+    /// shards.
+    fn keep(&self, change: pubsub::Change) -> Kept {
+        let (done, outcome) = oneshot::channel();
+        let done: Done = Box::new(move |result| drop(done.send(result)));
+        self.state().store.submit(Change::Topic(change.persist), Urgency::AtOnce, Some(done));
+        if let Some(live) = self.live() {
+            live.topic_changed(change.topic);
+        }
+        Kept(outcome)
+    }
+}
+
+/// A change on its way to the disk.
+struct Kept(oneshot::Receiver<Result<(), StoreError>>);
+
+impl Kept {
+    async fn outcome(self) -> Result<(), StoreError> {
+        self.0.await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+impl TopicInfo {
+    fn of(topic: &Topic) -> Self {
+        let (identity, configuration, options) = (topic.identity(), topic.configuration(), topic.options());
+        let settings = TopicSettings {
+            name: identity.name.as_str().into(),
+            resource_type: Some(identity.resource_type().into()),
+            content_format: configuration.content_format.map(|format| format.0),
+            topic_type: configuration.topic_type.as_deref().map(Into::into),
+            expiration: configuration.expiration.map(|time| time.0),
+            max_subscribers: configuration.max_subscribers,
+            observer_check: Some(configuration.observer_check),
+            initialize: configuration.initialize.as_deref().map(Into::into),
+            durable: options.durable,
+            history: options.history,
+        };
+        let value = topic.value().map(|value| ValueInfo {
+            content_format: value.content_format.map(|format| format.0),
+            bytes: u32::try_from(value.payload.len()).unwrap_or(u32::MAX),
+            published: value.published.0,
+        });
+        Self { settings, subscribers: topic.subscribers(), value }
+    }
+}
+
+fn no_topic(name: &str) -> Refusal {
+    Refusal::new(Reason::NotFound, format!("there is no topic `{name}`; `sedge topic list` shows all"))
+}
+
+fn refuse(name: &str, refusal: pubsub::Refusal) -> Refusal {
+    match refusal {
+        pubsub::Refusal::NameInUse => {
+            Refusal::new(Reason::Exists, format!("there is a topic `{name}` already"))
+        }
+        pubsub::Refusal::TooManyTopics => {
+            Refusal::new(Reason::Limit, "as many topics as the configuration allows exist (topics.max)")
+        }
+        other => Refusal::new(Reason::Invalid, format!("topic `{name}`: {other}")),
+    }
+}

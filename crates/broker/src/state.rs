@@ -1,0 +1,73 @@
+//! What a broker knows, whether it is serving or only being administered.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sedge_pubsub::{Rate, Settings, Topics};
+
+use crate::Directory;
+use crate::config::Config;
+use crate::first_start;
+use crate::store::{DataDir, RedbOptions, RedbStore, Store, StoreError};
+
+/// The broker's memory, and the store behind it. Shared by all shards and by administration.
+pub(crate) struct State {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) directory: Directory,
+    topics: Mutex<Topics>,
+    set_up: bool,
+}
+
+impl State {
+    /// Reads what the folder's store keeps. The caller holds the folder's lock.
+    pub(crate) async fn open(dir: &DataDir, config: &Config) -> Result<Self, StoreError> {
+        let options = RedbOptions {
+            commit_interval: config.store.commit_interval,
+            cache_bytes: config.store.cache_bytes,
+        };
+        Self::load(Arc::new(RedbStore::open(&dir.store(), options)?), config).await
+    }
+
+    /// Reads what `store` keeps.
+    pub(crate) async fn load(store: Arc<dyn Store>, config: &Config) -> Result<Self, StoreError> {
+        let snapshot = store.load().await?;
+        let directory = Directory::default();
+        for device in snapshot.devices {
+            let name = device.name.clone();
+            if let Err(taken) = directory.insert(device) {
+                tracing::error!(device = name, ?taken, "the store holds a device twice; it was left out");
+            }
+        }
+        let mut topics = Topics::new(settings(config));
+        for (record, value) in snapshot.topics {
+            let name = record.identity.name.clone();
+            if let Err(refusal) = topics.restore(record, value) {
+                tracing::error!(topic = name.as_str(), %refusal, "the store holds a topic twice; it was left out");
+            }
+        }
+        let set_up = first_start::is_over(&snapshot.secrets);
+        Ok(Self { store, directory, topics: Mutex::new(topics), set_up })
+    }
+
+    /// Whether the first start on this store is over.
+    pub(crate) const fn is_set_up(&self) -> bool {
+        self.set_up
+    }
+
+    /// All topics. Calls on them are short: the lock is never held while anything is waited for.
+    pub(crate) fn topics(&self) -> MutexGuard<'_, Topics> {
+        // A panic elsewhere says nothing about the topics, each of which changes in one step.
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        auto_create: config.topics.auto_create,
+        max_topics: config.topics.max,
+        history: config.topics.history,
+        history_bytes: config.topics.history_bytes,
+        max_value: u32::try_from(config.limits.body_bytes).unwrap_or(u32::MAX),
+        rate: Rate { per_second: config.topics.publishes_per_second, burst: config.topics.publish_burst },
+        durable: config.topics.durable,
+    }
+}
