@@ -16,6 +16,7 @@ use crate::{
     CidLayout, CloseReason, Config, Connect, Endpoint, Event, ExchangeId, Host, Incoming, SessionId, Ticket,
 };
 
+mod chaos;
 mod coap;
 mod sessions;
 
