@@ -3,6 +3,7 @@
 //! The tests themselves are in `tests/tests`. They talk to real sockets on the loopback interface or in network
 //! namespaces that they made themselves, and to peers that `tests/interop/setup` installs.
 
+pub mod dtls;
 pub mod need;
 pub mod netns;
 pub mod peers;

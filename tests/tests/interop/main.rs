@@ -1,0 +1,8 @@
+//! Sedge and implementations that nobody here wrote, over real sockets.
+//!
+//! `tests/interop/setup` installs the others.
+
+mod dtls_client;
+mod dtls_server;
+mod peer;
+mod peers_alone;
