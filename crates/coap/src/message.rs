@@ -19,9 +19,9 @@ use crate::{Code, ContentFormat, Format, OptionNumber, Token, Type};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Message<'a> {
     header: [u8; 4],
-    token: &'a [u8],
-    options: &'a [u8],
-    payload: &'a [u8],
+    datagram: &'a [u8],
+    // Behind the payload marker, or at the end if there is none.
+    payload_at: usize,
 }
 
 impl<'a> Message<'a> {
@@ -30,57 +30,13 @@ impl<'a> Message<'a> {
     /// # Errors
     /// The datagram is no well-formed message; [`ParseError::reaction`] says what the sender is owed.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, ParseError> {
-        let Some((&header, rest)) = datagram.split_first_chunk::<4>() else {
+        let Some(&header) = datagram.first_chunk::<4>() else {
             return Err(ParseError { malformed: Malformed::Truncated, header: [0; 4] });
         };
-        match Self::parse_rest(header, rest) {
-            Ok(message) => Ok(message),
+        match find_payload(header, datagram) {
+            Ok(payload_at) => Ok(Self { header, datagram, payload_at }),
             Err(malformed) => Err(ParseError { malformed, header }),
         }
-    }
-
-    fn parse_rest(header: [u8; 4], rest: &'a [u8]) -> Result<Self, Malformed> {
-        let [first, code, ..] = header;
-        if first >> 6 != 1 {
-            return Err(Malformed::UnknownVersion);
-        }
-        let code = Code(code);
-        if code == Code::EMPTY {
-            // Section 4.1: token length zero and nothing after the Message ID.
-            if first & 0xf != 0 || !rest.is_empty() {
-                return Err(Malformed::EmptyWithContent);
-            }
-        } else if code.is_reserved() {
-            return Err(Malformed::ReservedClass);
-        }
-        match Type::from_bits(first >> 4) {
-            Type::Con => {}
-            Type::Non if code == Code::EMPTY => return Err(Malformed::EmptyNon),
-            Type::Non => {}
-            Type::Ack if code.is_request() => return Err(Malformed::RequestInAck),
-            Type::Ack => {}
-            Type::Rst if code != Code::EMPTY => return Err(Malformed::ResetWithContent),
-            Type::Rst => {}
-        }
-        let token_len = usize::from(first & 0xf);
-        if token_len > Token::MAX_LEN {
-            return Err(Malformed::TokenLength);
-        }
-        let (token, body) = rest.split_at_checked(token_len).ok_or(Malformed::Truncated)?;
-
-        let mut cursor = body;
-        let mut number = 0;
-        while let Some((&head, rest)) = cursor.split_first() {
-            if head == 0xff {
-                if rest.is_empty() {
-                    return Err(Malformed::MarkerWithoutPayload);
-                }
-                let options = body.get(..body.len() - cursor.len()).unwrap_or(&[]);
-                return Ok(Self { header, token, options, payload: rest });
-            }
-            (number, _, cursor) = next_option(number, head, rest)?;
-        }
-        Ok(Self { header, token, options: body, payload: &[] })
     }
 
     /// Confirmable, Non-confirmable, Acknowledgement or Reset.
@@ -100,17 +56,17 @@ impl<'a> Message<'a> {
 
     /// The token, which matches responses to requests.
     pub fn token(&self) -> Token {
-        Token::new(self.token).unwrap_or_default()
+        self.datagram.get(4..options_at(self.header)).and_then(Token::new).unwrap_or_default()
     }
 
     /// The options in ascending order of their numbers.
-    pub const fn options(&self) -> Options<'a> {
-        Options { rest: self.options, number: 0 }
+    pub fn options(&self) -> Options<'a> {
+        Options { rest: self.datagram.get(options_at(self.header)..).unwrap_or(&[]), number: 0 }
     }
 
     /// The payload; empty if there is none, for a payload of no bytes cannot be sent.
-    pub const fn payload(&self) -> &'a [u8] {
-        self.payload
+    pub fn payload(&self) -> &'a [u8] {
+        self.datagram.get(self.payload_at..).unwrap_or(&[])
     }
 }
 
@@ -120,7 +76,7 @@ impl<'a> Message<'a> {
 /// reason to refuse the message is what [`Message::check`] finds out.
 impl<'a> Message<'a> {
     /// The values of `number`, in order, those of a wrong length left out.
-    pub const fn values(&self, number: OptionNumber) -> Values<'a> {
+    pub fn values(&self, number: OptionNumber) -> Values<'a> {
         Values { options: self.options(), number }
     }
 
@@ -140,7 +96,7 @@ impl<'a> Message<'a> {
     }
 
     /// If-Match: the ETags of which the current one must be; an empty value means "if it exists".
-    pub const fn if_match(&self) -> Values<'a> {
+    pub fn if_match(&self) -> Values<'a> {
         self.values(OptionNumber::IF_MATCH)
     }
 
@@ -160,27 +116,27 @@ impl<'a> Message<'a> {
     }
 
     /// The segments of the Uri-Path.
-    pub const fn uri_path(&self) -> Values<'a> {
+    pub fn uri_path(&self) -> Values<'a> {
         self.values(OptionNumber::URI_PATH)
     }
 
     /// The arguments of the Uri-Query.
-    pub const fn uri_query(&self) -> Values<'a> {
+    pub fn uri_query(&self) -> Values<'a> {
         self.values(OptionNumber::URI_QUERY)
     }
 
     /// The segments of the Location-Path.
-    pub const fn location_path(&self) -> Values<'a> {
+    pub fn location_path(&self) -> Values<'a> {
         self.values(OptionNumber::LOCATION_PATH)
     }
 
     /// The arguments of the Location-Query.
-    pub const fn location_query(&self) -> Values<'a> {
+    pub fn location_query(&self) -> Values<'a> {
         self.values(OptionNumber::LOCATION_QUERY)
     }
 
     /// The ETags: in a response the one of its representation, in a request those the client holds.
-    pub const fn etags(&self) -> Values<'a> {
+    pub fn etags(&self) -> Values<'a> {
         self.values(OptionNumber::ETAG)
     }
 
@@ -236,7 +192,7 @@ impl<'a> Message<'a> {
     }
 
     /// The Request-Tags, which together name the body that a block belongs to.
-    pub const fn request_tags(&self) -> Values<'a> {
+    pub fn request_tags(&self) -> Values<'a> {
         self.values(OptionNumber::REQUEST_TAG)
     }
 
@@ -331,7 +287,7 @@ impl Message<'_> {
     /// A digest of the code and token, which a retransmission shares with the original. Together with the
     /// Message ID it tells duplicates from messages that use an ID again.
     pub fn fingerprint(&self) -> u32 {
-        let digest = digest(digest(DIGEST_SEED, &[self.code().0]), self.token);
+        let digest = digest(digest(DIGEST_SEED, &[self.code().0]), self.token().as_bytes());
         (digest >> 32) as u32 ^ digest as u32
     }
 
@@ -384,7 +340,7 @@ impl fmt::Debug for Message<'_> {
                 }
             }
         }
-        write!(f, ", payload of {} B", self.payload.len())
+        write!(f, ", payload of {} B", self.payload().len())
     }
 }
 
@@ -399,12 +355,13 @@ impl<'a> Iterator for Options<'a> {
     type Item = (OptionNumber, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (&head, rest) = self.rest.split_first()?;
+        let &first = self.rest.first()?;
         // `Message::parse` has passed here before, so there is no error to lose.
-        let (number, value, rest) = next_option(self.number, head, rest).ok()?;
+        let head = OptionHead::read(self.number.into(), first, self.rest, 0).ok()??;
+        let (value, rest) = self.rest.get(head.value_at..)?.split_at_checked(head.value_len)?;
         self.rest = rest;
-        self.number = number;
-        Some((OptionNumber(number), value))
+        self.number = head.number as u16;
+        Some((OptionNumber(self.number), value))
     }
 }
 
@@ -436,30 +393,100 @@ impl<'a> Iterator for Values<'a> {
 
 impl core::iter::FusedIterator for Values<'_> {}
 
-/// Reads the option whose first byte is `head`: its number, its value and what follows.
-#[inline]
-fn next_option(previous: u16, head: u8, rest: &[u8]) -> Result<(u16, &[u8], &[u8]), Malformed> {
-    let (delta, rest) = extended(head >> 4, rest)?;
-    let (len, rest) = extended(head & 0xf, rest)?;
-    let number = u16::try_from(u32::from(previous) + delta).map_err(|_| Malformed::OptionNumber)?;
-    let (value, rest) = rest.split_at_checked(len as usize).ok_or(Malformed::Truncated)?;
-    Ok((number, value, rest))
+/// The one pass: whether the message is well-formed, and where its payload starts.
+fn find_payload(header: [u8; 4], datagram: &[u8]) -> Result<usize, Malformed> {
+    let [first, code, ..] = header;
+    let classes = CLASSES.get(usize::from(first >> 4)).copied().unwrap_or(0);
+    if code == 0 || classes >> Code(code).class() & 1 == 0 {
+        check_unusual(header, datagram.len() > 4)?;
+    }
+    let mut at = options_at(header);
+    if at > 4 + Token::MAX_LEN {
+        return Err(Malformed::TokenLength);
+    }
+    let mut number = 0;
+    while let Some(&first) = datagram.get(at) {
+        let Some(head) = OptionHead::read(number, first, datagram, at)? else {
+            let payload_at = at + 1;
+            let is_there = payload_at < datagram.len();
+            check_number(number)?;
+            return if is_there { Ok(payload_at) } else { Err(Malformed::MarkerWithoutPayload) };
+        };
+        (number, at) = (head.number, head.value_at + head.value_len);
+    }
+    // The token, or the value of the last option, ends where the message does.
+    if at == datagram.len() { check_number(number).map(|_| at) } else { Err(Malformed::Truncated) }
 }
 
-/// Reads what follows the nibble of a delta or length.
-#[inline]
-fn extended(nibble: u8, rest: &[u8]) -> Result<(u32, &[u8]), Malformed> {
-    match nibble {
-        ..=12 => Ok((u32::from(nibble), rest)),
-        13 => {
-            let (&byte, rest) = rest.split_first().ok_or(Malformed::Truncated)?;
-            Ok((u32::from(byte) + 13, rest))
+/// Where the options start, behind a token of a length that may not be allowed.
+const fn options_at(header: [u8; 4]) -> usize {
+    4 + (header[0] & 0xf) as usize
+}
+
+/// By version and type, the upper half of the first byte: a set of bits, of which bit `n` says that such a
+/// message may have a code of class `n`.
+const CLASSES: [u8; 16] = [0, 0, 0, 0, 0b11_1101, 0b11_1101, 0b11_1100, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// Tells the empty messages that may be from those that may not be, and what is wrong with a code that does
+/// not go with its type ([RFC 7252 section 4.1](https://www.rfc-editor.org/rfc/rfc7252#section-4.1) to
+/// [4.3](https://www.rfc-editor.org/rfc/rfc7252#section-4.3)).
+fn check_unusual(header: [u8; 4], is_longer: bool) -> Result<(), Malformed> {
+    let [first, code, ..] = header;
+    let code = Code(code);
+    match Type::from_bits(first >> 4) {
+        _ if first >> 6 != 1 => Err(Malformed::UnknownVersion),
+        _ if code.is_reserved() => Err(Malformed::ReservedClass),
+        Type::Rst if code != Code::EMPTY => Err(Malformed::ResetWithContent),
+        Type::Ack if code.is_request() => Err(Malformed::RequestInAck),
+        _ if is_longer || first & 0xf != 0 => Err(Malformed::EmptyWithContent),
+        Type::Non => Err(Malformed::EmptyNon),
+        Type::Con | Type::Ack | Type::Rst => Ok(()),
+    }
+}
+
+/// What stands before the value of an option
+/// ([RFC 7252 section 3.1](https://www.rfc-editor.org/rfc/rfc7252#section-3.1)).
+struct OptionHead {
+    number: usize,
+    value_at: usize,
+    value_len: usize,
+}
+
+impl OptionHead {
+    /// Reads the head of the option whose first byte is `first`, which stands in `bytes` at `at`; `None`
+    /// if it is the payload marker. Whether the value is all there remains to be seen.
+    #[inline(always)]
+    fn read(previous: usize, first: u8, bytes: &[u8], at: usize) -> Result<Option<Self>, Malformed> {
+        let nibbles = usize::from(first);
+        // One test finds most options: a nibble without bits 3 and 2 together is below 12.
+        if nibbles & nibbles << 1 & 0x88 == 0 {
+            let number = previous.wrapping_add(nibbles >> 4);
+            return Ok(Some(Self { number, value_at: at + 1, value_len: nibbles & 0xf }));
         }
-        14 => {
-            let (&bytes, rest) = rest.split_first_chunk().ok_or(Malformed::Truncated)?;
-            Ok((u32::from(u16::from_be_bytes(bytes)) + 269, rest))
-        }
-        _ => Err(Malformed::ReservedNibble),
+        if first == 0xff { Ok(None) } else { Self::read_long(previous, first, bytes, at).map(Some) }
+    }
+
+    fn read_long(previous: usize, first: u8, bytes: &[u8], at: usize) -> Result<Self, Malformed> {
+        let (delta, at) = extended(first >> 4, bytes, at + 1)?;
+        let (value_len, value_at) = extended(first & 0xf, bytes, at)?;
+        let number = check_number(previous.wrapping_add(delta as usize))?;
+        Ok(Self { number, value_at, value_len: value_len as usize })
+    }
+}
+
+fn check_number(number: usize) -> Result<usize, Malformed> {
+    if number <= 0xffff { Ok(number) } else { Err(Malformed::OptionNumber) }
+}
+
+/// The delta or length that `nibble` stands for, with the bytes at `at` if it needs any, and where they end.
+fn extended(nibble: u8, bytes: &[u8], at: usize) -> Result<(u32, usize), Malformed> {
+    let more = bytes.get(at..).unwrap_or(&[]);
+    match (nibble, more) {
+        (..=12, _) => Ok((u32::from(nibble), at)),
+        (13, &[byte, ..]) => Ok((u32::from(byte) + 13, at + 1)),
+        (14, &[high, low, ..]) => Ok((u32::from(u16::from_be_bytes([high, low])) + 269, at + 2)),
+        (15.., _) => Err(Malformed::ReservedNibble),
+        _ => Err(Malformed::Truncated),
     }
 }
 

@@ -39,7 +39,7 @@ impl<'b> Writer<'b> {
     pub fn new(buffer: &'b mut [u8], kind: Type, code: Code, message_id: u16, token: Token) -> Self {
         let mut writer = Self { buffer, len: 0, last_option: 0, has_payload: false, error: None };
         let [first, _, high, low] = empty_message(kind, message_id);
-        writer.push(&[first | token.len() as u8, code.0, high, low]);
+        writer.push_array([first | token.len() as u8, code.0, high, low]);
         writer.push(token.as_bytes());
         writer
     }
@@ -55,16 +55,13 @@ impl<'b> Writer<'b> {
         let Ok(len) = u16::try_from(value.len()) else {
             return self.fail(WriteError::OptionLength);
         };
-        let (Some((delta_nibble, delta, delta_len)), Some((len_nibble, len, len_len))) =
-            (extend(delta), extend(len))
-        else {
-            return self.fail(WriteError::OptionLength);
-        };
-        self.push(&[delta_nibble << 4 | len_nibble]);
-        self.push(delta.get(2 - delta_len..).unwrap_or(&[]));
-        self.push(len.get(2 - len_len..).unwrap_or(&[]));
-        self.push(value);
         self.last_option = number.0;
+        let (delta, delta_more) = extend(delta);
+        let (len, len_more) = extend(len);
+        self.push_array([delta << 4 | len]);
+        self.push_extension(delta, delta_more);
+        self.push_extension(len, len_more);
+        self.push(value);
         self
     }
 
@@ -140,17 +137,37 @@ impl<'b> Writer<'b> {
 
     fn mark_payload(&mut self) {
         if !self.has_payload {
-            self.push(&[0xff]);
+            self.push_array([0xff]);
             self.has_payload = true;
         }
     }
 
+    fn push_extension(&mut self, nibble: u8, more: u16) {
+        match nibble {
+            13 => self.push_array([more as u8]),
+            14 => self.push_array(more.to_be_bytes()),
+            _ => {}
+        }
+    }
+
+    /// A few bytes, known in number, which need no call to copy them.
+    fn push_array<const N: usize>(&mut self, bytes: [u8; N]) {
+        match self.buffer.get_mut(self.len..).and_then(|free| free.first_chunk_mut()) {
+            Some(place) => {
+                *place = bytes;
+                self.len += N;
+            }
+            None => {
+                self.fail(WriteError::BufferTooSmall);
+            }
+        }
+    }
+
     fn push(&mut self, bytes: &[u8]) {
-        let end = self.len.saturating_add(bytes.len());
-        match self.buffer.get_mut(self.len..end) {
+        match self.buffer.get_mut(self.len..).and_then(|free| free.get_mut(..bytes.len())) {
             Some(place) => {
                 place.copy_from_slice(bytes);
-                self.len = end;
+                self.len += bytes.len();
             }
             None => {
                 self.fail(WriteError::BufferTooSmall);
@@ -164,13 +181,13 @@ impl<'b> Writer<'b> {
     }
 }
 
-/// The nibble for a delta or length, and the bytes after it: right-aligned, and how many count.
-const fn extend(value: u16) -> Option<(u8, [u8; 2], usize)> {
-    Some(match value {
-        ..13 => (value as u8, [0; 2], 0),
-        13..269 => (13, (value - 13).to_be_bytes(), 1),
-        269.. => (14, (value - 269).to_be_bytes(), 2),
-    })
+/// The nibble for a delta or length, and what is left to write after it.
+const fn extend(value: u16) -> (u8, u16) {
+    match value {
+        ..13 => (value as u8, 0),
+        13..269 => (13, value - 13),
+        269.. => (14, value - 269),
+    }
 }
 
 /// Why a message could not be written.
