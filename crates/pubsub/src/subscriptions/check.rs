@@ -17,7 +17,7 @@ impl Subscriptions {
     }
 
     /// Does what the time has come for.
-    pub fn expire(&mut self, now: Instant, outlet: &mut impl FnMut(Notification<'_>) -> Handed) {
+    pub fn expire(&mut self, now: Instant, outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized)) {
         self.expire_fetches(now, outlet);
         if self.next_check > now {
             return;
@@ -53,7 +53,7 @@ impl Subscriptions {
         &mut self,
         now: Instant,
         slot: u32,
-        outlet: &mut impl FnMut(Notification<'_>) -> Handed,
+        outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) -> Handed {
         let id = self.observations.id(slot);
         let Some(observation) = self.observations.at(slot) else { return Handed::Gone };

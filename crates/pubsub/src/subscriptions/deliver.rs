@@ -95,7 +95,7 @@ impl Subscriptions {
         &mut self,
         now: Instant,
         mut budget: usize,
-        outlet: &mut impl FnMut(Notification<'_>) -> Handed,
+        outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) -> bool {
         while let Some(&index) = self.queue.front() {
             let Some(slot) = self.feeds.at(index).and_then(|feed| feed.unswept()) else {
@@ -127,7 +127,7 @@ impl Subscriptions {
         &mut self,
         now: Instant,
         id: ObservationId,
-        outlet: &mut impl FnMut(Notification<'_>) -> Handed,
+        outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) {
         let Some(slot) = self.observations.find(id) else { return };
         let Some(observation) = self.observations.at_mut(slot) else { return };
@@ -143,7 +143,12 @@ impl Subscriptions {
     }
 
     /// Hears that a session can take something (again); hands out what its observations are still to see.
-    pub fn ready(&mut self, now: Instant, session: u64, outlet: &mut impl FnMut(Notification<'_>) -> Handed) {
+    pub fn ready(
+        &mut self,
+        now: Instant,
+        session: u64,
+        outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
+    ) {
         if let Some(first) = self.sessions.first(session, &self.observations) {
             self.serve(now, session, first, outlet);
         }
@@ -188,7 +193,7 @@ impl Subscriptions {
         now: Instant,
         session: u64,
         last: u32,
-        outlet: &mut impl FnMut(Notification<'_>) -> Handed,
+        outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) {
         let next = |this: &Self, slot| {
             let next = this.observations.at(slot).map(|observation| observation.next)?;
@@ -223,7 +228,12 @@ impl Subscriptions {
     }
 
     /// Gives one observation what it is to see next.
-    fn step(&mut self, now: Instant, slot: u32, outlet: &mut impl FnMut(Notification<'_>) -> Handed) -> Step {
+    fn step(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
+    ) -> Step {
         let id = self.observations.id(slot);
         let Some(observation) = self.observations.at_mut(slot) else { return Step::Idle };
         let Some(feed) = self.feeds.at(observation.feed) else { return Step::Idle };

@@ -39,7 +39,8 @@ impl Subscriptions {
         })?;
         let observation = self.observations.at_mut(slot)?;
         let value = self.feeds.at(index)?.value(observation.cursor)?.clone();
-        let was_last = block.offset() + block.size().bytes() >= value.payload.len();
+        let sent = block.size().min(self.policy.block).bytes();
+        let was_last = block.offset() + sent >= value.payload.len();
         if was_last {
             observation.set_fetching(false);
         } else {
@@ -56,7 +57,7 @@ impl Subscriptions {
     pub(super) fn expire_fetches(
         &mut self,
         now: Instant,
-        outlet: &mut impl FnMut(Notification<'_>) -> Handed,
+        outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) {
         while let Some(&fetch) = self.fetches.front().filter(|fetch| fetch.patience_ends <= now) {
             self.fetches.pop_front();

@@ -226,7 +226,7 @@ impl Subscriptions {
         session: u64,
         grants: &Grants,
         code: Code,
-        outlet: &mut impl FnMut(Notification<'_>) -> Handed,
+        outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) {
         let slots: Vec<u32> = self.sessions.slots(session, &self.observations).collect();
         for slot in slots {
@@ -245,7 +245,7 @@ impl Subscriptions {
         now: Instant,
         session: u64,
         code: Code,
-        outlet: &mut impl FnMut(Notification<'_>) -> Handed,
+        outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) {
         self.regrant(now, session, &Grants::none(), code, outlet);
     }
