@@ -21,6 +21,9 @@ use crate::wire::Writer;
 /// Length of a cookie in bytes: enough that nobody guesses one, short because it travels twice.
 const COOKIE: usize = 8;
 
+/// The highest message_seq a ClientHello may have: far more hellos than any client sends.
+const MAX_MESSAGE_SEQ: u16 = 255;
+
 /// Length in bytes of the datagram that [`Hello::Reply`] wrote.
 pub const HELLO_VERIFY_REQUEST_LEN: usize = RECORD_HEADER + HANDSHAKE_HEADER + 3 + COOKIE;
 
@@ -129,7 +132,8 @@ fn verify<'d, C: Crypto>(
     if !message.is_whole() {
         return Err(Discard::FragmentedClientHello);
     }
-    if !rest.is_empty() {
+    // A client counts its hellos from zero; the answers' numbers follow from this one.
+    if !rest.is_empty() || message.message_seq > MAX_MESSAGE_SEQ {
         return Err(Discard::MalformedHandshake);
     }
     let hello = ClientHello::parse(message.body).ok_or(Discard::MalformedHandshake)?;

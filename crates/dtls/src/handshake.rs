@@ -32,6 +32,7 @@ pub(crate) mod link;
 pub(crate) mod message;
 pub(crate) mod server;
 pub(crate) mod timer;
+pub(crate) mod transcript;
 
 pub use timer::Retransmission;
 

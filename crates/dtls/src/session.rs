@@ -119,16 +119,17 @@ pub(crate) struct Parameters {
     pub(crate) peer_cid: ConnectionId,
     pub(crate) read_limit: u16,
     pub(crate) write_limit: u16,
+    pub(crate) next_sequence: u64,
 }
 
 impl Session {
     pub(crate) fn new(parameters: Parameters) -> Self {
-        let Parameters { role, suite, aead, read, write, own_cid, peer_cid, read_limit, write_limit } =
-            parameters;
+        let Parameters { role, suite, aead, read, write, own_cid, peer_cid, .. } = parameters;
+        let Parameters { read_limit, write_limit, next_sequence, .. } = parameters;
         Self {
             read,
             write,
-            next_sequence: 0,
+            next_sequence,
             window: ReplayWindow::default(),
             own_cid,
             peer_cid,
@@ -159,6 +160,10 @@ impl Session {
     /// Which side this is.
     pub const fn role(&self) -> Role {
         self.role
+    }
+
+    pub(crate) const fn next_sequence(&self) -> u64 {
+        self.next_sequence
     }
 
     /// How many bytes of a record stand before the plaintext.

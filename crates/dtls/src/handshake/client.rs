@@ -8,9 +8,10 @@ use sedge_time::Instant;
 use super::extension::Extensions;
 use super::hello::{self, ClientHello, ServerHello};
 use super::inbox::Inbox;
-use super::link::{Link, for_each_fragment};
+use super::link::{Link, for_each_fragment, in_turn};
 use super::message::{Fragment, HANDSHAKE_HEADER, Message, MessageType, VERIFY_DATA};
 use super::timer::Expiry;
+use super::transcript::Transcript;
 use super::{Context, Established, Failure, MAX_PLAINTEXT, MIN_RECORD_SIZE_LIMIT, Progress, Transport};
 use crate::alert::{Alert, AlertDescription, AlertLevel};
 use crate::cid::ConnectionId;
@@ -20,7 +21,7 @@ use crate::record::{ContentType, DTLS_1_2, Record};
 use crate::schedule::{Binding, MasterSecret, Randoms};
 use crate::session::{Parameters, Role, Session};
 use crate::suite::CipherSuite;
-use crate::wire::Writer;
+use crate::wire::{Reader, Writer};
 
 /// Who a client is and what it offers.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,7 @@ pub struct ClientConfig<'a> {
 
 impl<'a> ClientConfig<'a> {
     /// How many suites a client can offer.
-    pub const MAX_SUITES: usize = 8;
+    pub const MAX_SUITES: usize = 4;
 
     /// Offers TLS_PSK_WITH_AES_128_CCM_8 and to put the server's Connection ID into its records.
     pub const fn new(identity: &'a [u8], psk: &'a Psk, transport: Transport) -> Self {
@@ -76,10 +77,12 @@ impl core::error::Error for ConfigError {}
 const FLIGHT: usize = HANDSHAKE_HEADER
     + (2 + 32 + 1 + 256 + 2 + 2 * (ClientConfig::MAX_SUITES + 1) + 2)
     + (2 + 4 + 5 + ConnectionId::MAX_LEN + 6);
-/// The longest message: a HelloVerifyRequest with the longest cookie, or a ServerHello with some extensions.
-const INBOX: usize = 320;
-/// How many cookies are tried before a server that keeps asking is ignored.
-const MAX_COOKIES: u8 = 4;
+/// The longest message put together from fragments; whole ones may be of any length. Servers have no reason to cut
+/// a ServerHello of 80 bytes, and fewer to cut a HelloVerifyRequest.
+const INBOX: usize = 192;
+/// How many HelloVerifyRequests are answered at once; further ones wait for the timer, so that a server that
+/// never likes its own cookies is not asked at the speed of light.
+const MAX_COOKIES: u8 = 3;
 
 /// A client's handshake with one server.
 ///
@@ -87,13 +90,16 @@ const MAX_COOKIES: u8 = 4;
 /// dropped.
 ///
 /// Until the server's Finished nothing that arrives is authenticated. What makes no sense is therefore dropped
-/// and the handshake waits for something better; a plausible refusal (an alert, or a ServerHello that chooses what
-/// was not offered) is remembered and ends the handshake only when the timer runs out without a better answer.
+/// and the handshake waits for something better. A ServerHello may be anybody's, and is replaced by a later one that
+/// differs. A plausible refusal (an alert, or a ServerHello that chooses what was not offered) is remembered
+/// and ends the handshake only when the timer runs out without a better answer.
 pub struct ClientHandshake<C: Crypto> {
-    link: Link<C, FLIGHT>,
+    link: Link<FLIGHT>,
     inbox: Inbox<INBOX>,
     offer: Offer,
-    state: State,
+    /// The ClientHello.
+    transcript: Transcript<C>,
+    state: State<C>,
     /// What the handshake ends with if no better answer comes.
     suspicion: Option<Failure>,
 }
@@ -103,26 +109,32 @@ struct Offer {
     random: [u8; 32],
     psk: Psk,
     identity: [u8; MAX_IDENTITY],
-    identity_len: usize,
+    identity_len: u8,
+    suites_len: u8,
     suites: [CipherSuite; ClientConfig::MAX_SUITES],
-    suites_len: usize,
     own_cid: Option<ConnectionId>,
     record_size_limit: Option<u16>,
     allow_plain_master_secret: bool,
+    /// The ClientHello's message_seq.
+    message_seq: u16,
 }
 
-#[derive(Debug)]
-enum State {
-    AwaitServerHello { cookies: u8 },
-    AwaitServerHelloDone(AwaitServerHelloDone),
-    AwaitFinished(AwaitFinished),
+enum State<C: Crypto> {
+    AwaitServerHello {
+        cookies: u8,
+    },
+    AwaitServerHelloDone(Chosen<C>),
+    AwaitFinished {
+        finishing: Finishing,
+        /// Another ServerHello that has come since, and may be the genuine one.
+        rival: Option<Chosen<C>>,
+    },
     Complete(Session),
     Taken,
 }
 
-/// The server has chosen.
-#[derive(Debug)]
-struct AwaitServerHelloDone {
+/// What a ServerHello chose.
+struct Chosen<C: Crypto> {
     server_random: [u8; 32],
     suite: CipherSuite,
     aead: Aead,
@@ -132,13 +144,18 @@ struct AwaitServerHelloDone {
     read_limit: u16,
     write_limit: u16,
     hint_seen: bool,
+    /// The server's next message_seq.
+    next_seq: u16,
+    transcript: Transcript<C>,
 }
 
 /// Flight 5 is out; the server has still to prove that its keys are the same.
-#[derive(Debug)]
-struct AwaitFinished {
+struct Finishing {
     session: Session,
+    server_random: [u8; 32],
     expected: [u8; VERIFY_DATA],
+    /// The message_seq of the server's Finished.
+    next_seq: u16,
     change_cipher_spec: bool,
 }
 
@@ -161,40 +178,48 @@ impl Offer {
             random,
             psk: config.psk.clone(),
             identity,
-            identity_len: config.identity.len(),
+            identity_len: u8::try_from(config.identity.len()).map_err(|_| ConfigError::IdentityTooLong)?,
+            suites_len: u8::try_from(config.suites.len()).map_err(|_| ConfigError::UnusableSuites)?,
             suites,
-            suites_len: config.suites.len(),
             own_cid: config.own_cid,
             record_size_limit,
             allow_plain_master_secret: config.transport.dangerous_allow_plain_master_secret,
+            message_seq: 0,
         })
     }
 
     fn identity(&self) -> &[u8] {
-        self.identity.get(..self.identity_len).unwrap_or_default()
+        self.identity.get(..usize::from(self.identity_len)).unwrap_or_default()
     }
 
     fn suites(&self) -> &[CipherSuite] {
-        self.suites.get(..self.suites_len).unwrap_or_default()
+        self.suites.get(..usize::from(self.suites_len)).unwrap_or_default()
     }
 
-    /// Starts a flight with a ClientHello.
-    fn hello<C: Crypto>(&self, link: &mut Link<C, FLIGHT>, crypto: &C, cookie: &[u8]) -> Option<()> {
+    /// Makes the flight a ClientHello, and the transcript with it: what was said before a cookie is not part of
+    /// it (RFC 6347 section 4.2.1).
+    fn hello<C: Crypto>(&self, link: &mut Link<FLIGHT>, crypto: &C, cookie: &[u8]) -> Option<Transcript<C>> {
         let extensions = Extensions {
             extended_master_secret: true,
             connection_id: self.own_cid.as_ref().map(ConnectionId::as_bytes),
             record_size_limit: self.record_size_limit,
             ..Extensions::default()
         };
+        let mut transcript = Transcript::new(crypto);
         link.flight.clear();
-        link.restart_transcript(crypto);
-        link.say(MessageType::CLIENT_HELLO, |out| {
+        link.say(&mut transcript, MessageType::CLIENT_HELLO, self.message_seq, |out| {
             ClientHello::write(out, &self.random, cookie, self.suites(), &extensions);
-        })
+        })?;
+        Some(transcript)
     }
 
     /// Checks what a ServerHello chose, or says which alert it deserves.
-    fn check(&self, hello: &ServerHello<'_>) -> Result<AwaitServerHelloDone, AlertDescription> {
+    fn check<C: Crypto>(
+        &self,
+        hello: &ServerHello<'_>,
+        next_seq: u16,
+        transcript: Transcript<C>,
+    ) -> Result<Chosen<C>, AlertDescription> {
         let Extensions {
             extended_master_secret,
             renegotiation_info,
@@ -236,7 +261,7 @@ impl Offer {
             }
             _ => (ConnectionId::EMPTY, ConnectionId::EMPTY),
         };
-        Ok(AwaitServerHelloDone {
+        Ok(Chosen {
             server_random: hello.random,
             suite: hello.suite,
             aead,
@@ -246,6 +271,8 @@ impl Offer {
             read_limit: self.record_size_limit.unwrap_or(MAX_PLAINTEXT),
             write_limit: record_size_limit.unwrap_or(MAX_PLAINTEXT).min(MAX_PLAINTEXT),
             hint_seen: false,
+            next_seq,
+            transcript,
         })
     }
 }
@@ -259,11 +286,11 @@ impl<C: Crypto> ClientHandshake<C> {
         let mut random = [0; 32];
         cx.rng.fill_bytes(&mut random);
         let offer = Offer::new(config, random)?;
-        let mut link = Link::new(cx.crypto, &config.transport, 0, 0);
-        offer.hello(&mut link, cx.crypto, &[]).ok_or(ConfigError::UnusableSuites)?;
+        let mut link = Link::new(&config.transport, 0);
+        let transcript = offer.hello(&mut link, cx.crypto, &[]).ok_or(ConfigError::UnusableSuites)?;
         link.timer.start(cx.now);
         let state = State::AwaitServerHello { cookies: 0 };
-        Ok(Self { link, inbox: Inbox::new(None), offer, state, suspicion: None })
+        Ok(Self { link, inbox: Inbox::new(), offer, transcript, state, suspicion: None })
     }
 
     /// The Connection ID that the client offered to find in records to it; empty if none.
@@ -321,7 +348,7 @@ impl<C: Crypto> ClientHandshake<C> {
     /// [`connect`](Self::connect), [`receive`](Self::receive) and [`expire`](Self::expire).
     pub fn poll_transmit<R: ?Sized>(&mut self, cx: &mut Context<'_, C, R>, buf: &mut [u8]) -> Option<usize> {
         let session = match &mut self.state {
-            State::AwaitFinished(state) => Some(&mut state.session),
+            State::AwaitFinished { finishing, .. } => Some(&mut finishing.session),
             _ => None,
         };
         self.link.poll_transmit(cx.crypto, session, buf)
@@ -343,8 +370,10 @@ impl<C: Crypto> ClientHandshake<C> {
         cx: &mut Context<'_, C, R>,
         record: &mut [u8],
     ) -> Result<Progress, Discard> {
-        let State::AwaitFinished(state) = &mut self.state else { return Err(Discard::UnknownEpoch) };
-        let opened = state.session.unprotect(cx.crypto, record)?;
+        let State::AwaitFinished { finishing, .. } = &mut self.state else {
+            return Err(Discard::UnknownEpoch);
+        };
+        let opened = finishing.session.unprotect(cx.crypto, record)?;
         match opened.content_type {
             ContentType::HANDSHAKE => {
                 for_each_fragment(opened.plaintext, |fragment| self.fragment(cx, fragment, true))
@@ -370,64 +399,43 @@ impl<C: Crypto> ClientHandshake<C> {
         if protected != (fragment.message_type == MessageType::FINISHED) {
             return Err(Discard::UnexpectedHandshake);
         }
-        let Self { link, inbox, offer, state, suspicion } = self;
-        let message = match inbox.accept(fragment) {
-            Ok(Some(message)) => message,
-            Ok(None) => return Ok(Progress::Continue),
-            Err(discard) => {
-                if discard == Discard::HandshakeRepeated
-                    && fragment.message_type == MessageType::SERVER_HELLO_DONE
-                {
-                    link.repeat(cx.now);
-                }
-                return Err(discard);
+        if let Some(expected) = self.expected_seq(fragment.message_type) {
+            in_turn(fragment.message_seq, expected)?;
+        }
+        let Self { link, inbox, offer, transcript, state, suspicion } = self;
+        let Some(message) = inbox.accept(fragment)? else { return Ok(Progress::Continue) };
+        let outcome = match message.message_type {
+            MessageType::HELLO_VERIFY_REQUEST => {
+                hello_verify_request(offer, link, transcript, state, cx, &message)
             }
-        };
-        let message_seq = message.message_seq;
-        let outcome = match (&mut *state, message.message_type) {
-            (State::AwaitServerHello { cookies }, MessageType::HELLO_VERIFY_REQUEST) => {
-                hello_verify_request(offer, link, cx, cookies, &message)
-            }
-            (State::AwaitServerHello { .. }, MessageType::SERVER_HELLO) => {
-                server_hello(offer, link, suspicion, &message).map(|next| {
-                    *state = State::AwaitServerHelloDone(next);
-                    Progress::Continue
-                })
-            }
-            // RFC 4279 section 2: an identity hint, of which this client makes no use.
-            (State::AwaitServerHelloDone(state), MessageType::SERVER_KEY_EXCHANGE) if !state.hint_seen => {
-                state.hint_seen = true;
-                link.hear(&message);
-                Ok(Progress::Continue)
-            }
-            (State::AwaitServerHelloDone(chosen), MessageType::SERVER_HELLO_DONE) => {
-                server_hello_done(offer, chosen, link, cx, &message).map(|next| {
-                    *state = State::AwaitFinished(next);
-                    Progress::Continue
-                })
-            }
-            (State::AwaitFinished(expecting), MessageType::FINISHED) if expecting.change_cipher_spec => {
-                match constant_time_eq(message.body, &expecting.expected) {
-                    true => Ok(complete(state, link)),
-                    false => Ok(link.fail(Failure::Aborted(AlertDescription::DECRYPT_ERROR))),
-                }
-            }
+            MessageType::SERVER_HELLO => server_hello(offer, transcript, state, suspicion, &message),
+            MessageType::SERVER_KEY_EXCHANGE => identity_hint(state, &message),
+            MessageType::SERVER_HELLO_DONE => server_hello_done(offer, link, state, cx, &message),
+            MessageType::FINISHED => finished(link, state, &message),
             _ => Err(Discard::UnexpectedHandshake),
         };
-        match (&outcome, &self.state) {
-            // The server's numbering is known from its ServerHello on.
-            (Ok(_), State::AwaitServerHello { .. }) | (Err(_), _) => self.inbox.forget(),
-            (Ok(_), _) => self.inbox.advance(message_seq),
-        }
+        inbox.clear();
         outcome
+    }
+
+    /// The message_seq that a message of this type must have now; `None` if any will do, as for the server's
+    /// first word.
+    fn expected_seq(&self, message_type: MessageType) -> Option<u16> {
+        match (&self.state, message_type) {
+            (_, MessageType::HELLO_VERIFY_REQUEST | MessageType::SERVER_HELLO) => None,
+            (State::AwaitFinished { finishing, .. }, MessageType::FINISHED) => Some(finishing.next_seq),
+            (State::AwaitServerHelloDone(chosen), _)
+            | (State::AwaitFinished { rival: Some(chosen), .. }, _) => Some(chosen.next_seq),
+            _ => None,
+        }
     }
 
     /// RFC 5246 section 7.1: directly before Finished.
     fn change_cipher_spec(&mut self, body: &[u8]) -> Result<Progress, Discard> {
         match &mut self.state {
             _ if body != [1] => Err(Discard::MalformedContent),
-            State::AwaitFinished(state) => {
-                state.change_cipher_spec = true;
+            State::AwaitFinished { finishing, .. } => {
+                finishing.change_cipher_spec = true;
                 Ok(Progress::Continue)
             }
             _ => Err(Discard::UnexpectedContentType),
@@ -437,56 +445,123 @@ impl<C: Crypto> ClientHandshake<C> {
 
 /// RFC 6347 section 4.2.1: the same hello again, with the cookie.
 fn hello_verify_request<C: Crypto, R: ?Sized>(
-    offer: &Offer,
-    link: &mut Link<C, FLIGHT>,
+    offer: &mut Offer,
+    link: &mut Link<FLIGHT>,
+    transcript: &mut Transcript<C>,
+    state: &mut State<C>,
     cx: &mut Context<'_, C, R>,
-    cookies: &mut u8,
     message: &Message<'_>,
 ) -> Result<Progress, Discard> {
+    let State::AwaitServerHello { cookies } = state else { return Err(Discard::HandshakeRepeated) };
     let cookie = hello::parse_hello_verify_request(message.body).ok_or(Discard::MalformedHandshake)?;
-    let sent = link.flight.first_body().and_then(ClientHello::parse).map(|hello| hello.cookie == cookie);
-    if sent != Some(false) || *cookies == MAX_COOKIES {
+    let sent = link.flight.first_body().and_then(ClientHello::parse);
+    if sent.is_some_and(|hello| hello.cookie == cookie) {
         return Err(Discard::HandshakeRepeated);
     }
-    *cookies += 1;
-    offer.hello(link, cx.crypto, cookie).ok_or(Discard::HandshakeTooLong)?;
-    link.timer.start(cx.now);
+    offer.message_seq = offer.message_seq.checked_add(1).ok_or(Discard::UnexpectedHandshake)?;
+    *transcript = offer.hello(link, cx.crypto, cookie).ok_or(Discard::HandshakeTooLong)?;
+    if *cookies < MAX_COOKIES {
+        *cookies += 1;
+        link.timer.start(cx.now);
+    } else {
+        link.flight.hold();
+    }
     Ok(Progress::Continue)
 }
 
 /// RFC 5246 section 7.4.1.3.
 fn server_hello<C: Crypto>(
     offer: &Offer,
-    link: &mut Link<C, FLIGHT>,
+    transcript: &Transcript<C>,
+    state: &mut State<C>,
     suspicion: &mut Option<Failure>,
     message: &Message<'_>,
-) -> Result<AwaitServerHelloDone, Discard> {
+) -> Result<Progress, Discard> {
     let hello = ServerHello::parse(message.body).ok_or(Discard::MalformedHandshake)?;
-    let next = offer.check(&hello).map_err(|description| {
+    let (accepted, rival) = match state {
+        State::AwaitServerHello { .. } => (None, None),
+        State::AwaitServerHelloDone(chosen) => (Some(chosen.server_random), None),
+        State::AwaitFinished { finishing, rival } => {
+            (Some(finishing.server_random), rival.as_ref().map(|rival| rival.server_random))
+        }
+        State::Complete(_) | State::Taken => return Err(Discard::Closed),
+    };
+    if accepted == Some(hello.random) || rival == Some(hello.random) {
+        return Err(Discard::HandshakeRepeated);
+    }
+    let next_seq = message.message_seq.checked_add(1).ok_or(Discard::MalformedHandshake)?;
+    let mut transcript = transcript.clone();
+    transcript.add(message);
+    let chosen = offer.check(&hello, next_seq, transcript).map_err(|description| {
         *suspicion = Some(Failure::Aborted(description));
         Discard::UnofferedChoice
     })?;
-    link.hear(message);
-    Ok(next)
+    match state {
+        State::AwaitFinished { rival, .. } => *rival = Some(chosen),
+        _ => *state = State::AwaitServerHelloDone(chosen),
+    }
+    Ok(Progress::Continue)
+}
+
+/// The ServerHello whose flight is still coming in.
+fn incoming<C: Crypto>(state: &mut State<C>) -> Result<&mut Chosen<C>, Discard> {
+    match state {
+        State::AwaitServerHelloDone(chosen) => Ok(chosen),
+        State::AwaitFinished { rival: Some(chosen), .. } => Ok(chosen),
+        State::AwaitFinished { rival: None, .. } => Err(Discard::HandshakeRepeated),
+        _ => Err(Discard::UnexpectedHandshake),
+    }
+}
+
+/// RFC 4279 section 2: ServerKeyExchange carries an identity hint, of which this client makes no use.
+fn identity_hint<C: Crypto>(state: &mut State<C>, message: &Message<'_>) -> Result<Progress, Discard> {
+    let chosen = incoming(state)?;
+    let mut body = Reader::new(message.body);
+    let _hint = body.vec16().filter(|_| body.is_empty()).ok_or(Discard::MalformedHandshake)?;
+    if chosen.hint_seen {
+        return Err(Discard::UnexpectedHandshake);
+    }
+    chosen.hint_seen = true;
+    chosen.next_seq = message.message_seq.checked_add(1).ok_or(Discard::MalformedHandshake)?;
+    chosen.transcript.add(message);
+    Ok(Progress::Continue)
 }
 
 /// Derives everything at once: what our Finished says and what the server's must say follow from the same
 /// transcript.
 fn server_hello_done<C: Crypto, R: ?Sized>(
     offer: &Offer,
-    chosen: &AwaitServerHelloDone,
-    link: &mut Link<C, FLIGHT>,
+    link: &mut Link<FLIGHT>,
+    state: &mut State<C>,
     cx: &mut Context<'_, C, R>,
     message: &Message<'_>,
-) -> Result<AwaitFinished, Discard> {
+) -> Result<Progress, Discard> {
+    // Should this ServerHello lead to the keys of an earlier one, its record numbers must not come again.
+    let next_sequence = match state {
+        State::AwaitFinished { finishing, .. } => finishing.session.next_sequence(),
+        _ => 0,
+    };
+    let chosen = match incoming(state) {
+        Ok(chosen) => chosen,
+        Err(discard) => {
+            if discard == Discard::HandshakeRepeated {
+                link.repeat(cx.now);
+            }
+            return Err(discard);
+        }
+    };
     if !message.body.is_empty() {
         return Err(Discard::MalformedHandshake);
     }
-    link.hear(message);
+    let next_seq = message.message_seq.checked_add(1).ok_or(Discard::MalformedHandshake)?;
+    let mut transcript = chosen.transcript.clone();
+    transcript.add(message);
     link.flight.clear();
+    let message_seq = offer.message_seq.checked_add(1).ok_or(Discard::MalformedHandshake)?;
     let key_exchange = |out: &mut Writer<'_>| out.vec16(|out| out.bytes(offer.identity()));
-    link.say(MessageType::CLIENT_KEY_EXCHANGE, key_exchange).ok_or(Discard::HandshakeTooLong)?;
-    let session_hash = link.transcript_hash();
+    link.say(&mut transcript, MessageType::CLIENT_KEY_EXCHANGE, message_seq, key_exchange)
+        .ok_or(Discard::HandshakeTooLong)?;
+    let session_hash = transcript.hash();
     let binding = match chosen.extended_master_secret {
         true => Binding::SessionHash(&session_hash),
         false => Binding::Randoms,
@@ -498,9 +573,11 @@ fn server_hello_done<C: Crypto, R: ?Sized>(
     }
     let keys = master.record_keys(&randoms);
     let verify_data = master.client_verify_data(&session_hash);
+    let message_seq = message_seq.checked_add(1).ok_or(Discard::MalformedHandshake)?;
     link.flight.change_cipher_spec();
-    link.say(MessageType::FINISHED, |out| out.bytes(&verify_data)).ok_or(Discard::HandshakeTooLong)?;
-    let expected = master.server_verify_data(&link.transcript_hash());
+    link.say(&mut transcript, MessageType::FINISHED, message_seq, |out| out.bytes(&verify_data))
+        .ok_or(Discard::HandshakeTooLong)?;
+    let expected = master.server_verify_data(&transcript.hash());
     link.timer.start(cx.now);
     let session = Session::new(Parameters {
         role: Role::Client,
@@ -512,23 +589,45 @@ fn server_hello_done<C: Crypto, R: ?Sized>(
         peer_cid: chosen.peer_cid,
         read_limit: chosen.read_limit,
         write_limit: chosen.write_limit,
+        next_sequence,
     });
-    Ok(AwaitFinished { session, expected, change_cipher_spec: false })
+    let finishing =
+        Finishing { session, server_random: randoms.server, expected, next_seq, change_cipher_spec: false };
+    *state = State::AwaitFinished { finishing, rival: None };
+    Ok(Progress::Continue)
 }
 
-/// The server's Finished was right: the session is good.
-fn complete<C: Crypto>(state: &mut State, link: &mut Link<C, FLIGHT>) -> Progress {
-    *state = match core::mem::replace(state, State::Taken) {
-        State::AwaitFinished(AwaitFinished { session, .. }) => State::Complete(session),
-        other => other,
-    };
+/// RFC 5246 section 7.4.9: if the server's Finished is right, the session is good.
+fn finished<C: Crypto>(
+    link: &mut Link<FLIGHT>,
+    state: &mut State<C>,
+    message: &Message<'_>,
+) -> Result<Progress, Discard> {
+    match state {
+        State::AwaitFinished { finishing, .. } if finishing.change_cipher_spec => {
+            if !constant_time_eq(message.body, &finishing.expected) {
+                return Ok(link.fail(Failure::Aborted(AlertDescription::DECRYPT_ERROR)));
+            }
+        }
+        _ => return Err(Discard::UnexpectedHandshake),
+    }
+    if let State::AwaitFinished { finishing, .. } = core::mem::replace(state, State::Taken) {
+        *state = State::Complete(finishing.session);
+    }
     link.timer.stop();
     link.flight.clear();
-    Progress::Complete
+    Ok(Progress::Complete)
 }
 
 impl<C: Crypto> fmt::Debug for ClientHandshake<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientHandshake").field("state", &self.state).finish_non_exhaustive()
+        let state = match &self.state {
+            State::AwaitServerHello { .. } => "AwaitServerHello",
+            State::AwaitServerHelloDone(_) => "AwaitServerHelloDone",
+            State::AwaitFinished { .. } => "AwaitFinished",
+            State::Complete(_) => "Complete",
+            State::Taken => "Taken",
+        };
+        f.debug_struct("ClientHandshake").field("state", &state).finish_non_exhaustive()
     }
 }

@@ -77,6 +77,11 @@ impl<const N: usize> Flight<N> {
         Some(Fragment::parse(self.messages.get(..self.len)?)?.0.body)
     }
 
+    /// Sends nothing until [`rewind`](Self::rewind).
+    pub(crate) const fn hold(&mut self) {
+        self.cursor.message = self.len;
+    }
+
     /// Sends everything again.
     pub(crate) fn rewind(&mut self) {
         self.cursor = Cursor::default();

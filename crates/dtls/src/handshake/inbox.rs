@@ -1,18 +1,15 @@
-//! Incoming handshake messages, in order and in one piece (RFC 6347 section 4.2.3).
+//! Incoming handshake messages in one piece (RFC 6347 section 4.2.3).
 
 use super::message::{Fragment, Message, MessageType};
 use crate::discard::Discard;
 
-/// Puts the next expected message together from fragments of at most `N` bytes in all.
+/// Puts one message of at most `N` bytes together from its fragments.
 ///
-/// A message that arrives whole is handed on where it stands, without a copy. Only the next expected message
-/// is kept: what comes early is dropped, and the sender's retransmission brings it again. Nothing here is
-/// authenticated, so a fragment that contradicts the ones before it (another type or length) starts the message
-/// anew: junk delays a handshake by one retransmission, but cannot block it.
+/// A message that arrives whole is handed on where it stands, without a copy. Nothing here is authenticated, so
+/// a fragment that contradicts the ones before it (another type, number or length) starts the message anew:
+/// junk delays a handshake by one retransmission, but cannot block it.
 #[derive(Debug)]
 pub(crate) struct Inbox<const N: usize> {
-    /// The message_seq expected next; none yet for a client whose server has not said its first word.
-    expected: Option<u16>,
     /// Type, message_seq and length of the message in `body`.
     partial: Option<(MessageType, u16, usize)>,
     body: [u8; N],
@@ -20,24 +17,19 @@ pub(crate) struct Inbox<const N: usize> {
     received: [u8; BITMAP],
 }
 
-const BITMAP: usize = 56;
+const BITMAP: usize = 24;
 
 impl<const N: usize> Inbox<N> {
     const BITMAP_COVERS_BODY: () = assert!(N <= BITMAP * 8);
 
-    pub(crate) const fn new(expected: Option<u16>) -> Self {
+    pub(crate) const fn new() -> Self {
         let () = Self::BITMAP_COVERS_BODY;
-        Self { expected, partial: None, body: [0; N], received: [0; BITMAP] }
+        Self { partial: None, body: [0; N], received: [0; BITMAP] }
     }
 
     /// Takes a fragment in; the message, if it is whole now.
     pub(crate) fn accept<'a>(&'a mut self, fragment: Fragment<'a>) -> Result<Option<Message<'a>>, Discard> {
         let Fragment { message_type, length, message_seq, offset, body } = fragment;
-        match self.expected {
-            Some(expected) if message_seq < expected => return Err(Discard::HandshakeRepeated),
-            Some(expected) if message_seq > expected => return Err(Discard::HandshakeEarly),
-            _ => {}
-        }
         if fragment.is_whole() {
             return Ok(Some(Message { message_type, message_seq, body }));
         }
@@ -63,14 +55,8 @@ impl<const N: usize> Inbox<N> {
         Ok(Some(Message { message_type, message_seq, body }))
     }
 
-    /// The message with this number was understood: the next one is expected.
-    pub(crate) fn advance(&mut self, message_seq: u16) {
-        self.expected = Some(message_seq.wrapping_add(1));
-        self.partial = None;
-    }
-
-    /// The message put together made no sense: makes room for a better one.
-    pub(crate) fn forget(&mut self) {
+    /// The message put together was looked at: makes room for the next one, or a better one.
+    pub(crate) const fn clear(&mut self) {
         self.partial = None;
     }
 }
@@ -90,7 +76,7 @@ mod tests {
     fn fragments_in_any_order_overlapping_and_twice_make_the_message() {
         let body: Vec<u8> = (0..100).collect();
         let cuts = [(60, 100), (0, 30), (20, 50), (0, 30), (50, 60)];
-        let mut inbox = Inbox::<100>::new(Some(2));
+        let mut inbox = Inbox::<100>::new();
         for (index, (from, to)) in cuts.into_iter().enumerate() {
             let message = inbox.accept(fragment(&body, from, to)).unwrap();
             assert_eq!(message.map(|message| message.body), (index == 4).then_some(&body[..]));
@@ -106,7 +92,7 @@ mod tests {
                 if swap {
                     parts.reverse();
                 }
-                let mut inbox = Inbox::<64>::new(Some(2));
+                let mut inbox = Inbox::<64>::new();
                 assert!(inbox.accept(parts[0]).unwrap().is_none());
                 assert_eq!(inbox.accept(parts[1]).unwrap().unwrap().body, body);
             }
@@ -116,23 +102,17 @@ mod tests {
     #[test]
     fn a_contradicting_fragment_does_not_block_the_message() {
         let (genuine, junk) = ([7u8; 40], [9u8; 44]);
-        let mut inbox = Inbox::<64>::new(Some(2));
+        let mut inbox = Inbox::<64>::new();
         assert!(inbox.accept(fragment(&junk, 0, 20)).unwrap().is_none());
         assert!(inbox.accept(fragment(&genuine, 0, 20)).unwrap().is_none());
         assert_eq!(inbox.accept(fragment(&genuine, 20, 40)).unwrap().unwrap().body, genuine);
     }
 
     #[test]
-    fn order_and_size_are_kept() {
+    fn a_message_longer_than_the_buffer_is_refused_at_its_first_fragment() {
         let body = [0u8; 65];
-        let mut inbox = Inbox::<64>::new(Some(2));
+        let mut inbox = Inbox::<64>::new();
         assert_eq!(inbox.accept(fragment(&body, 0, 10)).unwrap_err(), Discard::HandshakeTooLong);
-        for (message_seq, discard) in [(1, Discard::HandshakeRepeated), (3, Discard::HandshakeEarly)] {
-            let early = Fragment { message_seq, ..fragment(&body[..10], 0, 5) };
-            assert_eq!(inbox.accept(early).unwrap_err(), discard);
-        }
-        inbox.advance(2);
-        let next = Fragment { message_seq: 3, ..fragment(&body[..10], 0, 10) };
-        assert!(inbox.accept(next).unwrap().is_some());
+        assert!(inbox.accept(fragment(&body, 0, 65)).unwrap().is_some(), "whole, it needs no buffer");
     }
 }

@@ -1,11 +1,12 @@
-//! The half of a handshake that does not know what the messages mean: transcript, outgoing flight, timer.
+//! The half of a handshake that does not know what the messages mean: the outgoing flight and its timer.
 
-use sedge_crypto::{Crypto, Hash};
+use sedge_crypto::Crypto;
 use sedge_time::Instant;
 
 use super::flight::{Flight, Outlet, write_plaintext};
-use super::message::{Fragment, Message, MessageType};
+use super::message::{Fragment, MessageType};
 use super::timer::{Expiry, Timer};
+use super::transcript::Transcript;
 use super::{Failure, Progress, Transport};
 use crate::alert::Alert;
 use crate::discard::Discard;
@@ -14,13 +15,11 @@ use crate::session::Session;
 use crate::wire::Writer;
 
 /// Sends flights of at most `N` bytes.
-pub(crate) struct Link<C: Crypto, const N: usize> {
+#[derive(Debug)]
+pub(crate) struct Link<const N: usize> {
     pub(crate) flight: Flight<N>,
     pub(crate) timer: Timer,
-    transcript: C::Hash,
     mtu: u16,
-    /// The next message's message_seq.
-    message_seq: u16,
     /// The next record's sequence number in epoch 0.
     sequence: u64,
     /// What to say before it is over.
@@ -28,56 +27,28 @@ pub(crate) struct Link<C: Crypto, const N: usize> {
     failure: Option<Failure>,
 }
 
-impl<C: Crypto, const N: usize> Link<C, N> {
-    pub(crate) fn new(crypto: &C, transport: &Transport, message_seq: u16, sequence: u64) -> Self {
+impl<const N: usize> Link<N> {
+    pub(crate) fn new(transport: &Transport, sequence: u64) -> Self {
         Self {
             flight: Flight::new(),
             timer: Timer::new(transport.retransmission),
-            transcript: crypto.sha256(),
             mtu: transport.mtu.max(Transport::MIN_MTU),
-            message_seq,
             sequence,
             alert: None,
             failure: None,
         }
     }
 
-    /// Starts the transcript anew: a ClientHello without a cookie and what it was answered with are not part of
-    /// it (RFC 6347 section 4.2.1).
-    pub(crate) fn restart_transcript(&mut self, crypto: &C) {
-        self.transcript = crypto.sha256();
-    }
-
     /// Appends a message to the flight and to the transcript.
-    pub(crate) fn say(
+    pub(crate) fn say<C: Crypto>(
         &mut self,
+        transcript: &mut Transcript<C>,
         message_type: MessageType,
+        message_seq: u16,
         body: impl FnOnce(&mut Writer<'_>),
     ) -> Option<()> {
-        let message = self.flight.push(message_type, self.message_seq, body)?;
-        self.transcript.update(message);
-        self.message_seq = self.message_seq.wrapping_add(1);
+        transcript.add_bytes(self.flight.push(message_type, message_seq, body)?);
         Some(())
-    }
-
-    /// Appends a received message to the transcript.
-    pub(crate) fn hear(&mut self, message: &Message<'_>) {
-        self.transcript.update(&message.header());
-        self.transcript.update(message.body);
-    }
-
-    /// Appends bytes to the transcript that are a received message with its header.
-    pub(crate) fn hear_bytes(&mut self, message: &[u8]) {
-        self.transcript.update(message);
-    }
-
-    /// The hash of all messages so far.
-    pub(crate) fn transcript_hash(&self) -> [u8; 32] {
-        self.transcript.clone().finish()
-    }
-
-    pub(crate) const fn message_seq(&self) -> u16 {
-        self.message_seq
     }
 
     pub(crate) const fn sequence(&self) -> u64 {
@@ -117,7 +88,7 @@ impl<C: Crypto, const N: usize> Link<C, N> {
     }
 
     /// Writes the next datagram, sealed by `session` from ChangeCipherSpec on.
-    pub(crate) fn poll_transmit(
+    pub(crate) fn poll_transmit<C: Crypto>(
         &mut self,
         crypto: &C,
         mut session: Option<&mut Session>,
@@ -133,6 +104,17 @@ impl<C: Crypto, const N: usize> Link<C, N> {
         let mut outlet = Outlet { crypto, sequence: &mut self.sequence, session };
         self.flight.write_datagram(&mut outlet, buf.get_mut(..len)?)
     }
+}
+
+/// Messages are taken in turn: one that was had already is repeated, one further on is early.
+pub(crate) const fn in_turn(message_seq: u16, expected: u16) -> Result<(), Discard> {
+    if message_seq < expected {
+        return Err(Discard::HandshakeRepeated);
+    }
+    if message_seq > expected {
+        return Err(Discard::HandshakeEarly);
+    }
+    Ok(())
 }
 
 /// Hands the fragments in a handshake record on, one by one, until one completes or ends the handshake.

@@ -6,11 +6,12 @@ use sedge_crypto::{Aead, Crypto, CryptoRng, constant_time_eq};
 use sedge_time::Instant;
 
 use super::extension::Extensions;
-use super::hello::{ClientHello, ServerHello};
+use super::hello::ServerHello;
 use super::inbox::Inbox;
-use super::link::{Link, for_each_fragment};
+use super::link::{Link, for_each_fragment, in_turn};
 use super::message::{Fragment, HANDSHAKE_HEADER, Message, MessageType, VERIFY_DATA};
 use super::timer::Expiry;
+use super::transcript::Transcript;
 use super::{
     Context, Established, Failure, MAX_PLAINTEXT, MIN_RECORD_SIZE_LIMIT, Progress, Transport, flight,
 };
@@ -50,26 +51,22 @@ const INBOX: usize = 2 + MAX_IDENTITY;
 ///
 /// It lives in a pool of the caller's: it borrows nothing, and once complete it yields a [`Session`] and can be
 /// dropped.
+///
+/// Until the client's Finished nothing that arrives is authenticated. A ClientKeyExchange may therefore be
+/// anybody's, and is replaced by a later one that differs: a forged one delays the handshake and cannot end it.
 pub struct ServerHandshake<C: Crypto> {
-    link: Link<C, FLIGHT>,
+    link: Link<FLIGHT>,
     inbox: Inbox<INBOX>,
-    own_cid: ConnectionId,
-    client_random: [u8; 32],
+    chosen: Chosen,
+    /// Up to ServerHelloDone.
+    transcript: Transcript<C>,
     state: State,
 }
 
+/// What the hellos settled.
 #[derive(Debug)]
-enum State {
-    AwaitClientKeyExchange(AwaitClientKeyExchange),
-    AwaitFinished(AwaitFinished),
-    Complete(Complete),
-    Taken,
-}
-
-/// Flight 4 is out.
-#[derive(Debug)]
-struct AwaitClientKeyExchange {
-    server_random: [u8; 32],
+struct Chosen {
+    randoms: Randoms,
     suite: CipherSuite,
     aead: Aead,
     extended_master_secret: bool,
@@ -78,6 +75,17 @@ struct AwaitClientKeyExchange {
     peer_cid: ConnectionId,
     read_limit: u16,
     write_limit: u16,
+    /// The message_seq of the hellos: ServerHello repeats ClientHello's.
+    message_seq: u16,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Flight 4 is out.
+    AwaitClientKeyExchange,
+    AwaitFinished(AwaitFinished),
+    Complete(Complete),
+    Taken,
 }
 
 /// The keys exist; the client has still to prove that its are the same.
@@ -85,6 +93,8 @@ struct AwaitClientKeyExchange {
 struct AwaitFinished {
     session: Session,
     principal: u32,
+    /// The hash of all messages up to ClientKeyExchange.
+    session_hash: [u8; 32],
     expected: [u8; VERIFY_DATA],
     reply: [u8; VERIFY_DATA],
     change_cipher_spec: bool,
@@ -132,45 +142,45 @@ impl<C: Crypto> ServerHandshake<C> {
         let refuse = |description| Refusal { description, sequence: verified.sequence };
         let mut server_random = [0; 32];
         cx.rng.fill_bytes(&mut server_random);
-        let state = negotiate(config, hello, own_cid, server_random).map_err(refuse)?;
+        let randoms = Randoms { client: hello.random, server: server_random };
+        let chosen = Chosen::from_hello(config, verified, own_cid, randoms).map_err(refuse)?;
 
         // RFC 6347 section 4.2.1: record and message numbers go on from the hello's, as no other is kept.
-        let mut link = Link::new(cx.crypto, &config.transport, verified.message_seq, verified.sequence);
-        link.hear_bytes(verified.message);
+        let mut link = Link::new(&config.transport, verified.sequence);
+        let mut transcript = Transcript::new(cx.crypto);
+        transcript.add_bytes(verified.message);
         let renegotiation = hello.extensions.renegotiation_info.is_some()
             || hello.offers(CipherSuite::TLS_EMPTY_RENEGOTIATION_INFO_SCSV);
         let extensions = Extensions {
-            extended_master_secret: state.extended_master_secret,
+            extended_master_secret: chosen.extended_master_secret,
             // RFC 5746 section 3.6.
             renegotiation_info: renegotiation.then_some(&[]),
             // RFC 9146 section 3: only as an answer.
-            connection_id: state.connection_ids.then_some(state.own_cid.as_bytes()),
-            record_size_limit: hello.extensions.record_size_limit.and(Some(state.read_limit)),
+            connection_id: chosen.connection_ids.then_some(chosen.own_cid.as_bytes()),
+            record_size_limit: hello.extensions.record_size_limit.and(Some(chosen.read_limit)),
             ..Extensions::default()
         };
-        let write = |out: &mut Writer<'_>| ServerHello::write(out, &server_random, state.suite, &extensions);
-        link.say(MessageType::SERVER_HELLO, write)
-            .and_then(|()| link.say(MessageType::SERVER_HELLO_DONE, |_| {}))
+        let body = |out: &mut Writer<'_>| {
+            ServerHello::write(out, &chosen.randoms.server, chosen.suite, &extensions);
+        };
+        link.say(&mut transcript, MessageType::SERVER_HELLO, chosen.message_seq, body)
+            .and_then(|()| {
+                link.say(&mut transcript, MessageType::SERVER_HELLO_DONE, chosen.message_seq + 1, |_| {})
+            })
             .ok_or(refuse(AlertDescription::INTERNAL_ERROR))?;
         link.timer.start(cx.now);
-        Ok(Self {
-            link,
-            inbox: Inbox::new(Some(verified.message_seq.wrapping_add(1))),
-            own_cid: state.own_cid,
-            client_random: hello.random,
-            state: State::AwaitClientKeyExchange(state),
-        })
+        Ok(Self { link, inbox: Inbox::new(), chosen, transcript, state: State::AwaitClientKeyExchange })
     }
 
     /// The Connection ID agreed on for records from the client; empty if it knows none.
     pub const fn own_cid(&self) -> &ConnectionId {
-        &self.own_cid
+        &self.chosen.own_cid
     }
 
     /// Whether this handshake answers the very hello that has come (again): then give its record to
     /// [`receive`](Self::receive). Otherwise the client has started over.
     pub fn answers(&self, verified: &VerifiedHello<'_>) -> bool {
-        self.client_random == verified.hello.random
+        self.chosen.randoms.client == verified.hello.random && self.chosen.message_seq == verified.message_seq
     }
 
     /// When to call [`expire`](Self::expire).
@@ -200,7 +210,7 @@ impl<C: Crypto> ServerHandshake<C> {
             return Err(Discard::Closed);
         }
         let Record { header, fragment, .. } =
-            Record::parse(record, self.own_cid.len()).ok_or(Discard::MalformedRecord)?;
+            Record::parse(record, self.chosen.own_cid.len()).ok_or(Discard::MalformedRecord)?;
         match (header.epoch, header.content_type) {
             (0, ContentType::HANDSHAKE) => {
                 for_each_fragment(fragment, |fragment| self.fragment(cx, psk, fragment, false))
@@ -223,7 +233,7 @@ impl<C: Crypto> ServerHandshake<C> {
                 established.session.last_flight(cx.crypto, buf)
             }
             State::AwaitFinished(state) => self.link.poll_transmit(cx.crypto, Some(&mut state.session), buf),
-            State::AwaitClientKeyExchange(_) | State::Taken => self.link.poll_transmit(cx.crypto, None, buf),
+            State::AwaitClientKeyExchange | State::Taken => self.link.poll_transmit(cx.crypto, None, buf),
         }
     }
 
@@ -272,23 +282,23 @@ impl<C: Crypto> ServerHandshake<C> {
         if protected != (fragment.message_type == MessageType::FINISHED) {
             return Err(Discard::UnexpectedHandshake);
         }
-        let message = match self.inbox.accept(fragment) {
-            Ok(Some(message)) => message,
-            Ok(None) => return Ok(Progress::Continue),
-            Err(discard) => {
-                if discard == Discard::HandshakeRepeated && fragment.message_type == MessageType::CLIENT_HELLO
-                {
-                    self.link.repeat(cx.now);
-                }
-                return Err(discard);
+        // Our flight took two numbers; theirs go on from their hello's.
+        let key_exchange_seq = self.chosen.message_seq + 1;
+        match fragment.message_type {
+            MessageType::CLIENT_HELLO => {
+                self.link.repeat(cx.now);
+                return Err(Discard::HandshakeRepeated);
             }
-        };
-        let message_seq = message.message_seq;
+            MessageType::CLIENT_KEY_EXCHANGE => in_turn(fragment.message_seq, key_exchange_seq)?,
+            MessageType::FINISHED => in_turn(fragment.message_seq, key_exchange_seq + 1)?,
+            _ => return Err(Discard::UnexpectedHandshake),
+        }
+        let Some(message) = self.inbox.accept(fragment)? else { return Ok(Progress::Continue) };
         let outcome = match (&mut self.state, message.message_type) {
-            (State::AwaitClientKeyExchange(state), MessageType::CLIENT_KEY_EXCHANGE) => {
-                let randoms = Randoms { client: self.client_random, server: state.server_random };
-                state.client_key_exchange(&mut self.link, cx, psk, randoms, &message).map(|state| {
-                    self.state = State::AwaitFinished(state);
+            (State::AwaitClientKeyExchange | State::AwaitFinished(_), MessageType::CLIENT_KEY_EXCHANGE) => {
+                let Self { chosen, transcript, state, .. } = self;
+                chosen.client_key_exchange(transcript, state, cx, psk, &message).map(|next| {
+                    *state = State::AwaitFinished(next);
                     Progress::Continue
                 })
             }
@@ -300,10 +310,7 @@ impl<C: Crypto> ServerHandshake<C> {
             }
             _ => Err(Discard::UnexpectedHandshake),
         };
-        match outcome {
-            Ok(_) => self.inbox.advance(message_seq),
-            Err(_) => self.inbox.forget(),
-        }
+        self.inbox.clear();
         outcome
     }
 
@@ -325,7 +332,7 @@ impl<C: Crypto> ServerHandshake<C> {
             State::AwaitFinished(AwaitFinished { mut session, principal, reply, .. }) => {
                 session.set_last_flight(LastFlight {
                     verify_data: reply,
-                    message_seq: self.link.message_seq(),
+                    message_seq: self.chosen.message_seq + 2,
                     sequence: self.link.sequence() as u32,
                 });
                 State::Complete(Complete { established: Established { session, principal }, sent: false })
@@ -338,67 +345,85 @@ impl<C: Crypto> ServerHandshake<C> {
     }
 }
 
-/// Chooses from what a ClientHello offers, or says which alert it deserves.
-fn negotiate(
-    config: &ServerConfig<'_>,
-    hello: &ClientHello<'_>,
-    own_cid: ConnectionId,
-    server_random: [u8; 32],
-) -> Result<AwaitClientKeyExchange, AlertDescription> {
-    let Extensions { extended_master_secret, renegotiation_info, connection_id, record_size_limit, .. } =
-        hello.extensions;
-    // RFC 8446 section 4.2.1: a client that lists versions must list this one.
-    if let Some(versions) = hello.extensions.supported_versions
-        && !versions.chunks_exact(2).any(|version| version == DTLS_1_2.to_be_bytes())
-    {
-        return Err(AlertDescription::PROTOCOL_VERSION);
+impl Chosen {
+    /// Chooses from what a ClientHello offers, or says which alert it deserves.
+    fn from_hello(
+        config: &ServerConfig<'_>,
+        verified: &VerifiedHello<'_>,
+        own_cid: ConnectionId,
+        randoms: Randoms,
+    ) -> Result<Self, AlertDescription> {
+        let hello = &verified.hello;
+        let Extensions {
+            extended_master_secret, renegotiation_info, connection_id, record_size_limit, ..
+        } = hello.extensions;
+        // RFC 8446 section 4.2.1: a client that lists versions must list this one.
+        if let Some(versions) = hello.extensions.supported_versions
+            && !versions.chunks_exact(2).any(|version| version == DTLS_1_2.to_be_bytes())
+        {
+            return Err(AlertDescription::PROTOCOL_VERSION);
+        }
+        // RFC 5246 section 7.4.1.2: the null method must be offered.
+        if !hello.compression_methods.contains(&0) {
+            return Err(AlertDescription::ILLEGAL_PARAMETER);
+        }
+        let suite = config.suites.iter().copied().find(|&suite| hello.offers(suite));
+        let (suite, aead) = suite
+            .and_then(|suite| Some((suite, suite.aead()?)))
+            .ok_or(AlertDescription::HANDSHAKE_FAILURE)?;
+        // RFC 7627 section 5.3.
+        if !extended_master_secret && !config.transport.dangerous_allow_plain_master_secret {
+            return Err(AlertDescription::HANDSHAKE_FAILURE);
+        }
+        // RFC 5746 section 3.6: nothing was negotiated before.
+        if renegotiation_info.is_some_and(|connection| !connection.is_empty()) {
+            return Err(AlertDescription::HANDSHAKE_FAILURE);
+        }
+        // RFC 8449 section 4.
+        if record_size_limit.is_some_and(|limit| limit < MIN_RECORD_SIZE_LIMIT) {
+            return Err(AlertDescription::ILLEGAL_PARAMETER);
+        }
+        // An identifier too long to be kept is as good as none: RFC 9146 leaves the answer to the server.
+        let peer_cid = connection_id.and_then(ConnectionId::new);
+        Ok(Self {
+            randoms,
+            suite,
+            aead,
+            extended_master_secret,
+            connection_ids: peer_cid.is_some(),
+            own_cid: if peer_cid.is_some() { own_cid } else { ConnectionId::EMPTY },
+            peer_cid: peer_cid.unwrap_or_default(),
+            read_limit: config.transport.record_size_limit.unwrap_or(MAX_PLAINTEXT),
+            write_limit: record_size_limit.unwrap_or(MAX_PLAINTEXT).min(MAX_PLAINTEXT),
+            message_seq: verified.message_seq,
+        })
     }
-    // RFC 5246 section 7.4.1.2: the null method must be offered.
-    if !hello.compression_methods.contains(&0) {
-        return Err(AlertDescription::ILLEGAL_PARAMETER);
-    }
-    let suite = config.suites.iter().copied().find(|&suite| hello.offers(suite));
-    let (suite, aead) =
-        suite.and_then(|suite| Some((suite, suite.aead()?))).ok_or(AlertDescription::HANDSHAKE_FAILURE)?;
-    // RFC 7627 section 5.3.
-    if !extended_master_secret && !config.transport.dangerous_allow_plain_master_secret {
-        return Err(AlertDescription::HANDSHAKE_FAILURE);
-    }
-    // RFC 5746 section 3.6: nothing was negotiated before.
-    if renegotiation_info.is_some_and(|connection| !connection.is_empty()) {
-        return Err(AlertDescription::HANDSHAKE_FAILURE);
-    }
-    // RFC 8449 section 4.
-    if record_size_limit.is_some_and(|limit| limit < MIN_RECORD_SIZE_LIMIT) {
-        return Err(AlertDescription::ILLEGAL_PARAMETER);
-    }
-    let peer_cid = connection_id.and_then(ConnectionId::new);
-    Ok(AwaitClientKeyExchange {
-        server_random,
-        suite,
-        aead,
-        extended_master_secret,
-        connection_ids: peer_cid.is_some(),
-        own_cid: if peer_cid.is_some() { own_cid } else { ConnectionId::EMPTY },
-        peer_cid: peer_cid.unwrap_or_default(),
-        read_limit: config.transport.record_size_limit.unwrap_or(MAX_PLAINTEXT),
-        write_limit: record_size_limit.unwrap_or(MAX_PLAINTEXT).min(MAX_PLAINTEXT),
-    })
-}
 
-impl AwaitClientKeyExchange {
     /// Derives everything at once: what the client's Finished must say and what ours will say follow from the
     /// same transcript.
     fn client_key_exchange<C: Crypto, R: CryptoRng + ?Sized>(
         &self,
-        link: &mut Link<C, FLIGHT>,
+        transcript: &Transcript<C>,
+        state: &State,
         cx: &mut Context<'_, C, R>,
         lookup: &mut (impl PskLookup + ?Sized),
-        randoms: Randoms,
         message: &Message<'_>,
     ) -> Result<AwaitFinished, Discard> {
         let mut body = Reader::new(message.body);
         let identity = body.vec16().filter(|_| body.is_empty()).ok_or(Discard::MalformedHandshake)?;
+        let mut transcript = transcript.clone();
+        transcript.add(message);
+        let session_hash = transcript.hash();
+        let mut change_cipher_spec = false;
+        if let State::AwaitFinished(AwaitFinished {
+            session_hash: earlier, change_cipher_spec: seen, ..
+        }) = state
+        {
+            if *earlier == session_hash {
+                return Err(Discard::HandshakeRepeated);
+            }
+            change_cipher_spec = *seen;
+        }
 
         // Always drawn, so that an unknown identity takes the same steps as a known one.
         let mut nobody = [0; 16];
@@ -406,21 +431,19 @@ impl AwaitClientKeyExchange {
         let nobody = Psk::new(&nobody).ok_or(Discard::MalformedHandshake)?;
         let (psk, principal) = lookup.psk(identity).unwrap_or((nobody, 0));
 
-        link.hear(message);
-        let session_hash = link.transcript_hash();
         let binding = match self.extended_master_secret {
             true => Binding::SessionHash(&session_hash),
             false => Binding::Randoms,
         };
-        let master = MasterSecret::from_psk(cx.crypto, &psk, &randoms, binding);
+        let master = MasterSecret::from_psk(cx.crypto, &psk, &self.randoms, binding);
         if let Some(key_log) = &mut cx.dangerous_key_log {
-            key_log.client_random(&randoms.client, master.expose());
+            key_log.client_random(&self.randoms.client, master.expose());
         }
-        let keys = master.record_keys(&randoms);
+        let keys = master.record_keys(&self.randoms);
         let expected = master.client_verify_data(&session_hash);
-        let message_seq = message.message_seq.wrapping_add(1);
-        link.hear(&Message { message_type: MessageType::FINISHED, message_seq, body: &expected });
-        let reply = master.server_verify_data(&link.transcript_hash());
+        let message_seq = message.message_seq + 1;
+        transcript.add(&Message { message_type: MessageType::FINISHED, message_seq, body: &expected });
+        let reply = master.server_verify_data(&transcript.hash());
         let session = Session::new(Parameters {
             role: Role::Server,
             suite: self.suite,
@@ -431,8 +454,9 @@ impl AwaitClientKeyExchange {
             peer_cid: self.peer_cid,
             read_limit: self.read_limit,
             write_limit: self.write_limit,
+            next_sequence: 0,
         });
-        Ok(AwaitFinished { session, principal, expected, reply, change_cipher_spec: false })
+        Ok(AwaitFinished { session, principal, session_hash, expected, reply, change_cipher_spec })
     }
 }
 

@@ -1,0 +1,12 @@
+//! The engine seen from outside: client and server in memory, with a scripted link between them.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failing test should panic where it fails"
+)]
+
+mod handshake;
+mod loss;
+mod support;

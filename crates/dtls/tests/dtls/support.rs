@@ -1,0 +1,385 @@
+//! A client and a server in memory, with a link between them whose every datagram has a scripted fate.
+#![allow(unreachable_pub, reason = "one name for a helper, wherever it is used")]
+
+use std::collections::BTreeMap;
+
+use sedge_crypto::{RustCrypto, TryCryptoRng, TryRng};
+use sedge_dtls::*;
+use sedge_time::{Duration, Instant};
+
+pub const IDENTITY: &[u8] = b"sensor-7";
+/// The same device under a name that fills a narrow path.
+pub const LONG_IDENTITY: &[u8] = &[b'i'; 120];
+pub const KEY: [u8; 16] = *b"0123456789abcdef";
+pub const PRINCIPAL: u32 = 41;
+
+/// Deterministic and good enough to be different every time: SplitMix64.
+#[derive(Clone, Debug)]
+pub struct TestRng(pub u64);
+
+impl TryRng for TestRng {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        self.try_next_u64().map(|word| word as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Ok(z ^ (z >> 31))
+    }
+
+    fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in dst.chunks_mut(8) {
+            let word = self.try_next_u64()?.to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for TestRng {}
+
+/// The key table of the tests' server.
+pub fn lookup(identity: &[u8]) -> Option<(Psk, u32)> {
+    [IDENTITY, LONG_IDENTITY].contains(&identity).then(|| (Psk::new(&KEY).unwrap(), PRINCIPAL))
+}
+
+pub fn cid(bytes: &[u8]) -> ConnectionId {
+    ConnectionId::new(bytes).unwrap()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    ToServer,
+    ToClient,
+}
+
+/// What both sides are set up with.
+#[derive(Clone)]
+pub struct Setup {
+    pub identity: Vec<u8>,
+    pub key: Vec<u8>,
+    pub client_suites: Vec<CipherSuite>,
+    pub server_suites: Vec<CipherSuite>,
+    pub client_cid: Option<ConnectionId>,
+    pub server_cid: ConnectionId,
+    pub client: Transport,
+    pub server: Transport,
+    pub seed: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            identity: IDENTITY.to_vec(),
+            key: KEY.to_vec(),
+            client_suites: vec![CipherSuite::TLS_PSK_WITH_AES_128_CCM_8],
+            server_suites: CipherSuite::ALL.to_vec(),
+            client_cid: Some(ConnectionId::EMPTY),
+            server_cid: cid(b"\x01\x00\x00\x2a\x00\x07\x00\x01"),
+            client: Transport::default(),
+            server: Transport::default(),
+            seed: 1,
+        }
+    }
+}
+
+/// One side of the connection.
+pub enum Peer<H> {
+    Absent,
+    Handshaking(H),
+    Established(Session),
+    Failed(Failure),
+}
+
+impl<H> Peer<H> {
+    pub fn session(&mut self) -> &mut Session {
+        match self {
+            Self::Established(session) => session,
+            _ => panic!("not established"),
+        }
+    }
+
+    pub fn is_established(&self) -> bool {
+        matches!(self, Self::Established(_))
+    }
+}
+
+pub struct World {
+    pub setup: Setup,
+    pub now: Instant,
+    pub rng: TestRng,
+    pub cookies: CookieKeys<RustCrypto>,
+    pub client: Peer<ClientHandshake<RustCrypto>>,
+    pub server: Peer<ServerHandshake<RustCrypto>>,
+    pub principal: Option<u32>,
+    /// Every datagram that was sent.
+    pub trace: Vec<(Direction, Vec<u8>)>,
+    pub discards: Vec<(Direction, Discard)>,
+    pub received: Vec<(Direction, Vec<u8>)>,
+    pub refusal: Option<Refusal>,
+    /// The link; the argument is the datagram's place in `trace`.
+    pub fate: Fate,
+    in_flight: BTreeMap<(Instant, u64), (Direction, Vec<u8>)>,
+    serial: u64,
+}
+
+pub const SERVER_ADDRESS_OF_CLIENT: &[u8] = b"192.0.2.1:4711";
+
+/// When the copies of a datagram arrive: none for a lost one.
+pub type Fate = Box<dyn FnMut(usize, Direction, &[u8]) -> Vec<Duration>>;
+
+pub const LATENCY: Duration = Duration::from_millis(10);
+
+pub fn undisturbed(_: usize, _: Direction, _: &[u8]) -> Vec<Duration> {
+    vec![LATENCY]
+}
+
+impl World {
+    pub fn new(setup: Setup) -> Self {
+        let mut rng = TestRng(setup.seed);
+        let cookies = CookieKeys::new(&RustCrypto, &mut rng);
+        let now = Instant::from_micros(1_000_000);
+        let psk = Psk::new(&setup.key).unwrap();
+        let config = ClientConfig {
+            identity: &setup.identity,
+            psk: &psk,
+            suites: &setup.client_suites,
+            own_cid: setup.client_cid,
+            transport: setup.client,
+        };
+        let mut cx = Context::new(&RustCrypto, &mut rng, now);
+        let client = ClientHandshake::connect(&mut cx, &config).unwrap();
+        Self {
+            now,
+            rng,
+            cookies,
+            client: Peer::Handshaking(client),
+            server: Peer::Absent,
+            principal: None,
+            trace: Vec::new(),
+            discards: Vec::new(),
+            received: Vec::new(),
+            refusal: None,
+            fate: Box::new(undisturbed),
+            in_flight: BTreeMap::new(),
+            serial: 0,
+            setup,
+        }
+    }
+
+    /// Both sides established over a link without faults.
+    pub fn established(setup: Setup) -> Self {
+        let mut world = Self::new(setup);
+        world.run();
+        assert!(world.client.is_established() && world.server.is_established(), "{:?}", world.discards);
+        world
+    }
+
+    /// Lets things happen until nothing is left to happen.
+    pub fn run(&mut self) {
+        self.run_for(Duration::from_secs(600));
+    }
+
+    pub fn run_for(&mut self, limit: Duration) {
+        let end = self.now + limit;
+        loop {
+            self.transmit();
+            let arrival = self.in_flight.keys().next().map(|(at, _)| *at);
+            let deadlines = [self.client_deadline(), self.server_deadline(), arrival];
+            let Some(next) = deadlines.into_iter().flatten().min() else { return };
+            if next > end {
+                self.now = end;
+                return;
+            }
+            self.now = self.now.max(next);
+            if arrival == Some(next) {
+                let (_, (direction, datagram)) = self.in_flight.pop_first().unwrap();
+                self.deliver(direction, datagram);
+            } else {
+                self.expire();
+            }
+        }
+    }
+
+    fn client_deadline(&self) -> Option<Instant> {
+        match &self.client {
+            Peer::Handshaking(handshake) => handshake.deadline(),
+            _ => None,
+        }
+    }
+
+    fn server_deadline(&self) -> Option<Instant> {
+        match &self.server {
+            Peer::Handshaking(handshake) => handshake.deadline(),
+            _ => None,
+        }
+    }
+
+    fn expire(&mut self) {
+        if let Peer::Handshaking(handshake) = &mut self.client
+            && let Err(failure) = handshake.expire(self.now)
+        {
+            self.transmit();
+            self.client = Peer::Failed(failure);
+        }
+        if let Peer::Handshaking(handshake) = &mut self.server
+            && let Err(failure) = handshake.expire(self.now)
+        {
+            self.transmit();
+            self.server = Peer::Failed(failure);
+        }
+    }
+
+    /// Puts what both sides have to send on the link.
+    pub fn transmit(&mut self) {
+        let mut buf = [0; 2048];
+        loop {
+            let mut cx = Context::new(&RustCrypto, &mut self.rng, self.now);
+            let sent = match (&mut self.client, &mut self.server) {
+                (Peer::Handshaking(client), server) => {
+                    match (client.poll_transmit(&mut cx, &mut buf), server) {
+                        (Some(len), _) => Some((Direction::ToServer, len)),
+                        (None, Peer::Handshaking(server)) => {
+                            server.poll_transmit(&mut cx, &mut buf).map(|len| (Direction::ToClient, len))
+                        }
+                        (None, _) => None,
+                    }
+                }
+                (_, Peer::Handshaking(server)) => {
+                    server.poll_transmit(&mut cx, &mut buf).map(|len| (Direction::ToClient, len))
+                }
+                _ => None,
+            };
+            let Some((direction, len)) = sent else { break };
+            self.send(direction, buf[..len].to_vec());
+        }
+        self.settle();
+    }
+
+    /// Puts a datagram on the link.
+    pub fn send(&mut self, direction: Direction, datagram: Vec<u8>) {
+        for delay in (self.fate)(self.trace.len(), direction, &datagram) {
+            self.serial += 1;
+            let _ = self.in_flight.insert((self.now + delay, self.serial), (direction, datagram.clone()));
+        }
+        self.trace.push((direction, datagram));
+    }
+
+    /// Takes the sessions out of handshakes that are complete.
+    fn settle(&mut self) {
+        if let Peer::Handshaking(handshake) = &mut self.client
+            && let Some(Established { session, .. }) = handshake.take_session()
+        {
+            self.client = Peer::Established(session);
+        }
+        if let Peer::Handshaking(handshake) = &mut self.server
+            && let Some(Established { session, principal }) = handshake.take_session()
+        {
+            self.principal = Some(principal);
+            self.server = Peer::Established(session);
+        }
+    }
+
+    pub fn deliver(&mut self, direction: Direction, mut datagram: Vec<u8>) {
+        match direction {
+            Direction::ToServer => self.deliver_to_server(&mut datagram),
+            Direction::ToClient => self.deliver_to_client(&mut datagram),
+        }
+    }
+
+    fn deliver_to_server(&mut self, datagram: &mut [u8]) {
+        let mut cx = Context::new(&RustCrypto, &mut self.rng, self.now);
+        if is_client_hello(datagram) {
+            let mut reply = [0; HELLO_VERIFY_REQUEST_LEN];
+            match hello(&self.cookies, SERVER_ADDRESS_OF_CLIENT, datagram, &mut reply) {
+                Hello::Reply(len) => {
+                    return self.send(Direction::ToClient, reply[..len].to_vec());
+                }
+                Hello::Discard(discard) => return self.discards.push((Direction::ToServer, discard)),
+                Hello::Accept(verified) => {
+                    let pending =
+                        matches!(&self.server, Peer::Handshaking(server) if server.answers(&verified));
+                    if self.server.is_established() {
+                        return self.discards.push((Direction::ToServer, Discard::HandshakeRepeated));
+                    }
+                    if !pending {
+                        let config =
+                            ServerConfig { suites: &self.setup.server_suites, transport: self.setup.server };
+                        match ServerHandshake::accept(&mut cx, &config, &verified, self.setup.server_cid) {
+                            Ok(handshake) => self.server = Peer::Handshaking(handshake),
+                            Err(refusal) => {
+                                self.refusal = Some(refusal);
+                                let mut buf = [0; 32];
+                                let len = refusal.write(&mut buf).unwrap();
+                                self.send(Direction::ToClient, buf[..len].to_vec());
+                            }
+                        }
+                        return;
+                    }
+                }
+            }
+        }
+        for record in Records::new(datagram, self.setup.server_cid.len()) {
+            let mut cx = Context::new(&RustCrypto, &mut self.rng, self.now);
+            let mut failed = None;
+            match &mut self.server {
+                Peer::Handshaking(handshake) => match handshake.receive(&mut cx, &mut lookup, record) {
+                    Ok(Progress::Failed(failure)) => failed = Some(failure),
+                    Ok(Progress::Continue) => {}
+                    Ok(Progress::Complete) => self.transmit(),
+                    Err(discard) => self.discards.push((Direction::ToServer, discard)),
+                },
+                Peer::Established(session) => match session.open(&RustCrypto, record) {
+                    Ok(Opened { content: Content::ApplicationData(data), .. }) => {
+                        self.received.push((Direction::ToServer, data.to_vec()));
+                    }
+                    Ok(Opened { content: Content::FinishedAgain, .. }) => {
+                        let mut buf = [0; 256];
+                        let len = session.last_flight(&RustCrypto, &mut buf).unwrap();
+                        self.send(Direction::ToClient, buf[..len].to_vec());
+                    }
+                    Ok(_) => {}
+                    Err(discard) => self.discards.push((Direction::ToServer, discard)),
+                },
+                Peer::Absent | Peer::Failed(_) => {}
+            }
+            if let Some(failure) = failed {
+                self.transmit();
+                self.server = Peer::Failed(failure);
+            }
+        }
+    }
+
+    fn deliver_to_client(&mut self, datagram: &mut [u8]) {
+        let cid_len = self.setup.client_cid.unwrap_or_default().len();
+        for record in Records::new(datagram, cid_len) {
+            let mut cx = Context::new(&RustCrypto, &mut self.rng, self.now);
+            let mut failed = None;
+            match &mut self.client {
+                Peer::Handshaking(handshake) => match handshake.receive(&mut cx, record) {
+                    Ok(Progress::Failed(failure)) => failed = Some(failure),
+                    Ok(Progress::Continue) => {}
+                    Ok(Progress::Complete) => self.settle(),
+                    Err(discard) => self.discards.push((Direction::ToClient, discard)),
+                },
+                Peer::Established(session) => match session.open(&RustCrypto, record) {
+                    Ok(Opened { content: Content::ApplicationData(data), .. }) => {
+                        self.received.push((Direction::ToClient, data.to_vec()));
+                    }
+                    Ok(_) => {}
+                    Err(discard) => self.discards.push((Direction::ToClient, discard)),
+                },
+                Peer::Absent | Peer::Failed(_) => {}
+            }
+            if let Some(failure) = failed {
+                self.transmit();
+                self.client = Peer::Failed(failure);
+            }
+        }
+    }
+}
