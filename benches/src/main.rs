@@ -7,8 +7,14 @@
 
 mod codec;
 mod cpu;
+mod fleet;
+mod handshakes;
+mod net;
+mod peers;
+mod process;
 mod render;
 mod report;
+mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,29 +56,44 @@ impl Settings {
     }
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Every part.
     All,
     /// Parse and serialise, beside coap-lite.
     Codec,
+    /// Handshakes per core, beside OpenSSL, and the bytes of one.
+    Handshakes,
+    /// What the parts run in processes of their own.
+    #[command(hide = true)]
+    Serve {
+        #[command(subcommand)]
+        server: serve::Server,
+    },
 }
 
 type Part = (&'static str, fn(&Settings, &mut Report) -> Result<(), String>);
 
-const PARTS: [Part; 1] = [("codec", codec::run)];
+const PARTS: [Part; 2] = [("codec", codec::run), ("handshakes", handshakes::run)];
 
 impl Command {
-    fn parts(self) -> &'static [Part] {
+    fn parts(&self) -> &'static [Part] {
         match self {
             Self::All => &PARTS,
             Self::Codec => &PARTS[0..1],
+            Self::Handshakes => &PARTS[1..2],
+            Self::Serve { .. } => &[],
         }
     }
 }
 
 fn main() -> ExitCode {
     let Arguments { command, settings } = Arguments::parse();
+    if let Command::Serve { server } = &command {
+        let Err(error) = server.run() else { return ExitCode::SUCCESS };
+        eprintln!("sedge-bench serve: {error}");
+        return ExitCode::FAILURE;
+    }
     let mut report = Report { machine: Machine::here(), peers: Vec::new(), rows: Vec::new() };
     let mut failed = false;
     for &(name, run) in command.parts() {

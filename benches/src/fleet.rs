@@ -1,0 +1,322 @@
+//! The load generator: thousands of DTLS clients behind one socket.
+//!
+//! All of 127.0.0.0/8 is this machine, so a socket bound to every address can be any number of peers: each
+//! client has a source address of its own, named in the control message of every datagram it sends
+//! (IP_PKTINFO), and learns from the same control message that an answer is for it.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::time;
+
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
+use nix::errno::Errno;
+use nix::libc::{in_addr, in_pktinfo};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, sendmsg, setsockopt, sockopt,
+};
+use sedge_crypto::RustCrypto;
+use sedge_dtls::{
+    ClientConfig, ClientHandshake, Content, ContentType, Context, Progress, Psk, Records, Session, Transport,
+};
+use sedge_time::Instant;
+
+use crate::net::{DATAGRAM, enlarge_buffers};
+
+/// Every client's key. What is measured does not depend on it, and it opens nothing else.
+pub(crate) const KEY: [u8; 16] = *b"benchmarks only!";
+
+const FIRST: u32 = u32::from_be_bytes([127, 64, 0, 1]);
+
+/// The address of a client.
+pub(crate) const fn address(client: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(FIRST + client)
+}
+
+/// The clients' common socket.
+pub(crate) struct FleetSocket {
+    socket: UdpSocket,
+    server: SockaddrIn,
+    control: Vec<u8>,
+    buffer: Box<[u8; DATAGRAM]>,
+}
+
+impl FleetSocket {
+    pub(crate) fn new(server: SocketAddrV4) -> io::Result<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        enlarge_buffers(&socket)?;
+        setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+        Ok(Self {
+            socket,
+            server: server.into(),
+            control: nix::cmsg_space!(in_pktinfo),
+            buffer: Box::new([0; DATAGRAM]),
+        })
+    }
+
+    pub(crate) fn port(&self) -> io::Result<u16> {
+        self.socket.local_addr().map(|address| address.port())
+    }
+
+    pub(crate) fn send(&self, client: u32, datagram: &[u8]) -> io::Result<()> {
+        let source = in_pktinfo {
+            ipi_ifindex: 0,
+            ipi_spec_dst: in_addr { s_addr: address(client).to_bits().to_be() },
+            ipi_addr: in_addr { s_addr: 0 },
+        };
+        let control = [ControlMessage::Ipv4PacketInfo(&source)];
+        let slices = [IoSlice::new(datagram)];
+        sendmsg(self.socket.as_raw_fd(), &slices, &control, MsgFlags::empty(), Some(&self.server))?;
+        Ok(())
+    }
+
+    /// The next datagram and the client it is for; `None` if none comes within `patience`.
+    pub(crate) fn receive(&mut self, patience: time::Duration) -> io::Result<Option<(u32, &mut [u8])>> {
+        let mut waited = false;
+        let (len, client) = loop {
+            let mut slices = [IoSliceMut::new(&mut self.buffer[..])];
+            let control = Some(&mut self.control[..]);
+            let fd = self.socket.as_raw_fd();
+            let received = recvmsg::<SockaddrIn>(fd, &mut slices, control, MsgFlags::MSG_DONTWAIT);
+            match received {
+                Ok(message) => {
+                    let to = message.cmsgs()?.find_map(|control| match control {
+                        ControlMessageOwned::Ipv4PacketInfo(info) => Some(u32::from_be(info.ipi_addr.s_addr)),
+                        _ => None,
+                    });
+                    let to = to.ok_or_else(|| io::Error::other("no IP_PKTINFO"))?;
+                    break (message.bytes, to.wrapping_sub(FIRST));
+                }
+                Err(Errno::EAGAIN) if !waited => {
+                    if !readable(&self.socket, patience)? {
+                        return Ok(None);
+                    }
+                    waited = true;
+                }
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        };
+        Ok(Some((client, &mut self.buffer[..len])))
+    }
+}
+
+fn readable(socket: &UdpSocket, patience: time::Duration) -> io::Result<bool> {
+    use std::os::fd::AsFd;
+
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    let timeout = PollTimeout::try_from(patience).map_err(io::Error::other)?;
+    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    Ok(poll(&mut sockets, timeout)? > 0)
+}
+
+/// A client's part in what is going on.
+enum Client {
+    Handshaking(Box<ClientHandshake<RustCrypto>>),
+    Connected(Box<Session>),
+    Gone,
+}
+
+/// Clients, numbered from 0 in the order of their connecting.
+pub(crate) struct Fleet {
+    socket: FleetSocket,
+    clients: Vec<Client>,
+    crypto: RustCrypto,
+    rng: UnwrapErr<SysRng>,
+    epoch: time::Instant,
+    psk: Psk,
+    identity: Box<dyn Fn(u32) -> Vec<u8>>,
+    /// UDP payload bytes sent and received in handshakes.
+    pub(crate) handshake_bytes: (u64, u64),
+}
+
+/// How many handshakes are under way at once: enough to keep a server busy, few enough for its receive
+/// buffer.
+const WAVE: u32 = 128;
+/// How long a datagram on loopback can take while the machine is busy with something else.
+const PATIENCE: time::Duration = time::Duration::from_millis(500);
+
+impl Fleet {
+    pub(crate) fn new(
+        server: SocketAddrV4,
+        key: &[u8],
+        identity: impl Fn(u32) -> Vec<u8> + 'static,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            socket: FleetSocket::new(server)?,
+            clients: Vec::new(),
+            crypto: RustCrypto,
+            rng: UnwrapErr(SysRng),
+            epoch: time::Instant::now(),
+            psk: Psk::new(key).ok_or_else(|| io::Error::other("unusable key"))?,
+            identity: Box::new(identity),
+            handshake_bytes: (0, 0),
+        })
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.clients.len() as u32
+    }
+
+    pub(crate) fn port(&self) -> io::Result<u16> {
+        self.socket.port()
+    }
+
+    /// Connects `count` more clients. Every one must complete its handshake; what is lost on the way is sent
+    /// again, as DTLS has it.
+    pub(crate) fn connect(&mut self, count: u32) -> Result<(), String> {
+        self.connect_all(count).map_err(|error| format!("handshakes: {error}"))
+    }
+
+    fn connect_all(&mut self, count: u32) -> io::Result<()> {
+        let end = self.len() + count;
+        let mut under_way = 0;
+        loop {
+            while under_way < WAVE && self.len() < end {
+                self.start()?;
+                under_way += 1;
+            }
+            if under_way == 0 {
+                return Ok(());
+            }
+            let now = self.now();
+            match self.socket.receive(PATIENCE)? {
+                Some((client, datagram)) => {
+                    let Some(state) = self.clients.get_mut(client as usize) else { continue };
+                    let Client::Handshaking(handshake) = state else { continue };
+                    self.handshake_bytes.1 += datagram.len() as u64;
+                    let mut context = Context::new(&self.crypto, &mut self.rng, now);
+                    let mut complete = false;
+                    for record in Records::new(datagram, 0) {
+                        match handshake.receive(&mut context, record) {
+                            Ok(Progress::Complete) => complete = true,
+                            Ok(Progress::Failed(failure)) => return Err(io::Error::other(failure)),
+                            Ok(Progress::Continue) | Err(_) => {}
+                        }
+                    }
+                    self.transmit(client)?;
+                    if complete {
+                        self.finish(client)?;
+                        under_way -= 1;
+                    }
+                }
+                None => self.retransmit()?,
+            }
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(self.epoch.elapsed().as_micros() as u64)
+    }
+
+    fn start(&mut self) -> io::Result<()> {
+        let client = self.len();
+        let identity = (self.identity)(client);
+        let now = self.now();
+        let mut context = Context::new(&self.crypto, &mut self.rng, now);
+        let config = ClientConfig::new(&identity, &self.psk, Transport::default());
+        let handshake = ClientHandshake::connect(&mut context, &config).map_err(io::Error::other)?;
+        self.clients.push(Client::Handshaking(Box::new(handshake)));
+        self.transmit(client)
+    }
+
+    fn transmit(&mut self, client: u32) -> io::Result<()> {
+        let now = self.now();
+        let Some(Client::Handshaking(handshake)) = self.clients.get_mut(client as usize) else {
+            return Ok(());
+        };
+        let mut context = Context::new(&self.crypto, &mut self.rng, now);
+        let mut datagram = [0; DATAGRAM];
+        while let Some(len) = handshake.poll_transmit(&mut context, &mut datagram) {
+            self.handshake_bytes.0 += len as u64;
+            self.socket.send(client, &datagram[..len])?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, client: u32) -> io::Result<()> {
+        let Some(state) = self.clients.get_mut(client as usize) else { return Ok(()) };
+        let Client::Handshaking(handshake) = state else { return Ok(()) };
+        let established = handshake.take_session().ok_or_else(|| io::Error::other("no session"))?;
+        *state = Client::Connected(Box::new(established.session));
+        Ok(())
+    }
+
+    fn retransmit(&mut self) -> io::Result<()> {
+        let now = self.now();
+        let mut due = Vec::new();
+        for (client, state) in self.clients.iter_mut().enumerate() {
+            if let Client::Handshaking(handshake) = state
+                && handshake.deadline().is_some_and(|deadline| deadline <= now)
+            {
+                handshake.expire(now).map_err(io::Error::other)?;
+                due.push(client as u32);
+            }
+        }
+        due.into_iter().try_for_each(|client| self.transmit(client))
+    }
+
+    /// Seals what `write` puts into the buffer as a client's next record, without sending it.
+    pub(crate) fn seal(
+        &mut self,
+        client: u32,
+        write: impl FnOnce(&mut [u8]) -> usize,
+    ) -> io::Result<Vec<u8>> {
+        let Some(Client::Connected(session)) = self.clients.get_mut(client as usize) else {
+            return Err(io::Error::other("not connected"));
+        };
+        let mut datagram = vec![0; DATAGRAM];
+        let len = write(&mut datagram[session.headroom()..]);
+        let len = session
+            .seal(&self.crypto, ContentType::APPLICATION_DATA, &mut datagram, len)
+            .map_err(io::Error::other)?;
+        datagram.truncate(len);
+        Ok(datagram)
+    }
+
+    pub(crate) fn send(&self, client: u32, datagram: &[u8]) -> io::Result<()> {
+        self.socket.send(client, datagram)
+    }
+
+    /// The next application data, decrypted, and the client it is for; `None` if there is none for a while.
+    pub(crate) fn receive(
+        &mut self,
+        patience: time::Duration,
+        mut read: impl FnMut(u32, &mut [u8]),
+    ) -> io::Result<bool> {
+        let Some((client, datagram)) = self.socket.receive(patience)? else { return Ok(false) };
+        if let Some(Client::Connected(session)) = self.clients.get_mut(client as usize) {
+            for record in Records::new(datagram, 0) {
+                if let Ok(opened) = session.open(&self.crypto, record)
+                    && let Content::ApplicationData(plaintext) = opened.content
+                {
+                    read(client, plaintext);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Says goodbye for every client.
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        for (client, state) in self.clients.iter_mut().enumerate() {
+            let mut datagram = [0; DATAGRAM];
+            if let Client::Connected(session) = state {
+                let len = session.close_notify(&self.crypto, &mut datagram).map_err(io::Error::other)?;
+                self.socket.send(client as u32, &datagram[..len])?;
+            }
+            *state = Client::Gone;
+        }
+        Ok(())
+    }
+}
+
+/// The port that a socket address has, where it must be IPv4.
+pub(crate) fn v4(address: SocketAddr) -> io::Result<SocketAddrV4> {
+    match address {
+        SocketAddr::V4(address) => Ok(address),
+        SocketAddr::V6(_) => Err(io::Error::other("not an IPv4 address")),
+    }
+}

@@ -1,0 +1,80 @@
+//! Part 2: PSK handshakes per second of server CPU time, and their bytes.
+
+use crate::Settings;
+use crate::cpu::Samples;
+use crate::fleet::{Fleet, KEY};
+use crate::peers::openssl;
+use crate::process::ServerProcess;
+use crate::report::{Better, Goal, Report, Row};
+
+const PART: &str = "handshakes";
+const WHAT: &str = "TLS_PSK_WITH_AES_128_CCM_8, cookie, per core";
+
+/// One server, kept over all repetitions: handshakes with addresses it has not seen, then goodbye to all.
+struct Contender {
+    server: ServerProcess,
+    fleet: Fleet,
+    samples: Samples,
+}
+
+impl Contender {
+    fn new(server: ServerProcess) -> Result<Self, String> {
+        let identity = |client: u32| format!("device-{client:06}").into_bytes();
+        let fleet = Fleet::new(server.address, &KEY, identity).map_err(|error| error.to_string())?;
+        Ok(Self { server, fleet, samples: Samples::default() })
+    }
+
+    fn repeat(&mut self, count: u32) -> Result<f64, String> {
+        let Self { server, fleet, .. } = self;
+        let (seconds, connected) = server.cpu_seconds(|| fleet.connect(count))?;
+        connected?;
+        fleet.close().map_err(|error| error.to_string())?;
+        Ok(f64::from(count) / seconds)
+    }
+}
+
+pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String> {
+    let count = if settings.quick { 500 } else { 3000 };
+    let mut endpoint = Contender::new(ServerProcess::ours(&["endpoint-echo"])?)?;
+    let mut openssl = openssl::start(settings).and_then(Contender::new);
+    // The first round warms up.
+    for repetition in 0..=settings.repetitions(9) {
+        let turn = |contender: &mut Contender| -> Result<(), String> {
+            let rate = contender.repeat(count)?;
+            if repetition > 0 {
+                contender.samples.push(rate);
+            }
+            Ok(())
+        };
+        turn(&mut endpoint)?;
+        if let Ok(openssl) = &mut openssl {
+            turn(openssl)?;
+        }
+    }
+    match &openssl {
+        Ok(openssl) => {
+            let peer = ("OpenSSL", &openssl.samples);
+            let row = Row::compare(PART, WHAT, "/s", Better::Higher, &endpoint.samples, peer);
+            report.rows.push(row.goal(Goal::Ratio(2.5)));
+        }
+        Err(why) => report.rows.push(Row::missing(PART, WHAT, why)),
+    }
+    bytes(report)
+}
+
+/// Counts the bytes of one handshake, which do not depend on the machine.
+fn bytes(report: &mut Report) -> Result<(), String> {
+    let server = ServerProcess::ours(&["endpoint-echo"])?;
+    let mut fleet =
+        Fleet::new(server.address, &KEY, |_| b"device-000000".to_vec()).map_err(|error| error.to_string())?;
+    fleet.connect(1)?;
+    let (sent, received) = fleet.handshake_bytes;
+    let bytes = (sent + received) as f64;
+    let what = "DTLS 1.2 PSK with cookie and an 8-byte CID, UDP payload";
+    report.rows.push(
+        Row::figure(PART, what, "B", Better::Lower, bytes)
+            .goal(Goal::AtMost(500.0))
+            .note(format!("{sent} B from the client, {received} B from the server, identity of 13 B")),
+    );
+    Ok(())
+}

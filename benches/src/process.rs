@@ -1,0 +1,123 @@
+//! A server in a process of its own, whose CPU time and memory can be read from outside.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddrV4;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, io, thread};
+
+use crate::cpu::CpuClock;
+
+/// A server that ends when its standard input does, or when this is dropped.
+pub(crate) struct ServerProcess {
+    child: Child,
+    pub(crate) address: SocketAddrV4,
+    clock: CpuClock,
+}
+
+impl ServerProcess {
+    /// Starts this program again as one of its servers, and waits until it says where it listens.
+    pub(crate) fn ours(server: &[&str]) -> Result<Self, String> {
+        let program = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+        Self::announced(Command::new(program).arg("serve").args(server))
+    }
+
+    /// Starts a server that prints `ready ADDRESS` once it listens.
+    pub(crate) fn announced(command: &mut Command) -> Result<Self, String> {
+        let name = format!("{:?}", command.get_program());
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot start {name}: {error}"))?;
+        let mut line = String::new();
+        let announced = child.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut line));
+        let address = line.trim().strip_prefix("ready ").and_then(|address| address.parse().ok());
+        let Some(address) = address else {
+            end(&mut child);
+            return Err(format!("{name} did not say where it listens ({announced:?}: {line:?})"));
+        };
+        Self::new(child, address)
+    }
+
+    /// Starts a server that somebody else wrote and that will listen at `address`, as `ready` finds out.
+    pub(crate) fn foreign(
+        command: &mut Command,
+        address: SocketAddrV4,
+        mut ready: impl FnMut() -> bool,
+    ) -> Result<Self, String> {
+        let name = format!("{:?}", command.get_program());
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("cannot start {name}: {error}"))?;
+        let start = Instant::now();
+        while !ready() {
+            if start.elapsed() > Duration::from_secs(10) || !matches!(child.try_wait(), Ok(None)) {
+                end(&mut child);
+                return Err(format!("{name} does not answer at {address}"));
+            }
+        }
+        Self::new(child, address)
+    }
+
+    fn new(mut child: Child, address: SocketAddrV4) -> Result<Self, String> {
+        match CpuClock::of_process(child.id()) {
+            Ok(clock) => Ok(Self { child, address, clock }),
+            Err(error) => {
+                end(&mut child);
+                Err(format!("cannot read the server's CPU time: {error}"))
+            }
+        }
+    }
+
+    /// CPU seconds (user and system, all threads) that the server takes from before `work` until it is done
+    /// with what `work` left it.
+    pub(crate) fn cpu_seconds<R>(&self, work: impl FnOnce() -> R) -> Result<(f64, R), String> {
+        let dead = |error: io::Error| format!("the server has ended: {error}");
+        let start = self.clock.read().map_err(dead)?;
+        let result = work();
+        let mut end = self.clock.read().map_err(dead)?;
+        // What it does after the last answer (timers, freeing) is part of the price.
+        loop {
+            thread::sleep(Duration::from_millis(20));
+            let now = self.clock.read().map_err(dead)?;
+            if now - end < Duration::from_micros(500) {
+                return Ok(((now - start).as_secs_f64(), result));
+            }
+            end = now;
+        }
+    }
+
+    /// Bytes of physical memory that the process holds.
+    pub(crate) fn resident(&self) -> Result<u64, String> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .map_err(|error| format!("the server has ended: {error}"))?;
+        (status.lines().find_map(|line| line.strip_prefix("VmRSS:")))
+            .and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok())
+            .map(|kilobytes| kilobytes * 1024)
+            .ok_or_else(|| "no VmRSS in /proc".into())
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+fn end(child: &mut Child) {
+    // Both may fail only because it has ended already.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// In a server: ends the process when whoever started it is gone.
+pub(crate) fn end_with_parent() {
+    let _ = thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        std::process::exit(0);
+    });
+}

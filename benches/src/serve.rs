@@ -1,0 +1,52 @@
+//! The servers, each run in a process of its own: `sedge-bench serve NAME`.
+
+mod endpoint;
+mod raw;
+
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::{io, net::SocketAddr};
+
+use clap::Subcommand;
+
+use crate::net::enlarge_buffers;
+use crate::process::end_with_parent;
+
+/// What to serve.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Server {
+    /// Sends every datagram back: recv_from, send_to.
+    RawEcho,
+    /// Sends every datagram back: recvmmsg, sendmmsg.
+    RawEchoBatched,
+    /// Sends as many datagrams as it is asked to, each to another address, by sendmmsg.
+    RawFanOut,
+    /// An endpoint over DTLS that answers every request with its payload.
+    EndpointEcho,
+}
+
+impl Server {
+    pub(crate) fn run(&self) -> io::Result<()> {
+        end_with_parent();
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        enlarge_buffers(&socket)?;
+        match self {
+            Self::RawEcho => announce(&socket).and_then(|()| raw::echo(&socket)),
+            Self::RawEchoBatched => announce(&socket).and_then(|()| raw::echo_batched(&socket)),
+            Self::RawFanOut => announce(&socket).and_then(|()| raw::fan_out(&socket)),
+            Self::EndpointEcho => announce(&socket).and_then(|()| endpoint::echo(&socket)),
+        }
+    }
+}
+
+/// Tells whoever started this server where it listens.
+fn announce(socket: &UdpSocket) -> io::Result<()> {
+    let SocketAddr::V4(address) = socket.local_addr()? else {
+        return Err(io::Error::other("not an IPv4 socket"));
+    };
+    announce_address(address);
+    Ok(())
+}
+
+fn announce_address(address: SocketAddrV4) {
+    println!("ready {address}");
+}

@@ -1,0 +1,62 @@
+//! What the bare kernel does: the yardstick.
+
+use std::io;
+use std::net::{SocketAddrV4, UdpSocket};
+
+use crate::net::{DATAGRAM, Receiver, Sender};
+
+pub(super) fn echo(socket: &UdpSocket) -> io::Result<()> {
+    let mut buffer = [0; DATAGRAM];
+    loop {
+        let (len, from) = socket.recv_from(&mut buffer)?;
+        socket.send_to(&buffer[..len], from)?;
+    }
+}
+
+pub(super) fn echo_batched(socket: &UdpSocket) -> io::Result<()> {
+    let (mut receiver, mut sender) = (Receiver::new(), Sender::new());
+    loop {
+        receiver.receive(socket)?;
+        for (from, datagram) in receiver.datagrams() {
+            sender.push(socket, from, |buffer| {
+                buffer[..datagram.len()].copy_from_slice(datagram);
+                datagram.len()
+            })?;
+        }
+        sender.flush(socket)?;
+    }
+}
+
+/// Asks a [`fan_out`] server for `count` datagrams of `len` bytes to `port` of the first `count` addresses of
+/// [`crate::fleet`].
+pub(crate) fn fan_out_order(count: u32, len: u16, port: u16) -> [u8; 8] {
+    let mut order = [0; 8];
+    order[..4].copy_from_slice(&count.to_be_bytes());
+    order[4..6].copy_from_slice(&len.to_be_bytes());
+    order[6..].copy_from_slice(&port.to_be_bytes());
+    order
+}
+
+pub(super) fn fan_out(socket: &UdpSocket) -> io::Result<()> {
+    let mut sender = Sender::new();
+    let mut order = [0; 8];
+    loop {
+        let len = socket.recv(&mut order)?;
+        let (count, rest) = order.split_first_chunk().unwrap_or((&[0; 4], &[]));
+        let (&[len_high, len_low, port_high, port_low], 8) = (rest.first_chunk().unwrap_or(&[0; 4]), len)
+        else {
+            continue;
+        };
+        let len = usize::from(u16::from_be_bytes([len_high, len_low])).min(DATAGRAM);
+        let port = u16::from_be_bytes([port_high, port_low]);
+        for client in 0..u32::from_be_bytes(*count) {
+            let to = SocketAddrV4::new(crate::fleet::address(client), port);
+            sender.push(socket, to, |buffer| {
+                // As a notification does, each datagram differs from the one before.
+                buffer[..4].copy_from_slice(&client.to_be_bytes());
+                len
+            })?;
+        }
+        sender.flush(socket)?;
+    }
+}
