@@ -24,14 +24,17 @@ pub mod block;
 mod code;
 mod content_format;
 mod duplicates;
+pub mod echo;
 mod exchange;
 mod message;
 mod message_ids;
 pub mod observe;
 mod option;
 mod parameters;
+pub mod problem;
 mod token;
 mod transmission;
+pub mod uri;
 mod writer;
 
 pub use code::{Code, Type};

@@ -446,17 +446,22 @@ fn check_unusual(header: [u8; 4], is_longer: bool) -> Result<(), Malformed> {
 
 /// What stands before the value of an option
 /// ([RFC 7252 section 3.1](https://www.rfc-editor.org/rfc/rfc7252#section-3.1)).
-struct OptionHead {
-    number: usize,
-    value_at: usize,
-    value_len: usize,
+pub(crate) struct OptionHead {
+    pub(crate) number: usize,
+    pub(crate) value_at: usize,
+    pub(crate) value_len: usize,
 }
 
 impl OptionHead {
     /// Reads the head of the option whose first byte is `first`, which stands in `bytes` at `at`; `None`
     /// if it is the payload marker. Whether the value is all there remains to be seen.
     #[inline(always)]
-    fn read(previous: usize, first: u8, bytes: &[u8], at: usize) -> Result<Option<Self>, Malformed> {
+    pub(crate) fn read(
+        previous: usize,
+        first: u8,
+        bytes: &[u8],
+        at: usize,
+    ) -> Result<Option<Self>, Malformed> {
         let nibbles = usize::from(first);
         // One test finds most options: a nibble without bits 3 and 2 together is below 12.
         if nibbles & nibbles << 1 & 0x88 == 0 {

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::block::Block;
+use crate::message::OptionHead;
 use crate::{Code, ContentFormat, OptionNumber, Token, Type};
 
 /// The message of nothing but a header: a ping, a bare acknowledgement or a Reset
@@ -12,7 +13,7 @@ pub const fn empty_message(kind: Type, message_id: u16) -> [u8; 4] {
     [0x40 | (kind as u8) << 4, Code::EMPTY.0, high, low]
 }
 
-/// Writes one message into a buffer, front to back.
+/// Writes one message into a buffer, front to back. As a [`fmt::Write`] it appends to the payload.
 ///
 /// Errors are kept and told once, by [`finish`](Self::finish): calls can be chained without looking at
 /// each.
@@ -29,6 +30,7 @@ pub const fn empty_message(kind: Type, message_id: u16) -> [u8; 4] {
 pub struct Writer<'b> {
     buffer: &'b mut [u8],
     len: usize,
+    options_at: usize,
     last_option: u16,
     has_payload: bool,
     error: Option<WriteError>,
@@ -37,7 +39,8 @@ pub struct Writer<'b> {
 impl<'b> Writer<'b> {
     /// Starts a message at the front of `buffer`.
     pub fn new(buffer: &'b mut [u8], kind: Type, code: Code, message_id: u16, token: Token) -> Self {
-        let mut writer = Self { buffer, len: 0, last_option: 0, has_payload: false, error: None };
+        let options_at = 4 + token.len();
+        let mut writer = Self { buffer, len: 0, options_at, last_option: 0, has_payload: false, error: None };
         let [first, _, high, low] = empty_message(kind, message_id);
         writer.push_array([first | token.len() as u8, code.0, high, low]);
         writer.push(token.as_bytes());
@@ -55,13 +58,44 @@ impl<'b> Writer<'b> {
         let Ok(len) = u16::try_from(value.len()) else {
             return self.fail(WriteError::OptionLength);
         };
-        self.last_option = number.0;
-        let (delta, delta_more) = extend(delta);
-        let (len, len_more) = extend(len);
-        self.push_array([delta << 4 | len]);
-        self.push_extension(delta, delta_more);
-        self.push_extension(len, len_more);
+        self.push_head(delta, len);
         self.push(value);
+        self.last_option = number.0;
+        self
+    }
+
+    /// Adds an option where its number belongs, behind those of the same number. Slower than
+    /// [`option`](Self::option), for what follows has to move; meant for the layer that adds to a message
+    /// which another has written.
+    pub fn insert_option(&mut self, number: OptionNumber, value: &[u8]) -> &mut Self {
+        let last = self.last_option;
+        if number.0 >= last || self.has_payload || self.error.is_some() {
+            return self.option(number, value);
+        }
+        let mut previous = 0;
+        let mut at = self.options_at;
+        while let Some(&first) = self.buffer.get(at) {
+            let Ok(Some(next)) = OptionHead::read(previous, first, self.buffer, at) else { break };
+            if next.number <= usize::from(number.0) {
+                (previous, at) = (next.number, next.value_at + next.value_len);
+                continue;
+            }
+            // The head of the next option is written anew, for its delta shrinks.
+            let delta = (next.number as u16).wrapping_sub(number.0);
+            let head = |delta: u16, len: usize| 1 + extension_len(delta) + extension_len(len as u16);
+            let grown = head(number.0.wrapping_sub(previous as u16), value.len())
+                + value.len()
+                + head(delta, next.value_len);
+            let end = self.len + grown - (next.value_at - at);
+            if end > self.buffer.len() {
+                return self.fail(WriteError::BufferTooSmall);
+            }
+            self.buffer.copy_within(next.value_at..self.len, at + grown);
+            (self.len, self.last_option) = (at, previous as u16);
+            self.option(number, value).push_head(delta, next.value_len as u16);
+            (self.len, self.last_option) = (end, last);
+            break;
+        }
         self
     }
 
@@ -142,6 +176,14 @@ impl<'b> Writer<'b> {
         }
     }
 
+    fn push_head(&mut self, delta: u16, len: u16) {
+        let (delta, delta_more) = extend(delta);
+        let (len, len_more) = extend(len);
+        self.push_array([delta << 4 | len]);
+        self.push_extension(delta, delta_more);
+        self.push_extension(len, len_more);
+    }
+
     fn push_extension(&mut self, nibble: u8, more: u16) {
         match nibble {
             13 => self.push_array([more as u8]),
@@ -181,12 +223,27 @@ impl<'b> Writer<'b> {
     }
 }
 
+impl fmt::Write for Writer<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.payload(text.as_bytes());
+        if self.error.is_some() { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
 /// The nibble for a delta or length, and what is left to write after it.
 const fn extend(value: u16) -> (u8, u16) {
     match value {
         ..13 => (value as u8, 0),
         13..269 => (13, value - 13),
         269.. => (14, value - 269),
+    }
+}
+
+const fn extension_len(value: u16) -> usize {
+    match value {
+        ..13 => 0,
+        13..269 => 1,
+        269.. => 2,
     }
 }
 
@@ -290,6 +347,49 @@ mod tests {
         assert_eq!(Message::parse(&buffer[..len]).unwrap().payload(), b"abcde");
         let len = write(&mut buffer, |writer| writer.commit_payload(0).payload(b"")).unwrap();
         assert_eq!(len, 4);
+    }
+
+    /// Any order of insertion makes the same message as ascending numbers do.
+    #[test]
+    fn options_are_inserted_where_they_belong() {
+        let numbers = [1, 6, 6, 13, 20, 292, 300, 2000, 65_535];
+        let value = [7; 300];
+        for (step, value_len) in [(2, 0), (4, 1), (5, 13), (7, 300), (8, 12)] {
+            let mut ascending = [0; 4096];
+            let mut inserted = [0; 4096];
+            let len = write(&mut ascending, |writer| {
+                for number in numbers {
+                    writer.option(OptionNumber(number), &value[..value_len]);
+                }
+                writer.payload(b"end")
+            })
+            .unwrap();
+            let inserted_len = write(&mut inserted, |writer| {
+                for index in 0..numbers.len() {
+                    let number = numbers[(index * step + 3) % numbers.len()];
+                    writer.insert_option(OptionNumber(number), &value[..value_len]);
+                }
+                writer.payload(b"end")
+            })
+            .unwrap();
+            assert_eq!(ascending[..len], inserted[..inserted_len]);
+            // A byte too few is told, not lost.
+            let short = write(&mut inserted[..len - 5], |writer| {
+                for &number in numbers.iter().rev() {
+                    writer.insert_option(OptionNumber(number), &value[..value_len]);
+                }
+                writer
+            });
+            assert_eq!(short, Err(WriteError::BufferTooSmall));
+        }
+        // Equal numbers keep their order.
+        let mut buffer = [0; 32];
+        let len = write(&mut buffer, |writer| {
+            let number = OptionNumber(11);
+            writer.option(number, b"a").option(OptionNumber(12), b"").insert_option(number, b"b")
+        })
+        .unwrap();
+        assert_eq!(&buffer[4..len], b"\xb1a\x01b\x10");
     }
 
     #[test]
