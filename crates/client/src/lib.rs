@@ -1,11 +1,77 @@
 //! What a device embeds: connect, publish, subscribe; no heap.
+//!
+//! A [`Client`] dials out to one server, keeps one DTLS session with a Connection ID, and drops every datagram
+//! that this session does not explain. It publishes, subscribes to several topics at once, and sends any other
+//! CoAP request. A lost connection is made again by itself, with back-off and jitter, and so are the
+//! subscriptions. Values that do not fit a datagram travel in blocks.
+//!
+//! On a host, over tokio (feature `tokio`):
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use sedge_client::{ContentFormat, Credential, tokio::connect};
+//!
+//! let mut client = connect(&Credential::read("boiler.toml")?).await?;
+//! client.publish("site/7/temp", ContentFormat::TEXT, b"21.5").await?;
+//!
+//! client.subscribe("site/7/valve").await?;
+//! let mut buffer = [0; 1024];
+//! let value = client.next(&mut buffer).await?;
+//! println!("{}", String::from_utf8_lossy(value.payload));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! On a device the same methods are called; [`Client::new`] is given the device's [`Datagram`] socket, [`Clock`],
+//! cryptography and randomness, and [`Fixed`] says how much memory it takes. Any executor will do, or none:
+//! [`core::Core`] is the same client as a state machine.
 #![no_std]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test that meets what it does not expect is to stop there"
+    )
+)]
 
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod client;
+mod config;
+pub mod core;
 #[cfg(feature = "std")]
 mod credential;
+mod disconnect;
+mod error;
+mod io;
+mod memory;
+mod outbox;
+mod request;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+mod transfer;
 
+pub use client::Client;
+pub use config::{Backoff, Config};
 #[cfg(feature = "std")]
 pub use credential::{Credential, CredentialError};
+pub use disconnect::Disconnect;
+pub use error::{Error, Failure};
+pub use io::{Clock, Datagram};
+#[cfg(feature = "std")]
+pub use memory::Growing;
+pub use memory::{Fixed, Memory, Server};
+pub use outbox::Outbox;
+pub use request::{Request, Response, TOPIC_DATA, Target};
+pub use transfer::Transfer;
+
+pub use self::core::{Missed, Notification, Security, SubscriptionId};
+pub use sedge_coap::{Code, ContentFormat, OptionNumber};
+pub use sedge_dtls::Psk;
+pub use sedge_endpoint::Counters;

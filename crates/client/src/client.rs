@@ -1,0 +1,361 @@
+//! The asynchronous client: it lends time, datagrams and one request at a time to the [`Core`].
+
+use core::future::pending;
+
+use sedge_coap::block::BlockSize;
+use sedge_coap::{ContentFormat, OptionNumber};
+use sedge_endpoint::Counters;
+use sedge_time::Duration;
+
+use crate::config::Config;
+use crate::core::{Core, Kind, Missed, Notification, Security, Standing, SubscribeError, SubscriptionId};
+use crate::disconnect::Disconnect;
+use crate::error::{Error, Failure};
+use crate::io::{Clock, Datagram, Either, either};
+use crate::memory::{CryptoOf, Memory, RngOf};
+use crate::outbox::Outbox;
+use crate::request::{Request, Response, Target};
+use crate::transfer::{FirstBlock, Transfer};
+
+/// A client of one server: all its memory, its socket and its clock.
+///
+/// Its operations take turns, and while one waits, everything else goes on: connecting again, registering
+/// again, acknowledging, collecting values. Between operations nothing goes on, so a subscriber waits in
+/// [`next`](Self::next) whenever it has nothing else to do. Every operation may be dropped at any point, as
+/// `select!` does; a request that was dropped is given up.
+pub struct Client<M: Memory, D, C> {
+    core: Core<M>,
+    outbox: Outbox<M::Datagram>,
+    datagram: M::Datagram,
+    socket: D,
+    clock: C,
+}
+
+/// What a message needs beside its payload: DTLS's record and CoAP's header and options.
+const OVERHEAD: usize = 128;
+/// How long to leave a network alone that has just refused.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
+    /// A client that is not connected yet: its first operation will see to that, or
+    /// [`connect`](Self::connect).
+    ///
+    /// # Errors
+    /// [`Error::NameTooLong`] if the identity is longer than the memory for it.
+    pub fn new(
+        mut config: Config,
+        security: Security<'_>,
+        socket: D,
+        clock: C,
+        crypto: CryptoOf<M>,
+        rng: RngOf<M>,
+    ) -> Result<Self, Error<D::Error>> {
+        let (datagram, outbox) = (M::datagram(), M::datagram());
+        let room = datagram.as_ref().len();
+        config.block_size = config.block_size.min(BlockSize::at_most(room.saturating_sub(OVERHEAD)));
+        let mtu = u16::try_from(room.saturating_sub(2)).unwrap_or(u16::MAX);
+        config.endpoint.dtls.mtu = config.endpoint.dtls.mtu.min(mtu);
+        let core = Core::new(clock.now(), config, security, crypto, rng).ok_or(Error::NameTooLong)?;
+        Ok(Self { core, outbox: Outbox::new(outbox), datagram, socket, clock })
+    }
+
+    /// Waits for a connection.
+    ///
+    /// # Errors
+    /// [`Error::Disconnected`] after the first attempt that fails, [`Error::Network`]. Calling it again waits
+    /// for the next attempt, which comes after a while.
+    pub async fn connect(&mut self) -> Result<(), Error<D::Error>> {
+        let _earlier = self.core.take_failure();
+        loop {
+            if self.core.is_connected() {
+                return Ok(());
+            }
+            if self.core.is_closed() {
+                return Err(Error::Closed);
+            }
+            if let Err(error) = self.turn(None).await {
+                let now = self.clock.now();
+                self.core.network_failed(now, &mut self.outbox);
+                return Err(Error::Network(error));
+            }
+            if let Some(reason) = self.core.take_failure() {
+                return Err(Error::Disconnected(reason));
+            }
+        }
+    }
+
+    /// Publishes a value to a topic and waits until the broker has it.
+    ///
+    /// If the connection is lost meanwhile, it is made again and the value sent again: it may then arrive
+    /// twice.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the broker's code, and whatever [`request`](Self::request) says.
+    pub async fn publish(
+        &mut self,
+        topic: &str,
+        format: ContentFormat,
+        payload: &[u8],
+    ) -> Result<(), Error<D::Error>> {
+        let response = self.request(&Request::publish(topic, format, payload), &mut []).await?;
+        if response.code.is_success() { Ok(()) } else { Err(Error::Refused(response.code)) }
+    }
+
+    /// Sends a value to a topic once, and neither waits for an answer nor wants one: it arrives or does not.
+    ///
+    /// # Errors
+    /// There is no connection, or the value does not fit one datagram.
+    pub async fn publish_once(
+        &mut self,
+        topic: &str,
+        format: ContentFormat,
+        payload: &[u8],
+    ) -> Result<(), Error<D::Error>> {
+        // RFC 7967: no answer of class 2, 4 or 5.
+        const NONE: &[u8] = &[0b1_1010];
+        let options = &[(OptionNumber::NO_RESPONSE, NONE)];
+        let request = Request { confirmable: false, options, ..Request::publish(topic, format, payload) };
+        let mut transfer = Transfer::new(request, BlockSize::MAX, &mut []);
+        while !transfer.is_over() && !transfer.is_sent() {
+            self.turn_or_pause(Some(&mut transfer)).await;
+        }
+        match transfer.into_response() {
+            Ok(_) | Err(Failure::Timeout) => Ok(()),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Sends a request and waits for its answer, whose body is put into `buffer`. Both may be long: they
+    /// travel in blocks.
+    ///
+    /// # Errors
+    /// Why there was no answer. An answer that is an error is no error here.
+    pub async fn request<'b>(
+        &mut self,
+        request: &Request<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<Response<'b>, Error<D::Error>> {
+        let mut transfer = Transfer::new(*request, self.core.config().block_size, &mut *buffer);
+        self.complete(&mut transfer).await;
+        let Response { code, content_format, max_age, payload } = transfer.into_response()?;
+        let len = payload.len();
+        let payload = buffer.get(..len).unwrap_or_default();
+        Ok(Response { code, content_format, max_age, payload })
+    }
+
+    /// Waits until the server shows that it is there, and says how long that took.
+    ///
+    /// # Errors
+    /// It did not.
+    pub async fn ping(&mut self) -> Result<Duration, Error<D::Error>> {
+        let start = self.clock.now();
+        let mut transfer = Transfer::ping();
+        self.complete(&mut transfer).await;
+        let _pong = transfer.into_response()?;
+        Ok(self.clock.now().saturating_since(start))
+    }
+
+    /// Subscribes to a topic, and waits until the server has agreed. The values come out of
+    /// [`next`](Self::next), the one that is there already first.
+    ///
+    /// A topic that nobody has published to yet is no error: the server is asked again from time to time.
+    /// After a lost connection all subscriptions are made again by themselves.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], [`Error::NotObserved`], [`Error::NoRoom`], [`Error::NameTooLong`]; and
+    /// [`Error::Disconnected`] if there is no connection for as long as
+    /// [`patience`](Config::patience) lasts.
+    pub async fn subscribe(&mut self, topic: &str) -> Result<SubscriptionId, Error<D::Error>> {
+        let started = self.clock.now();
+        let subscription = self.core.subscribe(started, topic).map_err(|error| match error {
+            SubscribeError::NoRoom => Error::NoRoom,
+            SubscribeError::NameTooLong => Error::NameTooLong,
+        })?;
+        loop {
+            let error = match self.core.standing(subscription) {
+                Standing::Established => return Ok(subscription),
+                Standing::Refused(code) if code.is_success() => Error::NotObserved,
+                Standing::Refused(code) => Error::Refused(code),
+                Standing::Unknown => Error::Closed,
+                Standing::Pending => match self.core.failure() {
+                    Some(reason)
+                        if self.clock.now().saturating_since(started) > self.core.config().patience =>
+                    {
+                        Error::Disconnected(reason)
+                    }
+                    _ => {
+                        self.turn_or_pause(None).await;
+                        continue;
+                    }
+                },
+            };
+            self.core.forget(subscription);
+            return Err(error);
+        }
+    }
+
+    /// Ends a subscription. Says whether there was one.
+    pub async fn unsubscribe(&mut self, subscription: SubscriptionId) -> bool {
+        let known = self.core.unsubscribe(self.clock.now(), subscription, &mut self.outbox);
+        let _sent = self.flush().await;
+        known
+    }
+
+    /// Waits for the next value of any subscription and puts it into `buffer`, all blocks of it.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] when a subscription is over; [`Error::Disconnected`] when the connection, or an
+    /// attempt to make it again, has failed; [`Error::BufferTooSmall`]. In all cases the next call goes on.
+    pub async fn next<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Notification<'b>, Error<D::Error>> {
+        loop {
+            let Some((name, entry)) = self.core.front() else {
+                if self.core.is_closed() {
+                    return Err(Error::Closed);
+                }
+                if let Some(reason) = self.core.take_failure() {
+                    return Err(Error::Disconnected(reason));
+                }
+                self.turn_or_pause(None).await;
+                continue;
+            };
+            let (subscription, content_format, key) = (entry.subscription, entry.content_format, entry.key);
+            let copied = match (entry.kind, buffer.get_mut(..entry.payload.len())) {
+                (Kind::Value, Some(place)) => {
+                    place.copy_from_slice(entry.payload);
+                    Ok(place.len())
+                }
+                (Kind::Value, None) => {
+                    Err(Error::BufferTooSmall { needed: u32::try_from(entry.payload.len()).ok() })
+                }
+                (Kind::End(code), _) => {
+                    self.core.forget(subscription);
+                    Err(Error::Ended { subscription, code })
+                }
+                (Kind::FirstBlock(_), _) if self.core.is_known(subscription, key) => {
+                    self.core.remove_front(name);
+                    continue;
+                }
+                (Kind::FirstBlock(size), _) => self.fetch_rest(subscription, size, buffer).await,
+            };
+            self.core.remove_front(name);
+            let payload = buffer.get(..copied?).unwrap_or_default();
+            return Ok(Notification { subscription, content_format, payload });
+        }
+    }
+
+    /// The topic of a subscription.
+    pub fn topic(&self, subscription: SubscriptionId) -> Option<&str> {
+        self.core.topic(subscription)
+    }
+
+    /// Says goodbye. The client stays closed.
+    pub async fn close(&mut self) {
+        self.core.close(&mut self.outbox);
+        let _sent = self.flush().await;
+    }
+
+    /// Whether there is a connection at present.
+    pub const fn is_connected(&self) -> bool {
+        self.core.is_connected()
+    }
+
+    /// Why there is none, as far as known.
+    pub const fn failure(&self) -> Option<Disconnect> {
+        self.core.failure()
+    }
+
+    /// Everything counted since the client was made.
+    pub const fn counters(&self) -> &Counters {
+        self.core.counters()
+    }
+
+    /// What was lost or turned away since then.
+    pub fn missed(&self) -> Missed {
+        self.core.missed()
+    }
+
+    /// The socket, which may be exchanged for another one at any time: a session with a Connection ID goes on.
+    pub const fn socket_mut(&mut self) -> &mut D {
+        &mut self.socket
+    }
+
+    /// Fetches the blocks that follow the first one, which stands at the front of the queue.
+    async fn fetch_rest(
+        &mut self,
+        subscription: SubscriptionId,
+        size: BlockSize,
+        buffer: &mut [u8],
+    ) -> Result<usize, Error<D::Error>> {
+        let mut name = M::Name::default();
+        let topic = self.core.topic(subscription).unwrap_or_default();
+        let _fits = sedge_endpoint::memory::Buffer::store(&mut name, topic.as_bytes());
+        let topic = core::str::from_utf8(sedge_endpoint::memory::Buffer::bytes(&name)).unwrap_or_default();
+        let Some((_, entry)) = self.core.front() else { return Ok(0) };
+        let first =
+            FirstBlock { size, key: entry.key, content_format: entry.content_format, payload: entry.payload };
+        let request = Request::new(sedge_coap::Code::GET, Target::Topic(topic));
+        let mut transfer = Transfer::rest(request, &first, buffer);
+        self.complete(&mut transfer).await;
+        let key = transfer.key();
+        let response = transfer.into_response()?;
+        if !response.code.is_success() {
+            return Err(Error::Refused(response.code));
+        }
+        self.core.handed_on(subscription, key);
+        Ok(response.payload.len())
+    }
+
+    /// Takes turns until a transfer is over.
+    async fn complete(&mut self, transfer: &mut Transfer<'_>) {
+        while !transfer.is_over() {
+            self.turn_or_pause(Some(transfer)).await;
+        }
+    }
+
+    /// One turn. A network that refuses is left alone for a moment: what must arrive is sent again in its time.
+    async fn turn_or_pause(&mut self, operation: Option<&mut Transfer<'_>>) {
+        if self.turn(operation).await.is_err() {
+            let now = self.clock.now();
+            self.core.network_failed(now, &mut self.outbox);
+            self.clock.sleep_until(now + PAUSE).await;
+        }
+    }
+
+    /// Does what can be done now, then waits for the next datagram or deadline and deals with it.
+    async fn turn(&mut self, mut operation: Option<&mut Transfer<'_>>) -> Result<(), D::Error> {
+        self.flush().await?;
+        while self.core.advance(self.clock.now(), operation.as_deref_mut(), &mut self.outbox) {
+            self.flush().await?;
+        }
+        if operation.as_ref().is_some_and(|operation| operation.is_over()) {
+            return Ok(());
+        }
+        let deadline = self.core.deadline(operation.as_deref());
+        let timer = async {
+            match deadline {
+                Some(deadline) => self.clock.sleep_until(deadline).await,
+                None => pending().await,
+            }
+        };
+        let arrived = either(self.socket.receive(self.datagram.as_mut()), timer).await;
+        let now = self.clock.now();
+        if let Either::First(len) = arrived {
+            let len = len?;
+            let datagram = self.datagram.as_mut().get_mut(..len).unwrap_or_default();
+            self.core.receive(now, datagram, operation.as_deref_mut(), &mut self.outbox);
+        }
+        self.core.expire(now, operation, &mut self.outbox);
+        self.flush().await
+    }
+
+    /// Sends what waits to be sent.
+    async fn flush(&mut self) -> Result<(), D::Error> {
+        while let Some(datagram) = self.outbox.front() {
+            let sent = self.socket.send(datagram).await;
+            // One that the network refuses counts as lost.
+            self.outbox.pop();
+            sent?;
+        }
+        Ok(())
+    }
+}

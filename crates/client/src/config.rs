@@ -1,0 +1,73 @@
+//! What a client is told once.
+
+use sedge_coap::block::BlockSize;
+use sedge_time::Duration;
+
+/// The settings of a client. The defaults suit a device behind a slow, lossy link.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Waiting between attempts to connect.
+    pub backoff: Backoff,
+    /// How long a request waits for a connection before it fails.
+    pub patience: Duration,
+    /// How often the broker is asked for a subscribed topic that nobody has published to yet.
+    pub topic_poll: Duration,
+    /// The largest block of a body that does not fit one datagram. It is lowered to what the datagram holds.
+    pub block_size: BlockSize,
+    /// CoAP's and DTLS's own settings.
+    pub endpoint: sedge_endpoint::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            backoff: Backoff::default(),
+            patience: Duration::from_secs(60),
+            topic_poll: Duration::from_secs(10),
+            block_size: BlockSize::MAX,
+            endpoint: sedge_endpoint::Config::default(),
+        }
+    }
+}
+
+/// Waiting times that double from `first` to `most`, each shortened by a random part of up to a half, so that
+/// a fleet that lost its broker at one moment does not come back at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// The wait after the first failure.
+    pub first: Duration,
+    /// The longest wait.
+    pub most: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(2), most: Duration::from_secs(300) }
+    }
+}
+
+impl Backoff {
+    /// The wait after `failures` failures in a row (at least one), given 32 random bits.
+    pub fn wait(&self, failures: u32, random: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(32);
+        let full = self.first.saturating_mul(1 << doublings).min(self.most);
+        let half = full.fraction(1, 2);
+        half + half.fraction(random, u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_and_spread_and_end() {
+        let backoff = Backoff { first: Duration::from_secs(2), most: Duration::from_secs(60) };
+        assert_eq!(backoff.wait(1, 0), Duration::from_secs(1));
+        assert_eq!(backoff.wait(1, u32::MAX), Duration::from_secs(2));
+        assert_eq!(backoff.wait(2, u32::MAX), Duration::from_secs(4));
+        assert_eq!(backoff.wait(3, u32::MAX / 2).as_secs(), 5);
+        assert_eq!(backoff.wait(6, u32::MAX), Duration::from_secs(60));
+        assert_eq!(backoff.wait(u32::MAX, 0), Duration::from_secs(30));
+    }
+}

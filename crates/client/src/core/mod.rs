@@ -1,0 +1,351 @@
+//! The client as a state machine without sockets, clocks or tasks: it is told what arrived and what time it
+//! is, and writes its datagrams into an [`Outbox`](crate::Outbox).
+//!
+//! [`Client`](crate::Client) is a thin shell of `async` functions around it. A face without an executor calls
+//! [`Core::advance`], [`Core::receive`] and [`Core::expire`] from its own loop.
+
+mod inbox;
+mod link;
+mod operation;
+mod subscription;
+mod subscriptions;
+
+use rand_core::Rng as _;
+use sedge_coap::{Code, ContentFormat};
+use sedge_dtls::{CipherSuite, Psk};
+use sedge_endpoint::memory::Buffer;
+use sedge_endpoint::{Connect, Counters, Endpoint, Event, Host, Incoming, SessionId};
+use sedge_time::Instant;
+
+use crate::config::Config;
+use crate::disconnect::Disconnect;
+use crate::memory::{CryptoOf, Memory, RngOf, Server};
+use crate::transfer::Transfer;
+
+pub(crate) use inbox::{Entry, Kind};
+pub(crate) use subscription::State;
+pub use subscription::{Subscription, SubscriptionId};
+pub use subscriptions::{Standing, SubscribeError};
+
+use inbox::Inbox;
+use link::Link;
+
+/// How a client and its server know each other.
+#[derive(Clone, Debug)]
+pub enum Security<'a> {
+    /// DTLS with a pre-shared key.
+    Psk {
+        /// The identity that is presented in the handshake.
+        identity: &'a [u8],
+        /// The key that belongs to it.
+        key: Psk,
+    },
+    /// Plain CoAP: anyone on the way can read and change everything.
+    DangerousNone,
+}
+
+/// What is offered to the server, the preferred first.
+const SUITES: &[CipherSuite] = CipherSuite::ALL;
+
+/// What the core keeps of [`Security`].
+enum Login<N> {
+    Psk { identity: N, key: Psk },
+    None,
+}
+
+/// Getters: [`is_connected`](Self::is_connected), [`failure`](Self::failure), [`deadline`](Self::deadline),
+/// [`counters`](Self::counters). Inputs: [`receive`](Self::receive), [`expire`](Self::expire),
+/// [`advance`](Self::advance). Commands: [`subscribe`](Self::subscribe), [`unsubscribe`](Self::unsubscribe),
+/// [`close`](Self::close). At most one [`Transfer`] is under way at a time; it is lent to every input.
+pub struct Core<M: Memory> {
+    endpoint: Endpoint<M::Endpoint>,
+    login: Login<M::Name>,
+    config: Config,
+    link: Link,
+    /// How the last connection, or the last attempt at one, ended; and whether anyone was told.
+    failure: Option<Disconnect>,
+    unreported: bool,
+    /// Whether anything came from the server during the handshake.
+    heard: bool,
+    subscriptions: M::Subscriptions,
+    next_serial: u16,
+    /// A registration is due but must wait for an earlier message to be acknowledged.
+    registration_waits: bool,
+    inbox: Inbox<M::Inbox>,
+    /// The exchange of the transfer under way.
+    active: Option<sedge_endpoint::ExchangeId>,
+    random: Random,
+}
+
+/// What a client counts, beside its endpoint's [`Counters`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missed {
+    /// Values that came while nobody took any, and that newer ones pushed out.
+    pub values: u64,
+    /// Datagrams that no session of this client explains.
+    pub datagrams: u64,
+}
+
+impl<M: Memory> Core<M> {
+    /// A client that will dial at once. Returns `None` if the identity is longer than the memory for it.
+    pub fn new(
+        now: Instant,
+        mut config: Config,
+        security: Security<'_>,
+        crypto: CryptoOf<M>,
+        mut rng: RngOf<M>,
+    ) -> Option<Self> {
+        let login = match security {
+            Security::Psk { identity, key } => {
+                let mut kept = M::Name::default();
+                if !kept.store(identity) {
+                    return None;
+                }
+                Login::Psk { identity: kept, key }
+            }
+            Security::DangerousNone => Login::None,
+        };
+        config.endpoint.accept = false;
+        let random = Random(rng.next_u32() | 1);
+        Some(Self {
+            endpoint: Endpoint::new(now, config.endpoint.clone(), crypto, rng, M::endpoint()),
+            login,
+            config,
+            link: Link::Down { until: now, failures: 0 },
+            failure: None,
+            unreported: false,
+            heard: false,
+            subscriptions: M::subscriptions(),
+            next_serial: 0,
+            registration_waits: false,
+            inbox: Inbox::new(M::inbox()),
+            active: None,
+            random,
+        })
+    }
+
+    /// Whether there is a connection.
+    pub const fn is_connected(&self) -> bool {
+        self.link.session().is_some()
+    }
+
+    /// Whether the client was closed.
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.link, Link::Closed)
+    }
+
+    /// How the last connection, or the last attempt at one, ended.
+    pub const fn failure(&self) -> Option<Disconnect> {
+        self.failure
+    }
+
+    /// As [`failure`](Self::failure), once for each.
+    pub fn take_failure(&mut self) -> Option<Disconnect> {
+        core::mem::take(&mut self.unreported).then_some(self.failure).flatten()
+    }
+
+    /// The endpoint's counters.
+    pub const fn counters(&self) -> &Counters {
+        self.endpoint.counters()
+    }
+
+    /// What was lost or turned away.
+    pub fn missed(&self) -> Missed {
+        Missed { values: self.inbox.lost, datagrams: self.endpoint.counters().unknown_peer }
+    }
+
+    /// The settings.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// When [`expire`](Self::expire) has something to do next.
+    pub fn deadline(&self, operation: Option<&Transfer<'_>>) -> Option<Instant> {
+        let dial = match self.link {
+            Link::Down { until, .. } => Some(until),
+            _ => None,
+        };
+        let may_register = self.is_connected() && !self.registration_waits;
+        let register = if may_register { self.next_registration() } else { None };
+        let give_up = operation.and_then(|operation| operation.give_up_at);
+        [self.endpoint.deadline(), dial, register, give_up].into_iter().flatten().min()
+    }
+
+    /// Takes in a datagram from the server.
+    pub fn receive<H: Host<Path = Server>>(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        mut operation: Option<&mut Transfer<'_>>,
+        host: &mut H,
+    ) {
+        self.heard = true;
+        let mut incoming = match self.login {
+            Login::Psk { .. } => Incoming::new(Server, datagram),
+            Login::None => Incoming::plain(Server, datagram),
+        };
+        while let Some(event) = self.endpoint.receive(now, &mut incoming, host) {
+            self.handle(now, event, operation.as_deref_mut(), host);
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub fn expire<H: Host<Path = Server>>(
+        &mut self,
+        now: Instant,
+        mut operation: Option<&mut Transfer<'_>>,
+        host: &mut H,
+    ) {
+        while let Some(event) = self.endpoint.expire(now, host) {
+            self.handle(now, event, operation.as_deref_mut(), host);
+        }
+        if let Some(operation) = operation.filter(|_| !self.is_connected()) {
+            self.while_disconnected(now, operation);
+        }
+    }
+
+    /// Does the next thing that needs no datagram to come first: dials, sends the operation's next message,
+    /// registers a subscription. Says whether there may be more to do, once the host has sent what it has.
+    pub fn advance<H: Host<Path = Server>>(
+        &mut self,
+        now: Instant,
+        operation: Option<&mut Transfer<'_>>,
+        host: &mut H,
+    ) -> bool {
+        match self.link {
+            Link::Down { until, .. } if until <= now => {
+                self.dial(now, host);
+                true
+            }
+            Link::Up { session } => {
+                self.send_operation(now, session, operation, host) || self.register_next(now, session, host)
+            }
+            Link::Down { .. } | Link::Dialling { .. } | Link::Closed => {
+                if let Some(operation) = operation {
+                    self.while_disconnected(now, operation);
+                }
+                false
+            }
+        }
+    }
+
+    /// The network refused to carry a datagram: an attempt to connect is over, a connection is not, for the
+    /// next datagram may get through.
+    pub fn network_failed<H: Host<Path = Server>>(&mut self, now: Instant, host: &mut H) {
+        if let Link::Dialling { session, .. } = self.link {
+            let _closed = self.endpoint.close(session, host);
+            self.lost(now, Disconnect::Network);
+        }
+    }
+
+    /// Says goodbye and stays disconnected.
+    pub fn close<H: Host<Path = Server>>(&mut self, host: &mut H) {
+        if let Link::Up { session } | Link::Dialling { session, .. } = self.link {
+            let _closed = self.endpoint.close(session, host);
+        }
+        self.link = Link::Closed;
+        self.failure = Some(Disconnect::ByUs);
+    }
+
+    fn dial<H: Host<Path = Server>>(&mut self, now: Instant, host: &mut H) {
+        let Link::Down { failures, .. } = self.link else { return };
+        let dialled = match &self.login {
+            Login::Psk { identity, key } => {
+                let connect = Connect { identity: identity.bytes(), psk: key, suites: SUITES };
+                self.endpoint.connect(now, Server, &connect, host)
+            }
+            Login::None => self.endpoint.connect_plain(now, Server),
+        };
+        match dialled {
+            Ok(session) => {
+                self.heard = false;
+                self.link = Link::Dialling { session, failures };
+                if matches!(self.login, Login::None) {
+                    self.connected(session);
+                }
+            }
+            Err(_) => self.lost(now, Disconnect::Misconfigured),
+        }
+    }
+
+    fn handle<H: Host<Path = Server>>(
+        &mut self,
+        now: Instant,
+        event: Event<'_>,
+        operation: Option<&mut Transfer<'_>>,
+        host: &mut H,
+    ) {
+        match event {
+            Event::Connected { session, .. } => self.connected(session),
+            Event::Closed { session, reason, .. } => {
+                if matches!(self.link, Link::Up { session: s } | Link::Dialling { session: s, .. } if s == session)
+                {
+                    self.lost(now, Disconnect::new(reason, self.heard));
+                }
+            }
+            Event::Response { exchange, message, last, .. } => {
+                if self.active == Some(exchange) {
+                    self.active = None;
+                    if let Some(operation) = operation {
+                        operation.receive(&message);
+                    }
+                } else {
+                    self.notified(now, exchange, &message, last);
+                }
+            }
+            Event::Pong { exchange, .. } if self.active == Some(exchange) => {
+                self.active = None;
+                if let Some(operation) = operation {
+                    operation.succeed();
+                }
+            }
+            Event::Failed { session, exchange, reason } => {
+                self.failed(now, session, exchange, reason, operation, host);
+            }
+            Event::Request { ticket, .. } => {
+                // A device serves nothing. Failing to say so costs the peer a few retransmissions.
+                let _told = self.endpoint.respond(now, ticket, host, Code::NOT_FOUND, |_| {});
+            }
+            _ => {}
+        }
+    }
+
+    fn connected(&mut self, session: SessionId) {
+        self.link = Link::Up { session };
+        self.failure = None;
+        self.unreported = false;
+    }
+
+    /// The connection, or the attempt at one, is over.
+    fn lost(&mut self, now: Instant, reason: Disconnect) {
+        self.active = None;
+        self.link = self.link.lost(now, &self.config.backoff, self.random.next());
+        self.failure = Some(reason);
+        self.unreported = true;
+        self.subscriptions_lost(now);
+    }
+}
+
+/// What came for a subscription, as [`Client::next`](crate::Client::next) hands it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notification<'b> {
+    /// Which subscription.
+    pub subscription: SubscriptionId,
+    /// The format of the value.
+    pub content_format: Option<ContentFormat>,
+    /// The value.
+    pub payload: &'b [u8],
+}
+
+/// Enough randomness to spread things over time; what must not be guessed comes from elsewhere.
+struct Random(u32);
+
+impl Random {
+    /// Marsaglia's xorshift.
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0
+    }
+}

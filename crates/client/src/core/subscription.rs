@@ -1,0 +1,55 @@
+//! One subscribed topic.
+//!
+//! ```text
+//!           link is up             notification
+//!   Due -----------------> Asked ----------------> Observing
+//!    ^                      | |                       |
+//!    +-- connection lost ---+-|-----------------------+
+//!    +-- 4.04, later -------+ |                       |
+//!                             +--> Over <-------------+  refused, or the topic is gone
+//! ```
+
+use sedge_coap::Code;
+use sedge_endpoint::ExchangeId;
+use sedge_time::Instant;
+
+/// Names one subscription of one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SubscriptionId {
+    pub(crate) slot: u8,
+    /// A slot that is used again gets a new serial number.
+    pub(crate) serial: u16,
+}
+
+/// A subscribed topic; what the memory of a client holds one of per subscription.
+pub struct Subscription<N> {
+    pub(crate) serial: u16,
+    pub(crate) topic: N,
+    pub(crate) state: State,
+    /// A digest of the ETag of the last value handed on; zero if it had none.
+    pub(crate) seen: u64,
+    /// Whether the server has answered a first time.
+    pub(crate) answered: bool,
+}
+
+/// Where a subscription stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// To be registered with the server from this instant on.
+    Due(Instant),
+    /// The registration is on its way.
+    Asked(ExchangeId),
+    /// The server notifies.
+    Observing(ExchangeId),
+    /// The server refused the registration: with this code, or by not observing.
+    Over(Code),
+}
+
+impl<N> Subscription<N> {
+    pub(crate) const fn exchange(&self) -> Option<ExchangeId> {
+        match self.state {
+            State::Asked(exchange) | State::Observing(exchange) => Some(exchange),
+            State::Due(_) | State::Over(_) => None,
+        }
+    }
+}

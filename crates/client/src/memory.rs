@@ -1,0 +1,141 @@
+//! Where a client keeps its state: the caller's memory, sized by the type chosen.
+
+use core::marker::PhantomData;
+
+use rand_core::CryptoRng;
+use sedge_crypto::Crypto;
+use sedge_endpoint::Parts;
+use sedge_endpoint::memory::{Buffer, FixedBuffer, FixedMemory, Memory as EndpointMemory, Path};
+
+use crate::core::Subscription;
+
+/// The one peer of a client. Which address it has is the business of the [`Datagram`](crate::Datagram)s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Server;
+
+impl Path for Server {
+    fn cookie_bytes(&self, _: &mut [u8; 32]) -> usize {
+        // Only servers make cookies.
+        0
+    }
+}
+
+/// The memory of a client, bundled as types, and how its empty state is made.
+///
+/// [`Fixed`] is all arrays, for firmware; [`Growing`](crate::Growing) is for hosts.
+pub trait Memory {
+    /// The memory of the endpoint underneath, with the providers of cryptography and randomness.
+    type Endpoint: EndpointMemory<Path = Server>;
+    /// Room for one datagram.
+    type Datagram: AsRef<[u8]> + AsMut<[u8]>;
+    /// Room for values that nobody has asked for yet.
+    type Inbox: AsRef<[u8]> + AsMut<[u8]>;
+    /// Room for the name of a topic, or for an identity.
+    type Name: Buffer;
+    /// Room for subscriptions.
+    type Subscriptions: AsRef<[Option<Subscription<Self::Name>>]> + AsMut<[Option<Subscription<Self::Name>>]>;
+
+    /// The endpoint's empty state.
+    fn endpoint() -> Parts<Self::Endpoint>;
+    /// An empty datagram.
+    fn datagram() -> Self::Datagram;
+    /// An empty inbox.
+    fn inbox() -> Self::Inbox;
+    /// No subscriptions.
+    fn subscriptions() -> Self::Subscriptions;
+}
+
+/// The provider of cryptography that comes with a client's memory.
+pub(crate) type CryptoOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Crypto;
+/// The source of randomness that comes with a client's memory.
+pub(crate) type RngOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Rng;
+
+/// Memory in arrays: `SUBSCRIPTIONS` observed topics, `EXCHANGES` requests that await something (each
+/// observation is one), datagrams of `DATAGRAM` bytes, names of `NAME` bytes.
+///
+/// `EXCHANGES` should be one more than `SUBSCRIPTIONS`, and is at most 15.
+pub struct Fixed<
+    C,
+    R,
+    const SUBSCRIPTIONS: usize = 2,
+    const EXCHANGES: usize = 3,
+    const DATAGRAM: usize = 576,
+    const NAME: usize = 48,
+>(PhantomData<(C, R)>);
+
+/// As many timers as the endpoint of [`Fixed`] can ever need.
+const TIMERS: usize = 16;
+
+impl<
+    C: Crypto,
+    R: CryptoRng,
+    const SUBSCRIPTIONS: usize,
+    const EXCHANGES: usize,
+    const DATAGRAM: usize,
+    const NAME: usize,
+> Memory for Fixed<C, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME>
+{
+    type Endpoint = FixedMemory<Server, C, R, 1, 1, EXCHANGES, DATAGRAM, TIMERS>;
+    type Datagram = [u8; DATAGRAM];
+    type Inbox = [u8; DATAGRAM];
+    type Name = FixedBuffer<NAME>;
+    type Subscriptions = [Option<Subscription<FixedBuffer<NAME>>>; SUBSCRIPTIONS];
+
+    fn endpoint() -> Parts<Self::Endpoint> {
+        Parts::default()
+    }
+
+    fn datagram() -> Self::Datagram {
+        [0; DATAGRAM]
+    }
+
+    fn inbox() -> Self::Inbox {
+        [0; DATAGRAM]
+    }
+
+    fn subscriptions() -> Self::Subscriptions {
+        [const { None }; SUBSCRIPTIONS]
+    }
+}
+
+/// Memory that grows with use, for hosts: up to 32 subscriptions, datagrams of 1280 bytes, and 64 KB of values
+/// that nobody has asked for yet.
+#[cfg(feature = "std")]
+pub struct Growing<C, R>(PhantomData<(C, R)>);
+
+#[cfg(feature = "std")]
+mod growing {
+    use std::boxed::Box;
+    use std::vec;
+
+    use sedge_endpoint::memory::{GrowingBuffer, PagedMemory};
+
+    use super::{Crypto, CryptoRng, Growing, Memory, Parts, Server, Subscription};
+
+    const SUBSCRIPTIONS: usize = 32;
+
+    impl<C: Crypto, R: CryptoRng> Memory for Growing<C, R> {
+        type Endpoint = PagedMemory<Server, C, R>;
+        type Datagram = Box<[u8]>;
+        type Inbox = Box<[u8]>;
+        type Name = GrowingBuffer;
+        type Subscriptions = Box<[Option<Subscription<GrowingBuffer>>]>;
+
+        fn endpoint() -> Parts<Self::Endpoint> {
+            // Four exchanges per session: enough for every subscription, its renewal and a request.
+            PagedMemory::parts(SUBSCRIPTIONS / 2, 2, 64)
+        }
+
+        fn datagram() -> Self::Datagram {
+            vec![0; 1280].into()
+        }
+
+        fn inbox() -> Self::Inbox {
+            vec![0; 65_536].into()
+        }
+
+        fn subscriptions() -> Self::Subscriptions {
+            (0..SUBSCRIPTIONS).map(|_| None).collect()
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Datagrams on their way to the socket.
+
+use sedge_endpoint::Host;
+
+use crate::memory::Server;
+
+/// Holds the datagrams that one call makes until the caller sends them, each after its length in two bytes.
+pub struct Outbox<B> {
+    memory: B,
+    len: usize,
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
+    /// An empty one in the caller's memory, which should have room for the largest datagram and two bytes.
+    pub const fn new(memory: B) -> Self {
+        Self { memory, len: 0 }
+    }
+
+    /// The datagram to send next.
+    pub fn front(&self) -> Option<&[u8]> {
+        let (&length, rest) = self.memory.as_ref().get(..self.len)?.split_first_chunk()?;
+        rest.get(..usize::from(u16::from_be_bytes(length)))
+    }
+
+    /// Takes out the datagram that was sent.
+    pub fn pop(&mut self) {
+        let size = self.front().map_or(self.len, |datagram| 2 + datagram.len());
+        if size <= self.len {
+            self.memory.as_mut().copy_within(size..self.len, 0);
+            self.len -= size;
+        }
+    }
+
+    /// Whether everything was sent.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>> Host for Outbox<B> {
+    type Path = Server;
+
+    fn transmit(&mut self, _: &Server, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
+        let Some((length, room)) =
+            self.memory.as_mut().get_mut(self.len..).and_then(<[u8]>::split_first_chunk_mut)
+        else {
+            return false;
+        };
+        let room_len = room.len().min(usize::from(u16::MAX));
+        let written = fill(room.get_mut(..room_len).unwrap_or_default()).min(room_len);
+        *length = (written as u16).to_be_bytes();
+        self.len += if written == 0 { 0 } else { 2 + written };
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datagrams_queue_up_while_there_is_room() {
+        let mut outbox = Outbox::new([0; 16]);
+        assert!(outbox.transmit(&Server, |room| {
+            room[..3].copy_from_slice(b"abc");
+            3
+        }));
+        assert!(outbox.transmit(&Server, |_| 0));
+        assert!(outbox.transmit(&Server, |room| {
+            assert_eq!(room.len(), 9);
+            room.fill(7);
+            9
+        }));
+        assert!(!outbox.transmit(&Server, |_| unreachable!("there is no room")));
+        assert_eq!(outbox.front(), Some(&b"abc"[..]));
+        outbox.pop();
+        assert_eq!(outbox.front(), Some(&[7; 9][..]));
+        outbox.pop();
+        assert!(outbox.is_empty() && outbox.front().is_none());
+    }
+}

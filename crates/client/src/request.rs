@@ -1,0 +1,195 @@
+//! Requests and their answers, as an application sees them: whole bodies, no blocks.
+
+use sedge_coap::{Code, ContentFormat, OptionNumber, Writer};
+
+/// The path below which the values of topics are: `/d/<topic>`.
+pub const TOPIC_DATA: &str = "d";
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// The value of a topic, such as `site/7/temp`; the levels of its name become segments of the path.
+    Topic(&'a str),
+    /// A path, such as `/.well-known/core`; empty for none.
+    Path(&'a str),
+}
+
+impl<'a> Target<'a> {
+    fn segments(self) -> impl Iterator<Item = &'a str> {
+        let (prefix, path) = match self {
+            Self::Topic(name) => (Some(TOPIC_DATA), name),
+            Self::Path(path) => (None, path.strip_prefix('/').unwrap_or(path)),
+        };
+        let empty = prefix.is_none() && path.is_empty();
+        prefix.into_iter().chain(path.split('/').filter(move |_| !empty))
+    }
+}
+
+/// A request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// The method.
+    pub method: Code,
+    /// What it is about.
+    pub target: Target<'a>,
+    /// Whether it is sent again until the server acknowledges it.
+    pub confirmable: bool,
+    /// The format of the payload.
+    pub content_format: Option<ContentFormat>,
+    /// The only format in which an answer is wanted.
+    pub accept: Option<ContentFormat>,
+    /// The body, however long: it is sent in blocks if it does not fit.
+    pub payload: &'a [u8],
+    /// Further options, in ascending order of their numbers; not Observe, Block1, Block2, Size1 or
+    /// Request-Tag.
+    pub options: &'a [(OptionNumber, &'a [u8])],
+}
+
+impl<'a> Request<'a> {
+    /// A confirmable request without a body.
+    pub const fn new(method: Code, target: Target<'a>) -> Self {
+        Self {
+            method,
+            target,
+            confirmable: true,
+            content_format: None,
+            accept: None,
+            payload: &[],
+            options: &[],
+        }
+    }
+
+    /// Reads what is at `path`.
+    pub const fn get(path: &'a str) -> Self {
+        Self::new(Code::GET, Target::Path(path))
+    }
+
+    /// Publishes a value to a topic.
+    pub const fn publish(topic: &'a str, format: ContentFormat, payload: &'a [u8]) -> Self {
+        Self { payload, content_format: Some(format), ..Self::new(Code::PUT, Target::Topic(topic)) }
+    }
+
+    /// Whether sending it twice does the same as sending it once.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        !matches!(self.method, Code::POST | Code::PATCH)
+    }
+
+    /// Writes the request's options, and those of `extra` (in ascending order), which belong to one message
+    /// of it.
+    pub(crate) fn write(&self, writer: &mut Writer<'_>, extra: &[Option<(OptionNumber, u32)>]) {
+        let mut options = Merge { writer, theirs: self.options };
+        let mut extra = extra.iter().flatten().copied().peekable();
+        let below = |extra: &mut core::iter::Peekable<_>, limit: OptionNumber| {
+            extra.next_if(|(number, _): &(OptionNumber, u32)| *number < limit)
+        };
+        while let Some((number, value)) = below(&mut extra, OptionNumber::URI_PATH) {
+            options.uint(number, value);
+        }
+        for segment in self.target.segments() {
+            options.put(OptionNumber::URI_PATH, segment.as_bytes());
+        }
+        for (number, format) in
+            [(OptionNumber::CONTENT_FORMAT, self.content_format), (OptionNumber::ACCEPT, self.accept)]
+        {
+            if let Some(format) = format {
+                options.uint(number, format.0.into());
+            }
+        }
+        for (number, value) in extra {
+            options.uint(number, value);
+        }
+        options.finish();
+    }
+}
+
+/// Writes two ascending lists of options as one.
+struct Merge<'w, 'b, 'a> {
+    writer: &'w mut Writer<'b>,
+    theirs: &'a [(OptionNumber, &'a [u8])],
+}
+
+impl Merge<'_, '_, '_> {
+    fn put(&mut self, number: OptionNumber, value: &[u8]) {
+        while let Some(((theirs, bytes), rest)) = self.theirs.split_first()
+            && *theirs < number
+        {
+            self.writer.option(*theirs, bytes);
+            self.theirs = rest;
+        }
+        self.writer.option(number, value);
+    }
+
+    fn uint(&mut self, number: OptionNumber, value: u32) {
+        let bytes = value.to_be_bytes();
+        let leading = (value.leading_zeros() / 8) as usize;
+        self.put(number, bytes.get(leading..).unwrap_or_default());
+    }
+
+    fn finish(self) {
+        for (number, bytes) in self.theirs {
+            self.writer.option(*number, bytes);
+        }
+    }
+}
+
+/// An answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response<'b> {
+    /// The server's code, success or not.
+    pub code: Code,
+    /// The format of the payload.
+    pub content_format: Option<ContentFormat>,
+    /// For how many seconds the answer stays fresh.
+    pub max_age: u32,
+    /// The body, put together from all its blocks.
+    pub payload: &'b [u8],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sedge_coap::{Message, Token, Type};
+
+    fn written(request: &Request<'_>, extra: &[Option<(OptionNumber, u32)>]) -> std::vec::Vec<u8> {
+        let mut buffer = [0; 128];
+        let mut writer = Writer::new(&mut buffer, Type::Con, request.method, 1, Token::EMPTY);
+        request.write(&mut writer, extra);
+        let len = writer.finish().unwrap();
+        buffer[..len].to_vec()
+    }
+
+    #[test]
+    fn a_topic_is_a_path() {
+        let request = Request::publish("site/7/temp", ContentFormat::TEXT, b"x");
+        let bytes = written(&request, &[]);
+        let message = Message::parse(&bytes).unwrap();
+        assert!(message.uri_path().eq([&b"d"[..], b"site", b"7", b"temp"]));
+        assert_eq!(message.content_format(), Some(ContentFormat::TEXT));
+        for (path, segments) in [("", 0), ("/", 0), ("/a", 1), ("a/", 2), ("/.well-known/core", 2)] {
+            assert_eq!(Target::Path(path).segments().count(), segments, "{path}");
+        }
+    }
+
+    #[test]
+    fn options_from_three_sources_come_in_order() {
+        let request = Request {
+            accept: Some(ContentFormat::CBOR),
+            options: &[
+                (OptionNumber::ETAG, b"e"),
+                (OptionNumber::URI_QUERY, b"q=1"),
+                (OptionNumber::NO_RESPONSE, b"\x02"),
+            ],
+            ..Request::get("/a/b")
+        };
+        let extra = [
+            Some((OptionNumber::OBSERVE, 0)),
+            None,
+            Some((OptionNumber::BLOCK2, 6)),
+            Some((OptionNumber::SIZE1, 300)),
+        ];
+        let bytes = written(&request, &extra);
+        let numbers: std::vec::Vec<u16> =
+            Message::parse(&bytes).unwrap().options().map(|(number, _)| number.0).collect();
+        assert_eq!(numbers, [4, 6, 11, 11, 15, 17, 23, 60, 258]);
+    }
+}
