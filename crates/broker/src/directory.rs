@@ -9,11 +9,11 @@ use crate::store::Device;
 
 /// The number, from 1, under which sessions know who their peer is. Never given twice while the process lives, so that a
 /// session of a removed device cannot become a session of the next.
-pub type Principal = u32;
+pub(crate) type Principal = u32;
 
 /// Every enrolled device.
 #[derive(Debug, Default)]
-pub struct Directory(RwLock<Entries>);
+pub(crate) struct Directory(RwLock<Entries>);
 
 #[derive(Debug, Default)]
 struct Entries {
@@ -25,7 +25,7 @@ struct Entries {
 
 /// What a new device collides with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub(crate) enum Taken {
     /// Another device has the name.
     Name,
     /// Another device presents the identity.
@@ -39,7 +39,7 @@ impl Directory {
     ///
     /// # Errors
     /// Its name or identity belongs to another one.
-    pub fn insert(&self, device: Device) -> Result<Principal, Taken> {
+    pub(crate) fn insert(&self, device: Device) -> Result<Principal, Taken> {
         let mut entries = self.write();
         if entries.by_name.contains_key(device.name.as_str()) {
             return Err(Taken::Name);
@@ -56,7 +56,7 @@ impl Directory {
     }
 
     /// Takes a device out, so that no session of it can begin or go on.
-    pub fn remove(&self, name: &str) -> Option<(Principal, Arc<Device>)> {
+    pub(crate) fn remove(&self, name: &str) -> Option<(Principal, Arc<Device>)> {
         let mut entries = self.write();
         let principal = entries.by_name.remove(name)?;
         let device = entries.devices.remove(&principal)?;
@@ -65,25 +65,25 @@ impl Directory {
     }
 
     /// The device that presents `identity`.
-    pub fn by_identity(&self, identity: &[u8]) -> Option<(Principal, Arc<Device>)> {
+    pub(crate) fn by_identity(&self, identity: &[u8]) -> Option<(Principal, Arc<Device>)> {
         let entries = self.read();
         let principal = *entries.by_identity.get(identity)?;
         Some((principal, entries.devices.get(&principal)?.clone()))
     }
 
     /// The device that administrators call `name`.
-    pub fn by_name(&self, name: &str) -> Option<Arc<Device>> {
+    pub(crate) fn by_name(&self, name: &str) -> Option<Arc<Device>> {
         let entries = self.read();
         entries.devices.get(entries.by_name.get(name)?).cloned()
     }
 
     /// The device behind a session, unless it was removed.
-    pub fn by_principal(&self, principal: Principal) -> Option<Arc<Device>> {
+    pub(crate) fn by_principal(&self, principal: Principal) -> Option<Arc<Device>> {
         self.read().devices.get(&principal).cloned()
     }
 
     /// Devices in the order of their names, from the one after `after`, as long as `take` wants more.
-    pub fn page(&self, after: &str, mut take: impl FnMut(&Device) -> bool) {
+    pub(crate) fn page(&self, after: &str, mut take: impl FnMut(&Device) -> bool) {
         let entries = self.read();
         let range = (Bound::Excluded(after), Bound::Unbounded);
         for principal in entries.by_name.range::<str, _>(range).map(|(_, principal)| principal) {
@@ -96,13 +96,8 @@ impl Directory {
     }
 
     /// How many devices there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.read().devices.len()
-    }
-
-    /// Whether nobody may connect.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     // Every change is complete before the next can fail, so a panic elsewhere leaves the maps in step.

@@ -1,14 +1,23 @@
 //! The Sedge broker: shards, sockets, store, configuration and administration.
-#![cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the shards that use it follow"))]
+//!
+//! [`Broker::start`] runs a broker in this process. Whoever administers one, running or not, begins at
+//! [`admin::connect_local`].
 
 pub mod admin;
+mod broker;
+mod clock;
 pub mod config;
 mod directory;
+mod entropy;
 mod first_start;
 mod key;
+mod live;
+mod net;
+mod shard;
 mod state;
 pub mod store;
 
-pub use directory::{Directory, Principal, Taken};
+pub use broker::{Broker, StartError};
+pub(crate) use directory::{Directory, Principal};
 pub use first_start::FirstStart;
 pub use key::{Key, KeyError};

@@ -248,7 +248,7 @@ pub struct Counter {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct SessionInfo {
-    /// Shard and slot, by which lists go on.
+    /// Shard, slot and generation in the broker's tables, by which lists go on.
     #[n(0)]
     pub id: String,
     /// The device's name, or `None` if the session has no security.
@@ -260,9 +260,6 @@ pub struct SessionInfo {
     /// Seconds since it was last heard from.
     #[n(3)]
     pub idle: u64,
-    /// Its observations.
-    #[n(4)]
-    pub observations: u32,
 }
 
 /// Why something was not done, for people and for programs.
@@ -392,8 +389,7 @@ mod tests {
         ] {
             assert_eq!(AdminRequest::from_cbor(&request.to_cbor()).unwrap(), request);
         }
-        let info =
-            SessionInfo { id: "0.1".into(), device: None, peer: "[::1]:1".into(), idle: 3, observations: 1 };
+        let info = SessionInfo { id: "0.1".into(), device: None, peer: "[::1]:1".into(), idle: 3 };
         for reply in [
             AdminReply::Done,
             AdminReply::Status(Box::default()),

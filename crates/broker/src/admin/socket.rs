@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,19 +20,24 @@ const MAX_LEN: usize = 1 << 20;
 const MAX_CONNECTIONS: usize = 16;
 
 /// Listens at `path`. Whoever calls this holds the folder's lock, so that a socket found there is a dead one.
-pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
+pub(crate) fn listen(path: &Path) -> io::Result<net::UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(path)?;
+    let listener = net::UnixListener::bind(path)?;
+    listener.set_nonblocking(true)?;
     // Nobody gets in before this: the folder is closed to others.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
 
 /// Serves until cancelled, which also ends the conversations under way.
-pub(crate) async fn serve(listener: UnixListener, service: Arc<Service>) {
+pub(crate) async fn serve(listener: net::UnixListener, service: Arc<Service>) {
+    let listener = match UnixListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "administration socket"),
+    };
     let mut conversations = JoinSet::new();
     loop {
         while conversations.try_join_next().is_some() {}

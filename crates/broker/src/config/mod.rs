@@ -78,6 +78,8 @@ pub struct Limits {
     pub bodies: usize,
     /// Bodies being assembled per session.
     pub bodies_per_session: usize,
+    /// Messages remembered per shard, to recognise them when they come again.
+    pub remembered: usize,
     /// Datagrams waiting between two shards.
     pub handover: usize,
 }
@@ -89,9 +91,6 @@ pub struct Timing {
     /// First retransmission of a DTLS flight.
     #[serde(deserialize_with = "span::deserialize")]
     pub handshake_retransmit: Duration,
-    /// A handshake older than this is given up.
-    #[serde(deserialize_with = "span::deserialize")]
-    pub handshake_timeout: Duration,
     /// First retransmission of a confirmable message.
     #[serde(deserialize_with = "span::deserialize")]
     pub ack_timeout: Duration,
@@ -119,6 +118,8 @@ pub struct Topics {
     pub publishes_per_second: u32,
     /// Publishes at once per topic.
     pub publish_burst: u32,
+    /// Notifications sent without asking for an acknowledgement between two that do ask.
+    pub unconfirmed: u8,
     /// A publish waits for the disk.
     pub durable: bool,
 }
@@ -186,6 +187,7 @@ impl Default for Limits {
             body_bytes: 65_536,
             bodies: 256,
             bodies_per_session: 2,
+            remembered: 65_536,
             handover: 4096,
         }
     }
@@ -195,7 +197,6 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             handshake_retransmit: Duration::from_secs(1),
-            handshake_timeout: Duration::from_secs(60),
             ack_timeout: Duration::from_secs(2),
             session_idle: Duration::from_secs(30 * 24 * 3600),
             body_timeout: Duration::from_secs(60),
@@ -212,6 +213,7 @@ impl Default for Topics {
             history_bytes: 1 << 20,
             publishes_per_second: 10_000,
             publish_burst: 10_000,
+            unconfirmed: 0,
             durable: false,
         }
     }
@@ -297,6 +299,7 @@ impl Config {
             ("limits.body_bytes", limits.body_bytes, 1024, 1 << 30),
             ("limits.bodies", limits.bodies, 1, 1 << 20),
             ("limits.bodies_per_session", limits.bodies_per_session, 1, 64),
+            ("limits.remembered", limits.remembered, 64, 1 << 26),
             ("limits.handover", limits.handover, 16, 1 << 20),
             ("topics.max", self.topics.max, 1, 1 << 24),
             ("topics.history", self.topics.history.into(), 1, 1024),
@@ -312,7 +315,6 @@ impl Config {
         }
         for (key, value) in [
             ("timing.handshake_retransmit", self.timing.handshake_retransmit),
-            ("timing.handshake_timeout", self.timing.handshake_timeout),
             ("timing.ack_timeout", self.timing.ack_timeout),
             ("timing.session_idle", self.timing.session_idle),
             ("timing.body_timeout", self.timing.body_timeout),

@@ -100,7 +100,10 @@ impl RedbStore {
 impl Drop for RedbStore {
     fn drop(&mut self) {
         self.shared.pending.close();
-        if let Some(thread) = self.thread.take() {
+        // The last owner may be a change that the thread itself has just done.
+        if let Some(thread) =
+            self.thread.take().filter(|own| own.thread().id() != std::thread::current().id())
+        {
             // The thread ends by itself; if it panicked there is nothing left to save.
             let _ = thread.join();
         }

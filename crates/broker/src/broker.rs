@@ -1,0 +1,360 @@
+//! A broker in this process: started, asked, stopped.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Weak, mpsc};
+use std::task::{Context, Poll, Wake};
+use std::thread::{self, JoinHandle};
+
+use sedge_access::{Grants, PatternError, Permissions, TopicPattern};
+use tokio::sync::oneshot;
+
+use crate::admin::{self, AdminReply, AdminRequest, Service};
+use crate::clock::{self, Clock};
+use crate::config::{Config, ConfigError, MAX_SHARDS};
+use crate::first_start::{FirstStart, FirstStartError, first_start};
+use crate::live::Running;
+use crate::net::{self, Listener};
+use crate::shard::{Mailbox, Order, Shard, Shared};
+use crate::state::State;
+use crate::store::{Change, DataDir, Lock, StoreError, Urgency};
+
+/// A broker that runs on threads of its own until it is stopped or dropped.
+///
+/// ```no_run
+/// use sedge_broker::{Broker, config::Config, store::DataDir};
+///
+/// let mut config = Config::default();
+/// config.listen.coaps = vec!["[::1]:0".parse()?];
+/// let broker = Broker::start(&DataDir::new("/var/lib/sedge"), config)?;
+/// println!("serving {:?}", broker.addresses());
+/// broker.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Broker {
+    shared: Arc<Shared>,
+    service: Arc<Service>,
+    secure: Vec<SocketAddr>,
+    insecure: Vec<SocketAddr>,
+    first_start: Option<FirstStart>,
+    shards: Vec<JoinHandle<()>>,
+    control: Option<Control>,
+    /// Dropped last: when somebody else gets the lock, nothing of this broker is left.
+    _lock: Lock,
+}
+
+/// Why a broker could not be started, as one line that says what to do.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration.
+    Config(ConfigError),
+    /// A pattern in the configuration's `[insecure]`.
+    Pattern(String, PatternError),
+    /// The folder, or a file in it.
+    Dir(PathBuf, io::Error),
+    /// Another process works on the folder.
+    Busy(PathBuf),
+    /// The store.
+    Store(PathBuf, StoreError),
+    /// The administrator's credential of a first start that was cut short.
+    Credential(String),
+    /// An address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// A thread.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => write!(f, "configuration: {error}"),
+            Self::Pattern(pattern, error) => write!(f, "configuration: [insecure] `{pattern}`: {error}"),
+            Self::Dir(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Busy(dir) => {
+                write!(f, "another broker runs on {}: stop it first, or use another folder", dir.display())
+            }
+            Self::Store(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Credential(error) => f.write_str(error),
+            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "{address} is in use: stop what listens there, or choose another with --listen")
+            }
+            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl Broker {
+    /// Starts a broker on `dir` and returns when it serves. Port 0 stands for any free port.
+    ///
+    /// # Errors
+    /// [`StartError`]; then nothing runs.
+    pub fn start(dir: &DataDir, config: Config) -> Result<Self, StartError> {
+        config.check().map_err(StartError::Config)?;
+        let insecure = insecure_grants(&config)?;
+        dir.create().map_err(|error| StartError::Dir(dir.path().to_owned(), error))?;
+        let lock = wait_for_lock(dir)?;
+        let shards = match config.shards {
+            0 => thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS),
+            count => count,
+        };
+        let sockets = Sockets::open(&config, shards)?;
+        let state = wait(State::open(dir, &config)).map_err(|error| StartError::Store(dir.store(), error))?;
+        let state = Arc::new(state);
+        let first_start = wait(first_start(dir, &state, sockets.secure.first().copied()))
+            .map_err(|error| StartError::in_first_start(dir, error))?;
+        let admin_socket =
+            admin::listen(&dir.admin_socket()).map_err(|error| StartError::Dir(dir.admin_socket(), error))?;
+        let (control, handle) = Control::start(state.clone()).map_err(StartError::Thread)?;
+
+        let shared = Arc::new(Shared {
+            state: state.clone(),
+            mailboxes: (0..shards).map(|_| Mailbox::new(config.limits.handover)).collect(),
+            observers: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
+            clock: Clock::start(),
+            insecure,
+            control: handle,
+            config,
+        });
+        let running = Running { shared: shared.clone(), listening: sockets.uris() };
+        let service = Arc::new(Service::new(state, Some(Arc::new(running))));
+        let mut broker = Self {
+            shared,
+            service,
+            secure: sockets.secure,
+            insecure: sockets.insecure,
+            first_start,
+            shards: Vec::new(),
+            control: Some(control),
+            _lock: lock,
+        };
+        for (number, listeners) in sockets.by_shard.into_iter().enumerate() {
+            broker.start_shard(number, listeners).map_err(StartError::Thread)?;
+        }
+        drop(broker.shared.control.spawn(admin::serve(admin_socket, broker.service.clone())));
+        drop(broker.shared.control.spawn(expire_topics(Arc::downgrade(&broker.shared))));
+        tracing::info!(shards, listening = ?broker.secure, insecure = ?broker.insecure, "serving");
+        Ok(broker)
+    }
+
+    /// Where CoAP over DTLS is served, in the order of the configuration.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.secure
+    }
+
+    /// Where CoAP without security is served, in the order of the configuration.
+    pub fn insecure_addresses(&self) -> &[SocketAddr] {
+        &self.insecure
+    }
+
+    /// What to tell the operator, if this start was the folder's first.
+    pub const fn first_start(&self) -> Option<&FirstStart> {
+        self.first_start.as_ref()
+    }
+
+    /// Executes an administrator's request.
+    pub async fn administer(&self, request: AdminRequest) -> AdminReply {
+        self.service.execute(request).await
+    }
+
+    /// Ends all sessions, commits what is pending, and returns when nothing runs any more.
+    ///
+    /// # Errors
+    /// The last commit failed.
+    pub fn stop(mut self) -> Result<(), StoreError> {
+        self.shut_down()
+    }
+
+    fn start_shard(&mut self, number: usize, listeners: Vec<Listener>) -> io::Result<()> {
+        let (shared, service) = (self.shared.clone(), self.service.clone());
+        let (started, outcome) = mpsc::channel();
+        let thread = thread::Builder::new().name(format!("sedge-shard-{number}")).spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(started.send(Err(error))),
+            };
+            runtime.block_on(async move {
+                match Shard::new(number, listeners, shared, service) {
+                    Ok(shard) => {
+                        drop(started.send(Ok(())));
+                        shard.run().await;
+                    }
+                    Err(error) => drop(started.send(Err(error))),
+                }
+            });
+        })?;
+        self.shards.push(thread);
+        outcome.recv().unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()))
+    }
+
+    fn shut_down(&mut self) -> Result<(), StoreError> {
+        for mailbox in &self.shared.mailboxes {
+            mailbox.order(Order::Stop);
+        }
+        for shard in self.shards.drain(..) {
+            if shard.join().is_err() {
+                tracing::error!("a shard had ended in a panic");
+            }
+        }
+        match self.control.take() {
+            Some(control) => control.stop(),
+            None => return Ok(()),
+        }
+        wait(self.shared.state.store.flush())
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // Whoever wants to know calls `stop`.
+        let _outcome = self.shut_down();
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").field("addresses", &self.secure).finish_non_exhaustive()
+    }
+}
+
+/// The thread on which everything waits that shards cannot wait for.
+struct Control {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Control {
+    fn start(state: Arc<State>) -> io::Result<(Self, tokio::runtime::Handle)> {
+        let (stop, stopped) = oneshot::channel();
+        let (started, outcome) = mpsc::channel();
+        let thread = thread::Builder::new().name("sedge-control".into()).spawn(move || {
+            // Lives as long as the tasks that use it.
+            let _state = state;
+            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => {
+                    drop(started.send(Ok(runtime.handle().clone())));
+                    let _told = runtime.block_on(stopped);
+                }
+                Err(error) => drop(started.send(Err(error))),
+            }
+        })?;
+        let handle = outcome.recv().unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()))?;
+        Ok((Self { stop, thread }, handle))
+    }
+
+    fn stop(self) {
+        // If it has ended already, all the better.
+        let _ended = self.stop.send(());
+        let _ended = self.thread.join();
+    }
+}
+
+/// The sockets of all shards.
+struct Sockets {
+    by_shard: Vec<Vec<Listener>>,
+    secure: Vec<SocketAddr>,
+    insecure: Vec<SocketAddr>,
+}
+
+impl Sockets {
+    fn open(config: &Config, shards: usize) -> Result<Self, StartError> {
+        let mut sockets = Self {
+            by_shard: (0..shards).map(|_| Vec::new()).collect(),
+            secure: Vec::new(),
+            insecure: Vec::new(),
+        };
+        let secure = config.listen.coaps.iter().map(|address| (*address, false));
+        let insecure = config.listen.insecure_coap.iter().map(|address| (*address, true));
+        for (address, plain) in secure.chain(insecure) {
+            let listeners =
+                net::open(address, plain, shards).map_err(|error| StartError::Listen(address, error))?;
+            let bound = listeners.first().map_or(address, |listener| listener.address);
+            if plain {
+                sockets.insecure.push(bound)
+            } else {
+                sockets.secure.push(bound)
+            }
+            for (shard, listener) in sockets.by_shard.iter_mut().zip(listeners) {
+                shard.push(listener);
+            }
+        }
+        Ok(sockets)
+    }
+
+    fn uris(&self) -> Vec<String> {
+        let secure = self.secure.iter().map(|address| format!("coaps://{address}"));
+        secure.chain(self.insecure.iter().map(|address| format!("coap://{address}"))).collect()
+    }
+}
+
+impl StartError {
+    fn in_first_start(dir: &DataDir, error: FirstStartError) -> Self {
+        match error {
+            FirstStartError::Io(error) => Self::Dir(dir.admin_credential(), error),
+            FirstStartError::Store(error) => Self::Store(dir.store(), error),
+            FirstStartError::Credential(error) => Self::Credential(error.to_string()),
+        }
+    }
+}
+
+fn insecure_grants(config: &Config) -> Result<Grants, StartError> {
+    let publish = config.insecure.publish.iter().map(|pattern| (pattern, Permissions::PUBLISH));
+    let subscribe = config.insecure.subscribe.iter().map(|pattern| (pattern, Permissions::READ));
+    publish.chain(subscribe).try_fold(
+        Grants::none(),
+        |grants, (pattern, permissions)| match TopicPattern::new(pattern) {
+            Ok(parsed) => Ok(grants.with(parsed, permissions)),
+            Err(error) => Err(StartError::Pattern(pattern.clone(), error)),
+        },
+    )
+}
+
+/// Takes the folder's lock; an administrator who works on the store directly is done in a moment.
+fn wait_for_lock(dir: &DataDir) -> Result<Lock, StartError> {
+    for _ in 0..100 {
+        if let Some(lock) = dir.try_lock().map_err(|error| StartError::Dir(dir.path().to_owned(), error))? {
+            return Ok(lock);
+        }
+        thread::sleep(std::time::Duration::from_millis(20));
+    }
+    Err(StartError::Busy(dir.path().to_owned()))
+}
+
+/// Removes topics whose `expiration-date` has come.
+async fn expire_topics(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let Some(shared) = shared.upgrade() else { return };
+        loop {
+            let mut topics = shared.state.topics();
+            let Some(change) = topics.expire(clock::unix()) else { break };
+            shared.state.store.submit(Change::Topic(change.persist), Urgency::Grouped, None);
+            drop(topics);
+            shared.topic_changed(change.topic, None);
+        }
+    }
+}
+
+/// Waits for something that only threads of this crate work on, wherever it is called from.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(outcome) => return outcome,
+            Poll::Pending => thread::park(),
+        }
+    }
+}

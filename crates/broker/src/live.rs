@@ -1,0 +1,81 @@
+//! What administrators can ask of a broker only while it runs.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sedge_pubsub::TopicId;
+use tokio::sync::oneshot;
+
+use crate::Principal;
+use crate::admin::{After, Counter, Live, Page, SessionInfo, Status};
+use crate::shard::{Order, Shared};
+
+/// A running broker.
+pub(crate) struct Running {
+    pub(crate) shared: Arc<Shared>,
+    /// Where it listens, as URIs.
+    pub(crate) listening: Vec<String>,
+}
+
+#[async_trait]
+impl Live for Running {
+    fn end_sessions(&self, principal: Principal) {
+        for mailbox in &self.shared.mailboxes {
+            mailbox.order(Order::EndSessions(principal));
+        }
+    }
+
+    fn topic_changed(&self, topic: TopicId) {
+        self.shared.topic_changed(topic, None);
+    }
+
+    async fn describe(&self, status: &mut Status) {
+        status.uptime = self.shared.clock.uptime();
+        status.listening.clone_from(&self.listening);
+        let mut counters: Vec<Counter> = Vec::new();
+        for mailbox in &self.shared.mailboxes {
+            let (reply, description) = oneshot::channel();
+            mailbox.order(Order::Describe(reply));
+            // A shard that is ending does not answer.
+            let Ok(description) = description.await else { continue };
+            status.sessions += description.sessions;
+            status.observations += description.observations;
+            if counters.is_empty() {
+                counters
+                    .extend(description.counters.into_iter().map(|(name, value)| Counter { name, value }));
+            } else {
+                // Every shard counts the same things in the same order.
+                for (sum, (_, value)) in counters.iter_mut().zip(description.counters) {
+                    sum.value += value;
+                }
+            }
+        }
+        let topics = self.shared.state.topics();
+        counters.extend(
+            topics
+                .counters()
+                .entries()
+                .map(|(name, value)| Counter { name: format!("topics.{}", name.replace('-', "_")), value }),
+        );
+        status.counters = counters;
+    }
+
+    async fn sessions(&self, after: &After) -> Page<SessionInfo> {
+        let first = after.0.get(..2).and_then(|shard| shard.parse().ok()).unwrap_or(0);
+        let mut page = Page { entries: Vec::new(), next: None };
+        for (number, mailbox) in self.shared.mailboxes.iter().enumerate().skip(first) {
+            let (reply, sessions) = oneshot::channel();
+            mailbox.order(Order::Sessions(after.clone(), reply));
+            let Ok(found) = sessions.await else { continue };
+            page.entries.extend(found.entries);
+            page.next = found.next;
+            if page.next.is_some() || !page.entries.is_empty() {
+                let others = number + 1 < self.shared.mailboxes.len();
+                let last = page.entries.last().map(|entry| After(entry.id.clone()));
+                page.next = page.next.or(last.filter(|_| others));
+                break;
+            }
+        }
+        page
+    }
+}

@@ -1,0 +1,223 @@
+//! Sending many datagrams with one system call, written in place into buffers that are made once.
+
+use std::array;
+use std::io::{self, IoSlice};
+use std::os::fd::AsRawFd;
+
+use nix::libc::{in6_addr, in6_pktinfo};
+use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn6, sendmmsg};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use super::BATCH;
+use super::path::{Path, Via, Vias};
+
+/// Datagrams on their way out.
+pub(crate) struct Outbox {
+    /// For datagrams whose source address the kernel chooses, and for those whose source we name.
+    anonymous: MultiHeaders<SockaddrIn6>,
+    named: MultiHeaders<SockaddrIn6>,
+    buffers: Vec<Box<[u8]>>,
+    entries: Vec<Entry>,
+    /// How many entries at the front have been sent.
+    sent: usize,
+    blocked: bool,
+    counters: OutboxCounters,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    to: SockaddrIn6,
+    via: Via,
+    len: usize,
+}
+
+/// What was sent, and what was not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OutboxCounters {
+    /// Datagrams sent.
+    pub(crate) datagrams: u64,
+    /// Bytes of UDP payload in them.
+    pub(crate) bytes: u64,
+    /// Datagrams that the system refused to send.
+    pub(crate) refused: u64,
+}
+
+impl Outbox {
+    /// An outbox for datagrams of at most `datagram_bytes`.
+    pub(crate) fn new(datagram_bytes: usize) -> Self {
+        Self {
+            anonymous: MultiHeaders::preallocate(BATCH, None),
+            named: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(in6_pktinfo))),
+            buffers: vec![vec![0; datagram_bytes].into_boxed_slice(); BATCH],
+            entries: Vec::with_capacity(BATCH),
+            sent: 0,
+            blocked: false,
+            counters: OutboxCounters::default(),
+        }
+    }
+
+    pub(crate) const fn counters(&self) -> &OutboxCounters {
+        &self.counters
+    }
+
+    /// Whether the system has no room for more at present.
+    pub(crate) const fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// The system may have room again.
+    pub(crate) fn unblock(&mut self) {
+        self.blocked = false;
+    }
+
+    /// Which listeners datagrams wait for.
+    pub(crate) fn waits_for(&self, listener: usize) -> bool {
+        self.entries.get(self.sent).is_some_and(|entry| usize::from(entry.via.listener) == listener)
+    }
+
+    /// Adds a datagram that `fill` writes, as [`Host::transmit`](sedge_endpoint::Host::transmit) has it.
+    pub(crate) fn push(
+        &mut self,
+        sockets: &[UdpSocket],
+        vias: &Vias,
+        path: &Path,
+        fill: impl FnOnce(&mut [u8]) -> usize,
+    ) -> bool {
+        if self.entries.len() == BATCH {
+            self.flush(sockets);
+        }
+        let (Some(via), Some(buffer)) = (vias.get(path), self.buffers.get_mut(self.entries.len())) else {
+            return false;
+        };
+        let len = fill(buffer).min(buffer.len());
+        if len > 0 {
+            self.entries.push(Entry { to: SockaddrIn6::from(vias.peer(path)), via, len });
+        }
+        true
+    }
+
+    /// Sends what there is, as far as the system takes it.
+    pub(crate) fn flush(&mut self, sockets: &[UdpSocket]) {
+        while !self.blocked && self.sent < self.entries.len() {
+            self.send_some(sockets);
+        }
+        if self.sent == self.entries.len() {
+            self.entries.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// Sends the datagrams at the front that have our end in common.
+    fn send_some(&mut self, sockets: &[UdpSocket]) {
+        let waiting = &self.entries[self.sent..];
+        let Some(&Entry { via, .. }) = waiting.first() else { return };
+        let run = waiting.iter().take_while(|entry| entry.via == via).count();
+        let socket = sockets.get(usize::from(via.listener));
+        let outcome = socket.map_or(Err(io::ErrorKind::NotFound.into()), |socket| {
+            socket.try_io(Interest::WRITABLE, || self.send_run(socket, via, run))
+        });
+        match outcome {
+            Ok(count) => {
+                let done = &self.entries[self.sent..self.sent + count];
+                self.counters.datagrams += count as u64;
+                self.counters.bytes += done.iter().map(|entry| entry.len as u64).sum::<u64>();
+                self.sent += count;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => {
+                // No route, a firewall, an address that went away: this one is lost, as datagrams may be.
+                self.counters.refused += 1;
+                self.sent += 1;
+            }
+        }
+    }
+
+    fn send_run(&mut self, socket: &UdpSocket, via: Via, run: usize) -> io::Result<usize> {
+        let entries = &self.entries[self.sent..self.sent + run];
+        let buffers = &self.buffers[self.sent..];
+        let mut filled = entries.iter().zip(buffers).map(|(entry, buffer)| &buffer[..entry.len]);
+        let slices: [[IoSlice<'_>; 1]; BATCH] =
+            array::from_fn(|_| [IoSlice::new(filled.next().unwrap_or_default())]);
+        let addresses: [Option<SockaddrIn6>; BATCH] =
+            array::from_fn(|i| entries.get(i).map(|entry| entry.to));
+        let (fd, slices, flags) = (socket.as_raw_fd(), slices.iter().take(run), MsgFlags::MSG_DONTWAIT);
+        let count = match via.local {
+            None => sendmmsg(fd, &mut self.anonymous, slices, addresses, [], flags)?.count(),
+            Some(local) => {
+                let info = in6_pktinfo {
+                    ipi6_addr: in6_addr { s6_addr: local.ip.octets() },
+                    // Routing chooses the interface, except where addresses mean nothing beyond one.
+                    ipi6_ifindex: if local.ip.is_unicast_link_local() { local.interface } else { 0 },
+                };
+                let source = [ControlMessage::Ipv6PacketInfo(&info)];
+                sendmmsg(fd, &mut self.named, slices, addresses, source, flags)?.count()
+            }
+        };
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net;
+
+    use super::*;
+    use crate::net::path::Local;
+
+    #[tokio::test]
+    async fn more_than_a_batch_goes_out_from_the_address_that_was_asked() {
+        let listener = super::super::open("[::]:0".parse().unwrap(), false, 1).unwrap().remove(0);
+        let port = listener.address.port();
+        let sockets = [UdpSocket::from_std(listener.socket).unwrap()];
+        let receiver = net::UdpSocket::bind("[::]:0").unwrap();
+        receiver.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        let mut vias = Vias::for_listeners(1);
+        let mut outbox = Outbox::new(100);
+        // 127.0.0.2 is an address of this host that routing would not choose by itself.
+        for (peer, local) in [("::1", "::1"), ("::ffff:127.0.0.1", "::ffff:127.0.0.2")] {
+            let local = Local { ip: local.parse().unwrap(), interface: 1 };
+            let peer =
+                net::SocketAddrV6::new(peer.parse().unwrap(), receiver.local_addr().unwrap().port(), 0, 0);
+            let path = vias.path(peer, Via { listener: 0, local: Some(local) });
+            sockets[0].writable().await.unwrap();
+            for number in 0..100u8 {
+                assert!(outbox.push(&sockets, &vias, &path, |buf| {
+                    buf[0] = number;
+                    1 + usize::from(number % 3)
+                }));
+            }
+            assert!(outbox.push(&sockets, &vias, &path, |_| 0), "nothing to send is no failure");
+            outbox.flush(&sockets);
+            for number in 0..100u8 {
+                let mut buf = [0; 100];
+                let (len, from) = receiver.recv_from(&mut buf).unwrap();
+                assert_eq!((buf[0], len), (number, 1 + usize::from(number % 3)));
+                assert_eq!(from, net::SocketAddr::from((local.ip, port)));
+            }
+        }
+        assert_eq!(outbox.counters().datagrams, 200);
+    }
+
+    #[tokio::test]
+    async fn a_datagram_that_cannot_be_sent_does_not_hold_up_the_others() {
+        let listener = super::super::open("127.0.0.1:0".parse().unwrap(), false, 1).unwrap().remove(0);
+        let sockets = [UdpSocket::from_std(listener.socket).unwrap()];
+        sockets[0].writable().await.unwrap();
+        let receiver = net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        let mut vias = Vias::for_listeners(1);
+        let mut outbox = Outbox::new(100);
+        let via = Via { listener: 0, local: None };
+        // An IPv4 socket has no way to an IPv6 address.
+        let nowhere = vias.path("[2001:db8::1]:9".parse().unwrap(), via);
+        let somewhere = vias.path(super::super::socket::mapped(receiver.local_addr().unwrap()), via);
+        for path in [nowhere, somewhere] {
+            assert!(outbox.push(&sockets, &vias, &path, |_| 5));
+        }
+        outbox.flush(&sockets);
+        assert_eq!(receiver.recv(&mut [0; 100]).unwrap(), 5);
+        assert_eq!((outbox.counters().datagrams, outbox.counters().refused), (1, 1));
+    }
+}

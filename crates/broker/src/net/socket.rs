@@ -1,0 +1,92 @@
+//! Sockets: one per listen address and shard, all of them IPv6, which serves IPv4 as well.
+
+use std::io;
+use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn6, bind, getsockname, setsockopt, socket, sockopt,
+};
+
+/// A socket on which peers are served.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: UdpSocket,
+    /// Where it listens, with the port that port 0 became.
+    pub(crate) address: SocketAddr,
+    /// Whether CoAP is spoken on it without DTLS.
+    pub(crate) plain: bool,
+}
+
+/// What the kernel is asked to hold for us while a shard is busy, in bytes; it may give less.
+const KERNEL_BUFFER: usize = 4 << 20;
+
+/// Opens the sockets of one address, one for each of `shards`.
+pub(crate) fn open(address: SocketAddr, plain: bool, shards: usize) -> io::Result<Vec<Listener>> {
+    if address.port() != 0 && shards > 1 {
+        // Sockets that share a port share it with whoever else asks: make sure that there is nobody yet.
+        drop(open_one(address, plain, false)?);
+    }
+    let mut listeners = vec![open_one(address, plain, shards > 1)?];
+    let bound = SocketAddr::new(address.ip(), listeners[0].address.port());
+    for _ in 1..shards {
+        listeners.push(open_one(bound, plain, true)?);
+    }
+    Ok(listeners)
+}
+
+fn open_one(address: SocketAddr, plain: bool, shared: bool) -> io::Result<Listener> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let fd = socket(AddressFamily::Inet6, SockType::Datagram, flags, None)?;
+    setsockopt(&fd, sockopt::Ipv6V6Only, &false)?;
+    setsockopt(&fd, sockopt::ReusePort, &shared)?;
+    // On a socket of several addresses: which one a datagram came to, so that the answer comes from there.
+    setsockopt(&fd, sockopt::Ipv6RecvPacketInfo, &address.ip().is_unspecified())?;
+    for outcome in
+        [setsockopt(&fd, sockopt::RcvBuf, &KERNEL_BUFFER), setsockopt(&fd, sockopt::SndBuf, &KERNEL_BUFFER)]
+    {
+        // Smaller buffers are no reason not to start.
+        if outcome.is_err_and(|error| error != Errno::ENOBUFS) {
+            tracing::debug!("the kernel gives smaller socket buffers");
+        }
+    }
+    bind(fd.as_raw_fd(), &SockaddrIn6::from(mapped(address)))?;
+    let bound: SockaddrIn6 = getsockname(fd.as_raw_fd())?;
+    let address = SocketAddr::new(address.ip(), bound.port());
+    Ok(Listener { socket: UdpSocket::from(fd), address, plain })
+}
+
+/// The address as an IPv6 socket takes it.
+pub(crate) fn mapped(address: SocketAddr) -> SocketAddrV6 {
+    match address {
+        SocketAddr::V6(address) => address,
+        SocketAddr::V4(address) => SocketAddrV6::new(address.ip().to_ipv6_mapped(), address.port(), 0, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_share_a_port_that_nobody_else_can_have() {
+        let listeners = open("[::1]:0".parse().unwrap(), false, 3).unwrap();
+        let address = listeners[0].address;
+        assert!(address.port() != 0 && listeners.iter().all(|listener| listener.address == address));
+        let error = open(address, false, 2).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(open(address, false, 1).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn ipv4_is_served_by_itself_too() {
+        let listener = &open("127.0.0.1:0".parse().unwrap(), false, 1).unwrap()[0];
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let _sent = client.send_to(b"x", listener.address).unwrap();
+        let mut buf = [0; 8];
+        listener.socket.set_nonblocking(false).unwrap();
+        let (len, from) = listener.socket.recv_from(&mut buf).unwrap();
+        assert_eq!((len, from), (1, mapped(client.local_addr().unwrap()).into()));
+    }
+}

@@ -1,0 +1,92 @@
+//! What the endpoint says happened, and what follows from it.
+
+use sedge_endpoint::{CloseReason, Event, SessionId};
+use sedge_pubsub::ObservationId;
+use sedge_time::Instant;
+
+use super::Shard;
+use crate::clock;
+
+impl Shard {
+    pub(super) fn event(&mut self, now: Instant, event: Event<'_>) {
+        match event {
+            Event::Request { ticket, message } => self.request(now, ticket, &message),
+            Event::Connected { session, principal, replaced } => {
+                if let Some(replaced) = replaced {
+                    self.forget(replaced);
+                }
+                self.connected(session, principal);
+            }
+            Event::Closed { session, reason, .. } => {
+                self.closed(now, session, reason);
+                self.forget(session);
+            }
+            Event::Acknowledged { key, .. } => {
+                let (link, unix) = (&mut self.link, clock::unix());
+                let id = ObservationId::from_u64(key);
+                self.subscriptions
+                    .acknowledged(now, id, &mut |notification| link.notify(now, unix, &notification));
+            }
+            Event::Rejected { session, key } | Event::Lost { session, key } => {
+                self.subscriptions.remove(ObservationId::from_u64(key));
+                self.ready(now, session);
+            }
+            Event::Render { notification, key, .. } => {
+                if let Some(resend) = self.subscriptions.resend(now, ObservationId::from_u64(key)) {
+                    self.link.renotify(now, clock::unix(), notification, &resend);
+                }
+            }
+            Event::Delivered { session } => self.ready(now, session),
+            Event::Reset { session, message_id } => {
+                if let Some(observation) = self.link.resets.rejected(session.to_u64(), message_id) {
+                    self.subscriptions.remove(observation);
+                }
+            }
+            // The broker asks nobody anything.
+            Event::Response { .. } | Event::Failed { .. } | Event::Pong { .. } => {}
+            _ => {}
+        }
+    }
+
+    fn connected(&mut self, session: SessionId, principal: u32) {
+        match self.shared.state.directory.by_principal(principal) {
+            Some(device) => tracing::debug!(device = device.name, "session begins"),
+            None => {
+                // It was removed while its handshake went on.
+                self.counters.handshakes_of_removed += 1;
+                self.end(session);
+            }
+        }
+    }
+
+    fn closed(&mut self, now: Instant, session: SessionId, reason: CloseReason) {
+        if let CloseReason::HandshakeFailed(alert) = reason
+            && let Some(suppressed) = self.failed_handshakes.admit(now)
+        {
+            tracing::warn!(%alert, suppressed, "a handshake failed: unknown identity, or wrong key");
+        } else {
+            tracing::debug!(session = session.to_u64(), ?reason, "session ends");
+        }
+    }
+
+    /// Ends a session and tells its peer.
+    pub(super) fn end(&mut self, session: SessionId) {
+        let _known = self.link.endpoint.close(session, &mut self.link.wire);
+        self.forget(session);
+    }
+
+    /// Forgets what other parts keep of a session that is no more.
+    fn forget(&mut self, session: SessionId) {
+        let session = session.to_u64();
+        self.subscriptions.close(session);
+        self.bodies.close(session);
+        self.kept.close(session);
+    }
+
+    /// Hands out what a session can take now.
+    pub(super) fn ready(&mut self, now: Instant, session: SessionId) {
+        let (link, unix) = (&mut self.link, clock::unix());
+        self.subscriptions
+            .ready(now, session.to_u64(), &mut |notification| link.notify(now, unix, &notification));
+    }
+}

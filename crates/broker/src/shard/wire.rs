@@ -1,0 +1,106 @@
+//! A shard's sockets, and what its endpoint finds there.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use sedge_dtls::Psk;
+use sedge_endpoint::Host;
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use crate::net::{Inbox, Listener, Outbox, OutboxCounters, Path, Vias};
+use crate::state::State;
+
+/// The sockets, with what is on its way out.
+pub(super) struct Wire {
+    sockets: Vec<UdpSocket>,
+    /// Whether CoAP is spoken without DTLS on the socket of the same number.
+    plain: Vec<bool>,
+    pub(super) vias: Vias,
+    outbox: Outbox,
+    state: Arc<State>,
+}
+
+impl Wire {
+    pub(super) fn new(
+        listeners: Vec<Listener>,
+        datagram_bytes: usize,
+        state: Arc<State>,
+    ) -> io::Result<Self> {
+        let plain = listeners.iter().map(|listener| listener.plain).collect();
+        let vias = Vias::for_listeners(listeners.len());
+        let sockets = listeners
+            .into_iter()
+            .map(|listener| UdpSocket::from_std(listener.socket))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { sockets, plain, vias, outbox: Outbox::new(datagram_bytes), state })
+    }
+
+    pub(super) fn listeners(&self) -> usize {
+        self.sockets.len()
+    }
+
+    pub(super) fn is_plain(&self, listener: usize) -> bool {
+        self.plain.get(listener).copied().unwrap_or(false)
+    }
+
+    /// Receives a batch from one socket; zero if nothing waits.
+    pub(super) fn receive(&self, listener: usize, inbox: &mut Inbox) -> io::Result<usize> {
+        let Some(socket) = self.sockets.get(listener) else { return Ok(0) };
+        let mut count = 0;
+        let outcome = socket.try_io(Interest::READABLE, || {
+            count = inbox.receive(socket.as_raw_fd())?;
+            // A batch that is not full has emptied the socket: saying so now saves asking once more.
+            if inbox.is_full() { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        });
+        match outcome {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(count),
+        }
+    }
+
+    /// Sends what there is, as far as the system takes it.
+    pub(super) fn flush(&mut self) {
+        self.outbox.flush(&self.sockets);
+    }
+
+    /// Whether the system has no room for more at present.
+    pub(super) const fn is_blocked(&self) -> bool {
+        self.outbox.is_blocked()
+    }
+
+    pub(super) const fn counters(&self) -> &OutboxCounters {
+        self.outbox.counters()
+    }
+
+    /// Ready when a socket has something to read, or has room again for what waits.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut ready = false;
+        for (number, socket) in self.sockets.iter().enumerate() {
+            ready |= socket.poll_recv_ready(cx).is_ready();
+            if self.outbox.is_blocked()
+                && self.outbox.waits_for(number)
+                && socket.poll_send_ready(cx).is_ready()
+            {
+                self.outbox.unblock();
+                ready = true;
+            }
+        }
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Host for Wire {
+    type Path = Path;
+
+    fn transmit(&mut self, path: &Path, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
+        self.outbox.push(&self.sockets, &self.vias, path, fill)
+    }
+
+    fn psk(&mut self, identity: &[u8]) -> Option<(Psk, u32)> {
+        let (principal, device) = self.state.directory.by_identity(identity)?;
+        Some((Psk::new(device.key.expose())?, principal))
+    }
+}
