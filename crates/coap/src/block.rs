@@ -2,9 +2,11 @@
 
 mod assembler;
 mod slicer;
+mod window;
 
 pub use assembler::{Assembler, BlockError, Progress};
 pub use slicer::{BeyondTheEnd, Slice, Slicer, Step, slice};
+pub use window::Window;
 
 use core::fmt;
 

@@ -21,11 +21,15 @@
 extern crate std;
 
 pub mod block;
+#[cfg(feature = "coap-lite")]
+mod coap_lite;
 mod code;
+mod conditions;
 mod content_format;
 mod duplicates;
 pub mod echo;
 mod exchange;
+pub mod link_format;
 mod message;
 mod message_ids;
 pub mod observe;
@@ -37,6 +41,8 @@ mod transmission;
 pub mod uri;
 mod writer;
 
+#[cfg(feature = "coap-lite")]
+pub use coap_lite::PacketError;
 pub use code::{Code, Type};
 pub use content_format::ContentFormat;
 pub use duplicates::{Duplicates, Entry, Key, Seen};
@@ -45,7 +51,7 @@ pub use message::{Malformed, Message, Options, ParseError, Reaction, Rejected, V
 pub use message_ids::MessageIds;
 pub use option::{Definition, Format, OptionNumber};
 pub use parameters::TransmissionParameters;
-pub use token::Token;
+pub use token::{Token, Tokens};
 pub use transmission::{Expiry, Interactions, Transmission};
 pub use writer::{WriteError, Writer, empty_message};
 

@@ -201,14 +201,6 @@ impl<'a> Message<'a> {
         self.uint(OptionNumber::NO_RESPONSE).map(|classes| classes as u8)
     }
 
-    /// Whether the client wants a response with `code`
-    /// ([RFC 7967 section 2.1](https://www.rfc-editor.org/rfc/rfc7967#section-2.1)).
-    pub fn wants(&self, code: Code) -> bool {
-        let unwanted = self.no_response().unwrap_or(0);
-        let class_bit = 1_u8.checked_shl(u32::from(code.class()).wrapping_sub(1)).unwrap_or(0);
-        unwanted & class_bit == 0
-    }
-
     /// Proxy-Uri.
     pub fn proxy_uri(&self) -> Option<&'a str> {
         self.text(OptionNumber::PROXY_URI)

@@ -69,3 +69,53 @@ impl fmt::Debug for Token {
         f.write_str(")")
     }
 }
+
+/// The tokens of a client's requests to one server in one security session
+/// ([RFC 9175 section 4.2](https://www.rfc-editor.org/rfc/rfc9175#section-4.2)).
+///
+/// They count up in the fewest bytes and never return, so that no response, however late, is taken for that
+/// of another request. Without DTLS a token must be hard to guess instead: take [`Token::from_u64`] of a
+/// random number with at least 4 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    next: u64,
+}
+
+impl Tokens {
+    /// Begins a session.
+    pub const fn new() -> Self {
+        Self { next: 0 }
+    }
+
+    /// A token that was not given before in this session.
+    pub fn issue(&mut self) -> Token {
+        let token = Token::from_u64(self.next, 8 - self.next.leading_zeros() as usize / 8);
+        self.next = self.next.wrapping_add(1);
+        token
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_hold_up_to_eight_bytes() {
+        assert_eq!(Token::new(&[1; 9]), None);
+        assert_eq!(Token::new(&[0, 1]).unwrap().as_bytes(), [0, 1]);
+        assert_ne!(Token::new(&[0]).unwrap(), Token::EMPTY);
+        assert_eq!(Token::from_u64(0x0102_0304, 3).as_bytes(), [2, 3, 4]);
+        assert_eq!(Token::from_u64(1, 9), Token::from([0, 0, 0, 0, 0, 0, 0, 1]));
+    }
+
+    #[test]
+    fn tokens_count_in_the_fewest_bytes() {
+        let mut tokens = Tokens::new();
+        assert_eq!(tokens.issue(), Token::EMPTY);
+        assert_eq!(tokens.issue().as_bytes(), [1]);
+        for _ in 2..256 {
+            assert_eq!(tokens.issue().len(), 1);
+        }
+        assert_eq!(tokens.issue().as_bytes(), [1, 0]);
+    }
+}
