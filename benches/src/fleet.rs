@@ -5,7 +5,7 @@
 //! (IP_PKTINFO), and learns from the same control message that an answer is for it.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time;
 
@@ -22,7 +22,7 @@ use sedge_dtls::{
 };
 use sedge_time::Instant;
 
-use crate::net::{DATAGRAM, enlarge_buffers};
+use crate::net::{DATAGRAM, Receiver, enlarge_buffers};
 
 /// Every client's key. What is measured does not depend on it, and it opens nothing else.
 pub(crate) const KEY: [u8; 16] = *b"benchmarks only!";
@@ -102,6 +102,32 @@ impl FleetSocket {
     }
 }
 
+/// Takes what comes to a fleet's socket, without looking at it, until it has been quiet for a while.
+pub(crate) struct Drain(Receiver);
+
+impl Drain {
+    pub(crate) fn new() -> Self {
+        Self(Receiver::new())
+    }
+
+    /// How many datagrams came, `enough` at most.
+    pub(crate) fn run(&mut self, socket: &FleetSocket, enough: u32) -> io::Result<u32> {
+        socket.socket.set_read_timeout(Some(QUIET))?;
+        let mut came = 0;
+        while came < enough {
+            match self.0.receive(&socket.socket) {
+                Ok(count) => came += count as u32,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(came)
+    }
+}
+
+/// When nothing came for this long, nothing comes.
+const QUIET: time::Duration = time::Duration::from_millis(200);
+
 fn readable(socket: &UdpSocket, patience: time::Duration) -> io::Result<bool> {
     use std::os::fd::AsFd;
 
@@ -160,8 +186,8 @@ impl Fleet {
         self.clients.len() as u32
     }
 
-    pub(crate) fn port(&self) -> io::Result<u16> {
-        self.socket.port()
+    pub(crate) fn socket(&self) -> &FleetSocket {
+        &self.socket
     }
 
     /// Connects `count` more clients. Every one must complete its handshake; what is lost on the way is sent
@@ -310,13 +336,5 @@ impl Fleet {
             *state = Client::Gone;
         }
         Ok(())
-    }
-}
-
-/// The port that a socket address has, where it must be IPv4.
-pub(crate) fn v4(address: SocketAddr) -> io::Result<SocketAddrV4> {
-    match address {
-        SocketAddr::V4(address) => Ok(address),
-        SocketAddr::V6(_) => Err(io::Error::other("not an IPv4 address")),
     }
 }

@@ -35,7 +35,7 @@ impl Contender {
 
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String> {
     let count = if settings.quick { 500 } else { 3000 };
-    let mut endpoint = Contender::new(ServerProcess::ours(&["endpoint-echo"])?)?;
+    let mut endpoint = Contender::new(ServerProcess::ours(&["endpoint"])?)?;
     let mut openssl = openssl::start(settings).and_then(Contender::new);
     // The first round warms up.
     for repetition in 0..=settings.repetitions(9) {
@@ -64,7 +64,7 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String
 
 /// Counts the bytes of one handshake, which do not depend on the machine.
 fn bytes(report: &mut Report) -> Result<(), String> {
-    let server = ServerProcess::ours(&["endpoint-echo"])?;
+    let server = ServerProcess::ours(&["endpoint"])?;
     let mut fleet =
         Fleet::new(server.address, &KEY, |_| b"device-000000".to_vec()).map_err(|error| error.to_string())?;
     fleet.connect(1)?;

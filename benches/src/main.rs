@@ -7,13 +7,16 @@
 
 mod codec;
 mod cpu;
+mod echo;
 mod fleet;
 mod handshakes;
+mod load;
 mod net;
 mod peers;
 mod process;
 mod render;
 mod report;
+mod scale;
 mod serve;
 
 use std::path::PathBuf;
@@ -64,6 +67,12 @@ enum Command {
     Codec,
     /// Handshakes per core, beside OpenSSL, and the bytes of one.
     Handshakes,
+    /// 64 bytes there and back, beside a raw UDP echo.
+    Echo,
+    /// Bytes of memory per idle session, beside OpenSSL and libcoap.
+    Memory,
+    /// One publish to many observers, beside bare sendmmsg.
+    FanOut,
     /// What the parts run in processes of their own.
     #[command(hide = true)]
     Serve {
@@ -74,7 +83,13 @@ enum Command {
 
 type Part = (&'static str, fn(&Settings, &mut Report) -> Result<(), String>);
 
-const PARTS: [Part; 2] = [("codec", codec::run), ("handshakes", handshakes::run)];
+const PARTS: [Part; 5] = [
+    ("codec", codec::run),
+    ("handshakes", handshakes::run),
+    ("echo", echo::run),
+    ("memory", scale::memory),
+    ("fan-out", scale::fan_out),
+];
 
 impl Command {
     fn parts(&self) -> &'static [Part] {
@@ -82,6 +97,9 @@ impl Command {
             Self::All => &PARTS,
             Self::Codec => &PARTS[0..1],
             Self::Handshakes => &PARTS[1..2],
+            Self::Echo => &PARTS[2..3],
+            Self::Memory => &PARTS[3..4],
+            Self::FanOut => &PARTS[4..5],
             Self::Serve { .. } => &[],
         }
     }

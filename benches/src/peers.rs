@@ -1,3 +1,4 @@
 //! Servers that others wrote, put under the same load.
 
+pub(crate) mod libcoap;
 pub(crate) mod openssl;

@@ -8,6 +8,8 @@ use std::{io, net::SocketAddr};
 
 use clap::Subcommand;
 
+pub(crate) use raw::fan_out_order;
+
 use crate::net::enlarge_buffers;
 use crate::process::end_with_parent;
 
@@ -20,8 +22,8 @@ pub(crate) enum Server {
     RawEchoBatched,
     /// Sends as many datagrams as it is asked to, each to another address, by sendmmsg.
     RawFanOut,
-    /// An endpoint over DTLS that answers every request with its payload.
-    EndpointEcho,
+    /// An endpoint over DTLS that answers every request with its payload, and tells observers of it.
+    Endpoint,
 }
 
 impl Server {
@@ -33,7 +35,7 @@ impl Server {
             Self::RawEcho => announce(&socket).and_then(|()| raw::echo(&socket)),
             Self::RawEchoBatched => announce(&socket).and_then(|()| raw::echo_batched(&socket)),
             Self::RawFanOut => announce(&socket).and_then(|()| raw::fan_out(&socket)),
-            Self::EndpointEcho => announce(&socket).and_then(|()| endpoint::echo(&socket)),
+            Self::Endpoint => announce(&socket).and_then(|()| endpoint::serve(&socket)),
         }
     }
 }

@@ -6,11 +6,11 @@ use std::time;
 
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
-use sedge_coap::Code;
+use sedge_coap::{Code, OptionNumber};
 use sedge_crypto::RustCrypto;
 use sedge_dtls::Psk;
 use sedge_endpoint::memory::{PagedMemory, Path};
-use sedge_endpoint::{CidLayout, Config, Endpoint, Event, Host, Incoming};
+use sedge_endpoint::{CidLayout, Config, Endpoint, Event, Host, Incoming, Notification};
 use sedge_time::Instant;
 
 use crate::fleet::KEY;
@@ -48,7 +48,7 @@ impl Host for Outside<'_> {
     }
 }
 
-pub(super) fn echo(socket: &UdpSocket) -> io::Result<()> {
+pub(super) fn serve(socket: &UdpSocket) -> io::Result<()> {
     let epoch = time::Instant::now();
     let now = || Instant::from_micros(epoch.elapsed().as_micros() as u64);
     let config = Config {
@@ -61,6 +61,7 @@ pub(super) fn echo(socket: &UdpSocket) -> io::Result<()> {
     let mut endpoint: Endpoint<PagedMemory<Address, RustCrypto, UnwrapErr<SysRng>>> =
         Endpoint::new(now(), config, RustCrypto, UnwrapErr(SysRng), parts);
 
+    let (mut observers, mut sequence) = (Vec::new(), 2);
     let (mut receiver, mut sender) = (Receiver::new(), Sender::new());
     socket.set_read_timeout(Some(time::Duration::from_millis(100)))?;
     loop {
@@ -79,12 +80,31 @@ pub(super) fn echo(socket: &UdpSocket) -> io::Result<()> {
             let mut outside = Outside { socket, sender: &mut sender };
             let mut incoming = Incoming::new(Address(from), datagram);
             while let Some(event) = endpoint.receive(now, &mut incoming, &mut outside) {
-                if let Event::Request { ticket, message } = event {
-                    let payload = message.payload();
-                    // A peer that has gone meanwhile gets no answer, and needs none.
-                    let _ = endpoint.respond(now, ticket, &mut outside, Code::CHANGED, |writer| {
-                        let _ = writer.payload(payload);
-                    });
+                let Event::Request { ticket, message } = event else { continue };
+                let payload = message.payload();
+                let observer = message.observe().map(|_| (ticket.session(), ticket.token()));
+                let publishes = message.code() == Code::PUT;
+                let code = if observer.is_some() { Code::CONTENT } else { Code::CHANGED };
+                // A peer that has gone meanwhile gets no answer, and needs none.
+                let _ = endpoint.respond(now, ticket, &mut outside, code, |writer| {
+                    if observer.is_some() {
+                        let _ = writer.option_uint(OptionNumber::OBSERVE, 1);
+                    }
+                    let _ = writer.payload(payload);
+                });
+                observers.extend(observer);
+                if publishes {
+                    sequence += 1;
+                    for &(session, token) in &observers {
+                        let notification =
+                            Notification { key: 0, token, code: Code::CONTENT, confirmable: false };
+                        let _ = endpoint.notify(now, session, notification, &mut outside, |writer| {
+                            let _ = writer
+                                .option_uint(OptionNumber::OBSERVE, sequence)
+                                .option_uint(OptionNumber::CONTENT_FORMAT, 42)
+                                .payload(payload);
+                        });
+                    }
                 }
             }
         }

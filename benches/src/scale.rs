@@ -1,0 +1,236 @@
+//! Parts 4 and 5: what an idle session with one observation keeps in memory, and what one publish to all of
+//! them costs beside as many datagrams of the same size from bare sendmmsg.
+
+use std::io;
+use std::time::Duration;
+
+use sedge_coap::{Code, Message, OptionNumber, Token, Type, Writer};
+
+use crate::Settings;
+use crate::cpu::Samples;
+use crate::fleet::{Drain, Fleet, FleetSocket, KEY};
+use crate::net::DATAGRAM;
+use crate::peers::{libcoap, openssl};
+use crate::process::ServerProcess;
+use crate::report::{Better, Goal, Report, Row};
+use crate::serve::fan_out_order;
+
+const MEMORY: &str = "memory";
+const FAN_OUT: &str = "fan-out";
+const VALUE: &[u8; 32] = b"a reading of 32 bytes in a topic";
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Sessions for the figure of bytes per session, and observers of the larger fan-out.
+const MANY: u32 = 100_000;
+/// Observers of the smaller fan-out: their datagrams fit into the receive buffer.
+const SOME: u32 = 10_000;
+
+/// A server with observers of one topic.
+struct Observed {
+    name: &'static str,
+    server: ServerProcess,
+    fleet: Fleet,
+    path: &'static [&'static str],
+    number: u32,
+    /// Bytes of a notification's datagram, once one has come.
+    datagram: usize,
+}
+
+impl Observed {
+    fn new(name: &'static str, server: ServerProcess, fleet: Fleet, path: &'static [&'static str]) -> Self {
+        Self { name, server, fleet, path, number: 0, datagram: 0 }
+    }
+
+    /// Connects clients until there are `count`, each with an observation of the topic.
+    fn grow(&mut self, count: u32) -> Result<(), String> {
+        // In portions, so that requests and answers fit into the sockets' buffers.
+        while self.fleet.len() < count {
+            let first = self.fleet.len();
+            self.fleet.connect((count - first).min(1000))?;
+            for client in first..self.fleet.len() {
+                self.observe(client).map_err(|error| format!("observing: {error}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, client: u32) -> io::Result<()> {
+        let path = self.path;
+        let request = self.fleet.seal(client, |buffer| {
+            let token = Token::new(&client.to_be_bytes()).unwrap_or_default();
+            let mut writer = Writer::new(&mut buffer[..DATAGRAM / 2], Type::Con, Code::GET, 1, token);
+            let _ = writer.option_uint(OptionNumber::OBSERVE, 0).path(path);
+            writer.finish().unwrap_or(0)
+        })?;
+        self.fleet.send(client, &request)?;
+        let mut observed = false;
+        while !observed {
+            let came = self.fleet.receive(PATIENCE, |from, plaintext| {
+                observed = from == client
+                    && Message::parse(plaintext)
+                        .is_ok_and(|answer| answer.code() == Code::CONTENT && answer.observe().is_some());
+            })?;
+            if !came {
+                return Err(io::Error::other("no answer, or one without Observe"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The first client's next publication, ready to be sent.
+    fn publication(&mut self) -> io::Result<Vec<u8>> {
+        self.number += 1;
+        let (path, number) = (self.path, self.number);
+        self.fleet.seal(0, |buffer| {
+            let token = Token::new(&number.to_be_bytes()).unwrap_or_default();
+            let message_id = 0x8000 | number as u16;
+            let mut writer =
+                Writer::new(&mut buffer[..DATAGRAM / 2], Type::Non, Code::PUT, message_id, token);
+            let _ = writer.path(path).option_uint(OptionNumber::CONTENT_FORMAT, 42).payload(VALUE);
+            writer.finish().unwrap_or(0)
+        })
+    }
+
+    /// Publishes once and looks at every notification: each observer must get it.
+    fn check(&mut self) -> io::Result<()> {
+        let publication = self.publication()?;
+        self.fleet.send(0, &publication)?;
+        let (mut told, mut datagram) = (0, 0);
+        while told < self.fleet.len() {
+            let came = self.fleet.receive(PATIENCE, |_, plaintext| {
+                let news = Message::parse(plaintext)
+                    .is_ok_and(|message| message.observe().is_some() && message.payload() == VALUE);
+                if news {
+                    told += 1;
+                    datagram = plaintext.len() + RECORD_OVERHEAD;
+                }
+            })?;
+            if !came {
+                return Err(io::Error::other(format!("{told} of {} observers were told", self.fleet.len())));
+            }
+        }
+        self.datagram = datagram;
+        Ok(())
+    }
+
+    /// Server CPU seconds for one publication to everybody, and how many datagrams came of it.
+    fn fan_out(&mut self, drain: &mut Drain) -> Result<(f64, u32), String> {
+        let publication = self.publication().map_err(|error| error.to_string())?;
+        let Self { server, fleet, .. } = self;
+        let (seconds, came) = server.cpu_seconds(|| {
+            fleet.send(0, &publication)?;
+            // One more, for the publisher may get an answer of its own.
+            drain.run(fleet.socket(), fleet.len() + 1)
+        })?;
+        Ok((seconds, came.map_err(|error| error.to_string())?))
+    }
+}
+
+/// What DTLS adds to a message for a client that asked for no Connection ID: header, explicit nonce, tag.
+const RECORD_OVERHEAD: usize = 13 + 8 + 8;
+
+fn endpoint() -> Result<Observed, String> {
+    let server = ServerProcess::ours(&["endpoint"])?;
+    let fleet = new_fleet(&server)?;
+    Ok(Observed::new("endpoint", server, fleet, &["d", "bench"]))
+}
+
+fn new_fleet(server: &ServerProcess) -> Result<Fleet, String> {
+    let identity = |client: u32| format!("device-{client:06}").into_bytes();
+    Fleet::new(server.address, &KEY, identity).map_err(|error| error.to_string())
+}
+
+/// Bytes per session, from one session to `count`.
+fn bytes_per_session(observed: &mut Observed, count: u32) -> Result<f64, String> {
+    observed.grow(1)?;
+    let before = observed.server.resident()?;
+    observed.grow(count)?;
+    Ok((observed.server.resident()? - before) as f64 / f64::from(count - 1))
+}
+
+/// Part 4.
+pub(crate) fn memory(settings: &Settings, report: &mut Report) -> Result<(), String> {
+    let many = if settings.quick { MANY / 10 } else { MANY };
+    // The peers' sessions are larger, and fewer of them tell as much.
+    let fewer = many / 50;
+
+    let libcoap = libcoap::start().and_then(|server| {
+        let fleet = new_fleet(&server)?;
+        bytes_per_session(&mut Observed::new("libcoap", server, fleet, libcoap::OBSERVABLE), fewer)
+    });
+    let openssl = openssl::start(settings).and_then(|server| {
+        let mut fleet = new_fleet(&server)?;
+        fleet.connect(1)?;
+        let before = server.resident()?;
+        fleet.connect(fewer - 1)?;
+        Ok((server.resident()? - before) as f64 / f64::from(fewer - 1))
+    });
+
+    let figure = bytes_per_session(&mut endpoint()?, many)?;
+    let what = format!("idle session, one observation, of {many} (endpoint)");
+    report.rows.push(Row::figure(MEMORY, what, "B", Better::Lower, figure).goal(Goal::AtMost(1024.0)));
+    for (name, what, bytes) in [
+        ("libcoap", "the same beside the same", libcoap),
+        ("OpenSSL", "the same beside a session alone", openssl),
+    ] {
+        report.rows.push(match bytes {
+            Ok(bytes) => {
+                let one = |figure| Samples(vec![figure]);
+                let other = one(bytes);
+                let row = Row::compare(MEMORY, what, "B", Better::Lower, &one(figure), (name, &other));
+                row.note(format!("{name} measured at {fewer} sessions"))
+            }
+            Err(why) => Row::missing(MEMORY, name, why),
+        });
+    }
+    Ok(())
+}
+
+/// Part 5.
+pub(crate) fn fan_out(settings: &Settings, report: &mut Report) -> Result<(), String> {
+    let mut contenders = vec![endpoint()?];
+    let raw = ServerProcess::ours(&["raw-fan-out"])?;
+    let target = FleetSocket::new(raw.address).map_err(|error| error.to_string())?;
+    let mut drain = Drain::new();
+    let many = if settings.quick { MANY / 10 } else { MANY };
+    for count in [SOME, many] {
+        for contender in &mut contenders {
+            contender.grow(count)?;
+            if count == SOME {
+                contender.check().map_err(|error| format!("{}: {error}", contender.name))?;
+            }
+        }
+        let mut ours = vec![Samples::default(); contenders.len()];
+        let (mut theirs, mut least) = (Samples::default(), count);
+        for repetition in 0..=settings.repetitions(9) {
+            let per_second = |seconds: f64| f64::from(count) / seconds;
+            for (contender, samples) in contenders.iter_mut().zip(&mut ours) {
+                let (seconds, came) = contender.fan_out(&mut drain)?;
+                least = least.min(came);
+                if repetition > 0 {
+                    samples.push(per_second(seconds));
+                }
+            }
+            let len = contenders[0].datagram as u16;
+            let port = target.port().map_err(|error| error.to_string())?;
+            let (seconds, outcome) = raw.cpu_seconds(|| {
+                target.send(0, &fan_out_order(count, len, port))?;
+                drain.run(&target, count)
+            })?;
+            let _ = outcome.map_err(|error| error.to_string())?;
+            if repetition > 0 {
+                theirs.push(per_second(seconds));
+            }
+        }
+        for (contender, samples) in contenders.iter().zip(&ours) {
+            let what = format!("notifications of one publish to {count} ({})", contender.name);
+            let row = Row::compare(FAN_OUT, what, "/s", Better::Higher, samples, ("sendmmsg", &theirs));
+            report.rows.push(row.note(format!(
+                "{} B datagrams; at least {least} of {count} were taken out of the receive buffer, the kernel \
+                 dropped the rest, as of sendmmsg's",
+                contender.datagram
+            )));
+        }
+    }
+    Ok(())
+}
