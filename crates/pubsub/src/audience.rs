@@ -1,6 +1,8 @@
-//! How many subscribers a topic has, on all shards together.
+//! Who subscribes to a topic, on all shards together: how many.
 
 use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::TopicName;
 
 /// The subscribers of one topic: how many there are and may be.
 ///
@@ -8,14 +10,19 @@ use core::sync::atomic::{AtomicU32, Ordering};
 /// anyone taking the lock on the topics.
 #[derive(Debug)]
 pub(crate) struct Audience {
+    topic: TopicName,
     count: AtomicU32,
     limit: AtomicU32,
 }
 
 // The two numbers guard no other memory, so relaxed order is enough.
 impl Audience {
-    pub(crate) fn new(limit: Option<u32>) -> Self {
-        Self { count: AtomicU32::new(0), limit: AtomicU32::new(limit.unwrap_or(u32::MAX)) }
+    pub(crate) fn new(topic: TopicName, limit: Option<u32>) -> Self {
+        Self { topic, count: AtomicU32::new(0), limit: AtomicU32::new(limit.unwrap_or(u32::MAX)) }
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        self.topic.as_str()
     }
 
     pub(crate) fn count(&self) -> u32 {
@@ -55,7 +62,7 @@ mod tests {
 
     #[test]
     fn admits_up_to_its_limit() {
-        let audience = Audience::new(Some(2));
+        let audience = Audience::new(TopicName::new("a").unwrap(), Some(2));
         assert!(audience.join() && audience.join());
         assert!(!audience.join());
         audience.leave();

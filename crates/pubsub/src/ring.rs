@@ -6,14 +6,17 @@ use alloc::sync::Arc;
 use crate::Value;
 
 /// The newest value of a topic and some before it, in order; their sequence numbers have no gaps.
+///
+/// The newest stands apart, so that a ring of one value allocates nothing: there may be many of those.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ring {
-    values: VecDeque<Arc<Value>>,
+    newest: Option<Arc<Value>>,
+    older: VecDeque<Arc<Value>>,
     /// Of all payloads.
     bytes: usize,
 }
 
-/// How much a ring keeps beside the newest value.
+/// How much a ring keeps, the newest value included; that one is kept in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Depth {
     pub(crate) values: usize,
@@ -22,20 +25,22 @@ pub(crate) struct Depth {
 
 impl Ring {
     pub(crate) fn newest(&self) -> Option<&Arc<Value>> {
-        self.values.back()
+        self.newest.as_ref()
     }
 
     /// The value with this sequence number, if it is still there.
     pub(crate) fn get(&self, sequence: u64) -> Option<&Arc<Value>> {
-        let first = self.values.front()?.sequence;
-        self.values.get(usize::try_from(sequence.checked_sub(first)?).ok()?)
+        let newest = self.newest()?;
+        let age = usize::try_from(newest.sequence.checked_sub(sequence)?).ok()?;
+        match self.older.len().checked_sub(age)? {
+            index if age > 0 => self.older.get(index),
+            _ => Some(newest),
+        }
     }
 
     /// Those of the values that came after `sequence`, oldest first.
     pub(crate) fn after(&self, sequence: u64) -> impl Iterator<Item = &Arc<Value>> {
-        let first = self.values.front().map_or(0, |value| value.sequence);
-        let known = usize::try_from((sequence + 1).saturating_sub(first)).unwrap_or(usize::MAX);
-        self.values.iter().skip(known)
+        self.older.iter().chain(&self.newest).skip_while(move |value| value.sequence <= sequence)
     }
 
     /// Adds the value that follows the newest one, and lets go of what is beyond the depth.
@@ -46,10 +51,18 @@ impl Ring {
             self.clear();
         }
         self.bytes += value.payload.len();
-        self.values.push_back(value);
-        while self.values.len() > 1 && (self.values.len() > depth.values || self.bytes > depth.bytes) {
-            let oldest = self.values.pop_front();
-            self.bytes -= oldest.map_or(0, |oldest| oldest.payload.len());
+        self.older.extend(self.newest.replace(value));
+        while self.older.len() >= depth.values.max(1) || self.bytes > depth.bytes {
+            let Some(oldest) = self.older.pop_front() else { break };
+            self.bytes -= oldest.payload.len();
+        }
+    }
+
+    /// Lets go of all values but the newest, and of their memory.
+    pub(crate) fn forget_older(&mut self) {
+        if self.older.capacity() > 0 {
+            self.older = VecDeque::new();
+            self.bytes = self.newest().map_or(0, |newest| newest.payload.len());
         }
     }
 
@@ -106,6 +119,20 @@ mod tests {
         assert_eq!(sequences(&ring, 0), [4]);
         ring.push(value(5, 1), depth);
         assert_eq!(sequences(&ring, 0), [5]);
+    }
+
+    #[test]
+    fn a_ring_of_one_value_needs_no_memory_of_its_own() {
+        let mut ring = Ring::default();
+        for sequence in 1..5 {
+            ring.push(value(sequence, 7), Depth { values: 1, bytes: 100 });
+        }
+        assert_eq!((sequences(&ring, 0), ring.bytes), (vec![4], 7));
+        ring.push(value(5, 8), Depth { values: 3, bytes: 100 });
+        assert_eq!((sequences(&ring, 0), ring.bytes), (vec![4, 5], 15));
+        ring.forget_older();
+        assert_eq!((sequences(&ring, 0), ring.bytes, ring.older.capacity()), (vec![5], 8, 0));
+        assert_eq!((ring.get(4), ring.get(5).unwrap().sequence), (None, 5));
     }
 
     #[test]

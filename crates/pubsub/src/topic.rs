@@ -62,7 +62,7 @@ impl Break {
 impl Topic {
     pub(crate) fn new(record: TopicRecord) -> Self {
         let TopicRecord { identity, configuration, options, number, sequence } = record;
-        let audience = Arc::new(Audience::new(configuration.max_subscribers));
+        let audience = Arc::new(Audience::new(identity.name.clone(), configuration.max_subscribers));
         Self {
             identity,
             configuration,
@@ -128,6 +128,10 @@ impl Topic {
 
     pub(crate) fn configuration_cloned(&self) -> Configuration {
         self.configuration.clone()
+    }
+
+    pub(crate) const fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     pub(crate) fn etag(&self) -> Option<ETag> {

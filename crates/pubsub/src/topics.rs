@@ -29,6 +29,9 @@ pub struct Topics {
     by_name: BTreeMap<TopicName, u32>,
     by_number: BTreeMap<u32, u32>,
     expirations: BTreeSet<(UnixTime, u32)>,
+    /// Where the sequences of new topics begin: behind those of all topics removed, so that what a subscriber
+    /// still had under way from a topic never looks newer than what it gets from the next one of that name.
+    first_sequence: u64,
     pub(crate) counters: TopicCounters,
 }
 
@@ -115,6 +118,7 @@ impl Topics {
         }
         let mut topic = Topic::new(record);
         topic.restore(value, &self.settings);
+        self.first_sequence = self.first_sequence.max(topic.sequence());
         Ok(self.insert(topic))
     }
 
@@ -155,7 +159,8 @@ impl Topics {
             return Err(Refusal::TooLarge(self.settings.max_value));
         }
         let number = self.unused_number(&identity.name, now);
-        let mut topic = Topic::new(TopicRecord { identity, configuration, options, number, sequence: 0 });
+        let sequence = self.first_sequence;
+        let mut topic = Topic::new(TopicRecord { identity, configuration, options, number, sequence });
         let value = initial.map(|payload| {
             let content_format = topic.configuration().content_format;
             let publication = Publication { payload: &payload, content_format, max_age: None };
@@ -238,6 +243,7 @@ impl Topics {
         let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
         let topic = slot.topic.take()?;
         slot.generation = slot.generation.wrapping_add(1);
+        self.first_sequence = self.first_sequence.max(topic.sequence());
         self.free.push(id.slot);
         let name = topic.identity().name.clone();
         self.by_name.remove(&name);

@@ -6,6 +6,7 @@ use sedge_coap::block::BlockSize;
 use sedge_coap::{Code, Token};
 use sedge_time::Instant;
 
+use super::feed::Feed;
 use super::observation::{Observation, ObservationId};
 use super::policy::Reliability;
 use super::{Subscriptions, seconds};
@@ -40,7 +41,7 @@ pub enum Content<'v> {
 /// What became of a notification that was handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handed {
-    /// It is on its way. Of a confirmable one, [`Subscriptions::acknowledged`] or [`Subscriptions::remove`]
+    /// It is on its way. Of a confirmable one, [`Subscriptions::acknowledged`] or [`Subscriptions::failed`]
     /// is to tell the fate.
     Sent,
     /// Its session cannot take one now; [`Subscriptions::ready`] is to say when it can.
@@ -122,17 +123,21 @@ impl Subscriptions {
         false
     }
 
-    /// Hears that a confirmable notification arrived; hands out what comes next.
+    /// Hears that a confirmable notification arrived; hands out what the session's observations are still to
+    /// see.
     pub fn acknowledged(
         &mut self,
         now: Instant,
+        session: u64,
         id: ObservationId,
         outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) {
-        let Some(slot) = self.observations.find(id) else { return };
+        let Some(slot) = self.observations.find(id) else {
+            // It has ended meanwhile, but others of its session may have waited.
+            return self.ready(now, session, outlet);
+        };
         let Some(observation) = self.observations.at_mut(slot) else { return };
         observation.set_in_flight(false);
-        let session = observation.session;
         self.counters.acknowledged += 1;
         if observation.is_told() {
             self.take(slot);
@@ -140,6 +145,22 @@ impl Subscriptions {
         } else {
             self.serve(now, session, slot, outlet);
         }
+    }
+
+    /// Hears that a notification was rejected, or never acknowledged, which ends the observation; hands out
+    /// what others of the session are still to see.
+    pub fn failed(
+        &mut self,
+        now: Instant,
+        session: u64,
+        id: ObservationId,
+        outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
+    ) {
+        if let Some(slot) = self.observations.find(id) {
+            self.take(slot);
+            self.counters.left += 1;
+        }
+        self.ready(now, session, outlet);
     }
 
     /// Hears that a session can take something (again); hands out what its observations are still to see.
@@ -256,7 +277,11 @@ impl Subscriptions {
         if observation.is_fetching() {
             return Step::Idle;
         }
-        let Some(value) = feed.next(observation.cursor) else { return Step::Idle };
+        let Some(value) = feed.next(observation.cursor) else {
+            let index = observation.feed;
+            self.feeds.at_mut(index).into_iter().for_each(Feed::forget_older);
+            return Step::Idle;
+        };
         let confirmable = is_confirmable(self.policy.reliability, observation, feed.observer_check, now);
         match outlet(Notification::new(id, observation, Content::Value(value), confirmable)) {
             Handed::Sent => {

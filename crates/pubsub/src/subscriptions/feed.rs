@@ -8,24 +8,22 @@ use sedge_coap::Code;
 
 use super::observation::{Observation, Observations};
 use crate::audience::Audience;
-use crate::ring::{Depth, Ring};
+use crate::ring::Ring;
 use crate::topic::Break;
-use crate::{Settings, Topic, TopicId, TopicName, Value};
+use crate::{Settings, Topic, TopicId, Value};
 
 /// A topic as a shard sees it, without the lock on the topics.
 #[derive(Debug)]
 pub(crate) struct Feed {
     pub(crate) topic: TopicId,
-    pub(crate) name: TopicName,
     pub(crate) audience: Arc<Audience>,
     /// The longest time between two confirmable notifications, in seconds.
     pub(crate) observer_check: u32,
     values: Ring,
-    depth: Depth,
     pub(crate) last_break: Break,
     /// The slots of its observations: first those that a sweep has been at, then the others.
     members: Vec<u32>,
-    swept: usize,
+    swept: u32,
     /// Whether it stands in the queue of feeds to be swept.
     pub(crate) queued: bool,
 }
@@ -34,11 +32,9 @@ impl Feed {
     pub(crate) fn new(id: TopicId, topic: &Topic, settings: &Settings) -> Self {
         let mut feed = Self {
             topic: id,
-            name: topic.identity().name.clone(),
             audience: topic.audience().clone(),
             observer_check: 0,
             values: Ring::default(),
-            depth: topic.depth(settings),
             last_break: Break::NONE,
             members: Vec::new(),
             swept: 0,
@@ -51,14 +47,13 @@ impl Feed {
     /// Takes over what is new in the topic.
     pub(crate) fn sync(&mut self, topic: &Topic, settings: &Settings) {
         self.observer_check = topic.configuration().observer_check;
-        self.depth = topic.depth(settings);
         self.last_break = topic.last_break();
         let known = self.newest().map_or(0, |value| value.sequence);
         if known < self.last_break.at {
             self.values.clear();
         }
         for value in topic.values_after(known) {
-            self.values.push(value.clone(), self.depth);
+            self.values.push(value.clone(), topic.depth(settings));
         }
     }
 
@@ -87,6 +82,13 @@ impl Feed {
         self.values.newest()
     }
 
+    /// Its only observer is up to date, so that older values are of no use until new ones come.
+    pub(crate) fn forget_older(&mut self) {
+        if self.members.len() == 1 {
+            self.values.forget_older();
+        }
+    }
+
     /// The value with this sequence number, if it is still there.
     pub(crate) fn value(&self, sequence: u64) -> Option<&Arc<Value>> {
         self.values.get(sequence)
@@ -112,7 +114,7 @@ impl Feed {
 
     /// The member that the sweep is at.
     pub(crate) fn unswept(&self) -> Option<u32> {
-        self.members.get(self.swept).copied()
+        self.members.get(self.swept as usize).copied()
     }
 
     pub(crate) fn advance(&mut self) {
@@ -132,11 +134,12 @@ impl Feed {
         if hole >= self.members.len() {
             return;
         }
-        if hole < self.swept {
+        if position < self.swept {
             self.swept -= 1;
-            self.members.swap(hole, self.swept);
+            let last_swept = self.swept as usize;
+            self.members.swap(hole, last_swept);
             self.moved(hole, observations);
-            hole = self.swept;
+            hole = last_swept;
         }
         self.members.swap_remove(hole);
         self.moved(hole, observations);

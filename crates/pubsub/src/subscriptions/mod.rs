@@ -38,7 +38,7 @@ use sessions::Sessions;
 ///
 /// - Getters: [`len`](Self::len), [`deadline`](Self::deadline), [`counters`](Self::counters).
 /// - Inputs: [`sync`](Self::sync) when a topic has changed, [`acknowledged`](Self::acknowledged),
-///   [`remove`](Self::remove), [`ready`](Self::ready), [`close`](Self::close), [`expire`](Self::expire), and
+///   [`failed`](Self::failed), [`ready`](Self::ready), [`close`](Self::close), [`expire`](Self::expire), and
 ///   [`handle`](crate::handle) for requests.
 /// - Commands: [`regrant`](Self::regrant), [`revoke`](Self::revoke).
 /// - Outputs: [`deliver`](Self::deliver), [`resend`](Self::resend).
@@ -202,14 +202,6 @@ impl Subscriptions {
         }
     }
 
-    /// Ends an observation whose subscriber rejected a notification, or never acknowledged it.
-    pub fn remove(&mut self, id: ObservationId) {
-        if let Some(slot) = self.observations.find(id) {
-            self.take(slot);
-            self.counters.left += 1;
-        }
-    }
-
     /// Ends all observations of a session that is no more.
     pub fn close(&mut self, session: u64) {
         while let Some(slot) = self.sessions.first(session, &self.observations) {
@@ -232,7 +224,7 @@ impl Subscriptions {
         for slot in slots {
             let Some(observation) = self.observations.at_mut(slot) else { continue };
             let Some(feed) = self.feeds.at(observation.feed) else { continue };
-            if !grants.allows(Verb::Read, feed.name.as_str()) {
+            if !grants.allows(Verb::Read, feed.audience.topic()) {
                 feed.end_observation(observation, code);
             }
         }

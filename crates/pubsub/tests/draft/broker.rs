@@ -25,6 +25,11 @@ pub(crate) struct Broker {
     sent: Vec<Sent>,
     /// Sessions that cannot take a notification.
     pub(crate) busy: BTreeSet<u64>,
+    /// Whether a session takes one confirmable notification at a time (NSTART 1).
+    pub(crate) one_at_a_time: bool,
+    /// Whether shards hear of changes only by [`hear`](Self::hear).
+    pub(crate) late: bool,
+    unheard: [Vec<TopicId>; 2],
 }
 
 /// A notification on the wire.
@@ -62,6 +67,9 @@ impl Broker {
             change: None,
             sent: Vec::new(),
             busy: BTreeSet::new(),
+            one_at_a_time: false,
+            late: false,
+            unheard: [Vec::new(), Vec::new()],
         }
     }
 
@@ -111,8 +119,18 @@ impl Broker {
     /// Tells the shards of a change and has them deliver.
     pub(crate) fn changed(&mut self, change: &Change) {
         for shard in [0, 1] {
-            self.shards[shard].sync(self.now, &self.topics, change.topic);
-            self.deliver(shard);
+            self.unheard[shard].push(change.topic);
+            if !self.late {
+                self.hear(shard);
+                self.deliver(shard);
+            }
+        }
+    }
+
+    /// Has a shard hear of everything that has changed.
+    pub(crate) fn hear(&mut self, shard: usize) {
+        for topic in std::mem::take(&mut self.unheard[shard]) {
+            self.shards[shard].sync(self.now, &self.topics, topic);
         }
     }
 
@@ -125,10 +143,13 @@ impl Broker {
         session: u64,
         act: impl FnOnce(&mut Subscriptions, Instant, &mut dyn FnMut(Notification<'_>) -> Handed),
     ) {
-        let Self { sent, busy, unix, now, .. } = self;
+        let Self { sent, busy, one_at_a_time, unix, now, .. } = self;
         let mut outlet = |notification: Notification<'_>| {
             if busy.contains(&notification.session) {
                 return Handed::Busy;
+            }
+            if *one_at_a_time && notification.confirmable {
+                busy.insert(notification.session);
             }
             sent.push(Sent::of(&notification, *unix));
             Handed::Sent
@@ -159,8 +180,16 @@ impl Broker {
     }
 
     pub(crate) fn acknowledge(&mut self, sent: &Sent) {
-        let id = sent.observation;
-        self.on_shard(sent.session, |shard, now, outlet| shard.acknowledged(now, id, outlet));
+        let Sent { session, observation, .. } = *sent;
+        self.busy.remove(&session);
+        self.on_shard(session, |shard, now, outlet| shard.acknowledged(now, session, observation, outlet));
+    }
+
+    /// The notification is rejected, or was never acknowledged.
+    pub(crate) fn fail(&mut self, sent: &Sent) {
+        let Sent { session, observation, .. } = *sent;
+        self.busy.remove(&session);
+        self.on_shard(session, |shard, now, outlet| shard.failed(now, session, observation, outlet));
     }
 
     pub(crate) fn pass(&mut self, seconds: u64) {
@@ -311,7 +340,7 @@ impl Req {
             self.options.push((OptionNumber::URI_PATH, segment.into_bytes()));
         }
         self.options.sort_by_key(|(number, _)| *number);
-        let mut buffer = vec![0; 300_000];
+        let mut buffer = vec![0; self.body.len() + 1024];
         let token = Token::from_u64(self.token, 2);
         let mut writer = Writer::new(&mut buffer, Type::Con, self.code, 1, token);
         for (number, value) in &self.options {

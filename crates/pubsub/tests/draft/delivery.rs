@@ -76,7 +76,7 @@ fn a_rejected_or_lost_notification_ends_the_observation() {
     broker.observe(1, "/d/a");
     publish(&mut broker, 2..=2);
     let sent = broker.sent().remove(0);
-    broker.shards[1].remove(sent.observation);
+    broker.fail(&sent);
     assert!(broker.shards[1].is_empty());
     assert!(broker.shards[1].resend(broker.now, sent.observation).is_none());
     publish(&mut broker, 3..=3);
@@ -85,7 +85,7 @@ fn a_rejected_or_lost_notification_ends_the_observation() {
     broker.observe(1, "/d/a");
     publish(&mut broker, 4..=4);
     broker.acknowledge(&sent);
-    broker.shards[1].remove(sent.observation);
+    broker.fail(&sent);
     publish(&mut broker, 5..=5);
     assert_eq!(broker.sent().len(), 1, "the notification of 4 is still under way");
 }
@@ -187,7 +187,7 @@ fn a_session_that_is_gone_takes_its_observations_along() {
     publish(&mut broker, 3..=3);
     let sent = broker.sent().remove(0);
     publish(&mut broker, 4..=4);
-    broker.shards[1].acknowledged(broker.now, sent.observation, &mut |_| Handed::Gone);
+    broker.shards[1].acknowledged(broker.now, 3, sent.observation, &mut |_| Handed::Gone);
     assert!(broker.shards[1].is_empty());
     assert_eq!(broker.topics.find("a").unwrap().1.subscribers(), 0);
 }
@@ -224,7 +224,7 @@ fn no_topic_starves_another_of_the_same_session() {
             Handed::Sent
         };
         match under_way {
-            Some(id) => shard.acknowledged(broker.now, id, &mut outlet),
+            Some(id) => shard.acknowledged(broker.now, 1, id, &mut outlet),
             None => shard.ready(broker.now, 1, &mut outlet),
         }
         under_way = sent;
@@ -310,7 +310,7 @@ fn observers_of_a_silent_topic_are_checked_once_a_day() {
     broker.pass(86_400);
     broker.on_shard(1, |shard, now, outlet| shard.expire(now, outlet));
     let sent = broker.sent().remove(0);
-    broker.shards[1].remove(sent.observation);
+    broker.fail(&sent);
     assert_eq!(broker.shards[1].deadline(), None);
 }
 

@@ -1,0 +1,80 @@
+//! What 100,000 subscriptions take, resident.
+#![allow(missing_docs, reason = "a test binary has no public items")]
+
+use sedge_access::Grants;
+use sedge_coap::{Code, Message, OptionNumber, Token, Type, Writer};
+use sedge_pubsub::*;
+use sedge_time::Instant;
+
+const MANY: u64 = 100_000;
+
+/// The resident memory of this process, in bytes, where the system tells.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+struct Shard {
+    topics: Topics,
+    subscriptions: Subscriptions,
+}
+
+impl Shard {
+    fn new() -> Self {
+        let settings = Settings { max_topics: usize::MAX, ..Settings::default() };
+        Self { topics: Topics::new(settings), subscriptions: Subscriptions::new(Policy::default()) }
+    }
+
+    fn ask(&mut self, session: u64, code: Code, topic: u64) -> Response {
+        let mut buffer = [0; 64];
+        let mut writer = Writer::new(&mut buffer, Type::Con, code, 1, Token::from_u64(session, 4));
+        if code == Code::GET {
+            writer.option_uint(OptionNumber::OBSERVE, 0);
+        }
+        writer.path(["d", "site", &topic.to_string()]);
+        writer.payload(if code == Code::PUT { b"21.5" } else { b"" });
+        let len = writer.finish().unwrap();
+        let message = Message::parse(&buffer[..len]).unwrap();
+        let request = Request {
+            now: Instant::EPOCH,
+            unix: UnixTime(0),
+            session,
+            grants: &Grants::administrator(),
+            message: &message,
+            body: message.payload(),
+        };
+        handle(&mut self.topics, &mut self.subscriptions, &request).response.unwrap()
+    }
+
+    /// Has 100,000 sessions observe, each the topic that `topic` says, and says how many bytes each took.
+    fn observe(&mut self, topic: impl Fn(u64) -> u64) -> Option<u64> {
+        let before = resident();
+        for session in 0..MANY {
+            assert!(self.ask(session << 32, Code::GET, topic(session)).observe.is_some());
+        }
+        assert_eq!(self.subscriptions.len(), MANY as usize);
+        Some(resident()?.saturating_sub(before?) / MANY)
+    }
+}
+
+/// An observation takes its record, its place among the topic's observers and its session's entry, and if no
+/// other observes the same topic on its shard, what the shard keeps of that topic. One test, so that nothing
+/// else allocates meanwhile.
+#[test]
+fn observations_are_small() {
+    let mut shard = Shard::new();
+    assert_eq!(shard.ask(0, Code::PUT, 0).code, Code::CREATED);
+    let shared = shard.observe(|_| 0);
+    drop(shard);
+
+    let mut shard = Shard::new();
+    for topic in 0..MANY {
+        assert_eq!(shard.ask(0, Code::PUT, topic).code, Code::CREATED);
+    }
+    let own = shard.observe(|session| session);
+
+    println!("bytes per observation: {shared:?} of one topic, {own:?} of a topic each");
+    assert!(shared.is_none_or(|bytes| bytes <= 72), "{shared:?}");
+    assert!(own.is_none_or(|bytes| bytes <= 300), "{own:?}");
+}
