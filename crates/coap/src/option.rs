@@ -139,6 +139,14 @@ impl OptionNumber {
         self.0 & 0x1e == 0x1c
     }
 
+    /// Whether the option may occur more than once; true for an unknown option.
+    pub const fn is_repeatable(self) -> bool {
+        match self.definition() {
+            Some(definition) => definition.repeatable,
+            None => true,
+        }
+    }
+
     /// Whether a value of `len` bytes has a length the option allows; true for an unknown option.
     ///
     /// An option with another length is treated as one that is not recognised

@@ -15,8 +15,6 @@ pub struct TransmissionParameters {
     pub max_retransmit: u8,
     /// NSTART: how many interactions with one peer may be outstanding.
     pub nstart: u16,
-    /// DEFAULT_LEISURE: the time over which responses to a multicast request are spread.
-    pub default_leisure: Duration,
     /// PROBING_RATE in bytes per second, on average, towards a peer that does not respond.
     pub probing_rate: u32,
     /// MAX_LATENCY: the longest that a datagram is expected to be on its way.
@@ -30,7 +28,6 @@ impl TransmissionParameters {
         ack_random_percent: 150,
         max_retransmit: 4,
         nstart: 1,
-        default_leisure: Duration::from_secs(5),
         probing_rate: 1,
         max_latency: Duration::from_secs(100),
     };

@@ -2,7 +2,8 @@ use std::format;
 use std::vec::Vec;
 
 use super::*;
-use crate::block::BlockSize;
+use crate::ContentFormat;
+use crate::block::{Block, BlockSize};
 use crate::{Writer, empty_message};
 
 fn malformed(bytes: &[u8]) -> (Malformed, Reaction) {
@@ -143,7 +144,9 @@ fn check(kind: Type, code: Code, options: &[(OptionNumber, &[u8])]) -> Result<()
         writer.option(*number, value);
     }
     let len = writer.finish().unwrap();
-    let known = |number: OptionNumber| number.definition().is_some() && number != OptionNumber::OSCORE;
+    let known = |number: OptionNumber| {
+        number.definition().is_some() && number != OptionNumber::OSCORE && number != OptionNumber::PROXY_URI
+    };
     Message::parse(&buffer[..len]).unwrap().check(known)
 }
 
@@ -169,16 +172,25 @@ fn a_critical_option_that_is_not_recognised_is_refused() {
         assert_eq!(refused(Type::Con, Code::CONTENT).reaction, Reset);
         assert_eq!(refused(Type::Ack, Code::CONTENT).reaction, Ignore);
     }
+    let proxied = [(OptionNumber::PROXY_URI, &b"coap://h"[..])];
+    let refused = check(Type::Con, Code::GET, &proxied).unwrap_err().reaction;
+    assert_eq!(refused, Respond(Code::PROXYING_NOT_SUPPORTED));
     let twice = [(OptionNumber::URI_PORT, &b"1"[..]), (OptionNumber::URI_PORT, b"1")];
     assert_eq!(check(Type::Con, Code::GET, &twice).unwrap_err().reaction, Respond(Code::BAD_OPTION));
     let path = [(OptionNumber::URI_PATH, &b"a"[..]), (OptionNumber::URI_PATH, b"a")];
     assert_eq!(check(Type::Con, Code::GET, &path), Ok(()));
+    // An option of the caller's own may be repeated: whether it makes sense is the caller's to say.
+    let own = Message::parse(b"\x40\x01\x00\x00\xe0\x06\xf6\x00").unwrap();
+    assert_eq!(own.check(|number| number == unknown), Ok(()));
+    assert!(own.check(|_| false).is_err());
 }
 
 #[test]
 fn an_elective_option_that_is_not_recognised_is_passed_over() {
     let long = [(OptionNumber::CONTENT_FORMAT, &b"123"[..])];
     assert_eq!(check(Type::Con, Code::PUT, &long), Ok(()));
+    let not_text = [(OptionNumber::LOCATION_PATH, &b"\xff"[..])];
+    assert_eq!(check(Type::Ack, Code::CREATED, &not_text), Ok(()));
     let unknown = [(OptionNumber(2050), &b"123"[..])];
     assert_eq!(check(Type::Con, Code::PUT, &unknown), Ok(()));
     // Twice Observe: the first counts, and a first of a wrong length does not.

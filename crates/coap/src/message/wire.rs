@@ -1,0 +1,115 @@
+//! The grammar of a message
+//! ([RFC 7252 section 3](https://www.rfc-editor.org/rfc/rfc7252#section-3)).
+
+use super::Malformed;
+use crate::{Code, Token, Type};
+
+/// The one pass: whether the message is well-formed, and where its payload starts.
+pub(super) fn find_payload(header: [u8; 4], datagram: &[u8]) -> Result<usize, Malformed> {
+    let [first, code, ..] = header;
+    let classes = CLASSES.get(usize::from(first >> 4)).copied().unwrap_or(0);
+    if code == 0 || classes >> Code(code).class() & 1 == 0 {
+        check_unusual(header, datagram.len() > 4)?;
+    }
+    let mut at = options_at(header);
+    if at > 4 + Token::MAX_LEN {
+        return Err(Malformed::TokenLength);
+    }
+    let mut number = 0;
+    while let Some(&first) = datagram.get(at) {
+        let Some(head) = OptionHead::read(number, first, datagram, at)? else {
+            let payload_at = at + 1;
+            let is_there = payload_at < datagram.len();
+            check_number(number)?;
+            return if is_there { Ok(payload_at) } else { Err(Malformed::MarkerWithoutPayload) };
+        };
+        (number, at) = (head.number, head.value_at + head.value_len);
+    }
+    // The token, or the value of the last option, ends where the message does.
+    if at == datagram.len() { check_number(number).map(|_| at) } else { Err(Malformed::Truncated) }
+}
+
+/// Where the options start, behind a token of a length that may not be allowed.
+pub(super) const fn options_at(header: [u8; 4]) -> usize {
+    4 + (header[0] & 0xf) as usize
+}
+
+/// By version and type, the upper half of the first byte: a set of bits, of which bit `n` says that such a
+/// message may have a code of class `n`.
+const CLASSES: [u8; 16] = [0, 0, 0, 0, 0b11_1101, 0b11_1101, 0b11_1100, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// Tells the empty messages that may be from those that may not be, and what is wrong with a code that does
+/// not go with its type ([RFC 7252 section 4.1](https://www.rfc-editor.org/rfc/rfc7252#section-4.1) to
+/// [4.3](https://www.rfc-editor.org/rfc/rfc7252#section-4.3)).
+fn check_unusual(header: [u8; 4], is_longer: bool) -> Result<(), Malformed> {
+    let [first, code, ..] = header;
+    let code = Code(code);
+    match Type::from_bits(first >> 4) {
+        _ if first >> 6 != 1 => Err(Malformed::UnknownVersion),
+        _ if code.is_reserved() => Err(Malformed::ReservedClass),
+        Type::Rst if code != Code::EMPTY => Err(Malformed::ResetWithContent),
+        Type::Ack if code.is_request() => Err(Malformed::RequestInAck),
+        _ if is_longer || first & 0xf != 0 => Err(Malformed::EmptyWithContent),
+        Type::Non => Err(Malformed::EmptyNon),
+        Type::Con | Type::Ack | Type::Rst => Ok(()),
+    }
+}
+
+/// What stands before the value of an option
+/// ([RFC 7252 section 3.1](https://www.rfc-editor.org/rfc/rfc7252#section-3.1)).
+pub(crate) struct OptionHead {
+    pub(crate) number: usize,
+    pub(crate) value_at: usize,
+    pub(crate) value_len: usize,
+}
+
+impl OptionHead {
+    /// Reads the head of the option whose first byte is `first`, which stands in `bytes` at `at`; `None`
+    /// if it is the payload marker. Whether the value is all there remains to be seen.
+    #[inline(always)]
+    pub(crate) fn read(
+        previous: usize,
+        first: u8,
+        bytes: &[u8],
+        at: usize,
+    ) -> Result<Option<Self>, Malformed> {
+        let nibbles = usize::from(first);
+        // One test finds most options: a nibble without bits 3 and 2 together is below 12.
+        if nibbles & nibbles << 1 & 0x88 == 0 {
+            let number = previous.wrapping_add(nibbles >> 4);
+            return Ok(Some(Self { number, value_at: at + 1, value_len: nibbles & 0xf }));
+        }
+        if first == 0xff { Ok(None) } else { Self::read_long(previous, first, bytes, at).map(Some) }
+    }
+
+    fn read_long(previous: usize, first: u8, bytes: &[u8], at: usize) -> Result<Self, Malformed> {
+        let (delta, at) = extended(first >> 4, bytes, at + 1)?;
+        let (value_len, value_at) = extended(first & 0xf, bytes, at)?;
+        let number = check_number(previous.wrapping_add(delta as usize))?;
+        Ok(Self { number, value_at, value_len: value_len as usize })
+    }
+}
+
+fn check_number(number: usize) -> Result<usize, Malformed> {
+    if number <= 0xffff { Ok(number) } else { Err(Malformed::OptionNumber) }
+}
+
+/// The delta or length that `nibble` stands for, with the bytes at `at` if it needs any, and where they end.
+fn extended(nibble: u8, bytes: &[u8], at: usize) -> Result<(u32, usize), Malformed> {
+    let more = bytes.get(at..).unwrap_or(&[]);
+    match (nibble, more) {
+        (..=12, _) => Ok((u32::from(nibble), at)),
+        (13, &[byte, ..]) => Ok((u32::from(byte) + 13, at + 1)),
+        (14, &[high, low, ..]) => Ok((u32::from(u16::from_be_bytes([high, low])) + 269, at + 2)),
+        (15.., _) => Err(Malformed::ReservedNibble),
+        _ => Err(Malformed::Truncated),
+    }
+}
+
+/// An unsigned integer of at most four bytes, leading zeros allowed.
+pub(super) fn decode_uint(bytes: &[u8]) -> Option<u32> {
+    if bytes.len() > 4 {
+        return None;
+    }
+    Some(bytes.iter().fold(0, |value, &byte| value << 8 | u32::from(byte)))
+}
