@@ -1,7 +1,7 @@
 //! What the endpoint says happened, and what follows from it.
 
 use sedge_endpoint::{CloseReason, Event, SessionId};
-use sedge_pubsub::ObservationId;
+use sedge_pubsub::{Notification, ObservationId};
 use sedge_time::Instant;
 
 use super::Shard;
@@ -21,15 +21,15 @@ impl Shard {
                 self.closed(now, session, reason);
                 self.forget(session);
             }
-            Event::Acknowledged { key, .. } => {
+            Event::Acknowledged { session, key } => {
                 let (link, unix) = (&mut self.link, clock::unix());
-                let id = ObservationId::from_u64(key);
-                self.subscriptions
-                    .acknowledged(now, id, &mut |notification| link.notify(now, unix, &notification));
+                let (session, id) = (session.to_u64(), ObservationId::from_u64(key));
+                self.subscriptions.acknowledged(now, session, id, &mut |notification| {
+                    link.notify(now, unix, &notification)
+                });
             }
             Event::Rejected { session, key } | Event::Lost { session, key } => {
-                self.subscriptions.remove(ObservationId::from_u64(key));
-                self.ready(now, session);
+                self.failed(now, session, ObservationId::from_u64(key));
             }
             Event::Render { notification, key, .. } => {
                 if let Some(resend) = self.subscriptions.resend(now, ObservationId::from_u64(key)) {
@@ -39,7 +39,7 @@ impl Shard {
             Event::Delivered { session } => self.ready(now, session),
             Event::Reset { session, message_id } => {
                 if let Some(observation) = self.link.resets.rejected(session.to_u64(), message_id) {
-                    self.subscriptions.remove(observation);
+                    self.failed(now, session, observation);
                 }
             }
             // The broker asks nobody anything.
@@ -81,6 +81,13 @@ impl Shard {
         self.subscriptions.close(session);
         self.bodies.close(session);
         self.kept.close(session);
+    }
+
+    /// Ends an observation whose notification came to nothing, and hands out what its session can take now.
+    fn failed(&mut self, now: Instant, session: SessionId, observation: ObservationId) {
+        let (link, unix) = (&mut self.link, clock::unix());
+        let mut outlet = |notification: Notification<'_>| link.notify(now, unix, &notification);
+        self.subscriptions.failed(now, session.to_u64(), observation, &mut outlet);
     }
 
     /// Hands out what a session can take now.
