@@ -10,24 +10,23 @@ use sedge_time::{Duration, Instant};
 /// messages per second to one peer for as long as it likes.
 ///
 /// # More than 250 messages per second
-/// 65,536 IDs in 247 s are 265 per second, and no way of counting gets past that. What may change is the
-/// lifetime. It has to outlast the last duplicate that the network may still deliver, and the time for
-/// which the receiver takes an equal ID for a duplicate:
+/// 65,536 IDs in 247 s are 265 per second, and no way of counting gets past that. What can change is the
+/// lifetime. It must outlast the last copy of a message that may still arrive, and the time for which the
+/// receiver takes another message with the same ID for a copy. MAX_LATENCY, twice 100 s, makes up most of it:
 ///
-/// * MAX_LATENCY makes up 200 of the 247 s. A network known to be faster is given its own
-///   [`TransmissionParameters`](crate::TransmissionParameters): 10 s leave 67 s, and 855 messages per
-///   second.
-/// * Under DTLS no datagram is delivered twice, and none that is more than 64 records older than the newest.
-///   A copy can only come from the sender itself, which stops when it has the acknowledgement or after
-///   MAX_TRANSMIT_SPAN. So the first reason leaves MAX_TRANSMIT_WAIT at most, and for Non-confirmable
-///   messages nothing.
-/// * A receiver built on this crate knows a duplicate by Message ID *and* token and code
-///   ([`Message::fingerprint`](crate::Message::fingerprint)). A client that takes a new token for each request
-///   is not mistaken by it even if an ID returns after a second; and of notifications, which share a token,
-///   Non-confirmable ones need no deduplication, for the Observe option orders them.
+/// * A network known to be faster is given its own
+///   [`TransmissionParameters`](crate::TransmissionParameters): with a MAX_LATENCY of 10 s the lifetime is
+///   67 s, and 855 messages per second go through.
+/// * Under DTLS the network delivers no record twice, and none that is 64 records older than the newest. The
+///   only late copies are the sender's own retransmissions, and as the sequence keeps 65,535 messages between
+///   two uses of an ID, their records are too old by then.
+/// * A receiver built on this crate tells copies by Message ID *and* token and code
+///   ([`Message::fingerprint`](crate::Message::fingerprint)): a client that takes a new token for each request
+///   may use an ID again as soon as it likes. Of notifications, which share a token, the Non-confirmable need
+///   no deduplication, for the Observe option orders them.
 ///
-/// So towards a Sedge peer under DTLS the lifetime may be zero: the sequence alone keeps 65,535 messages
-/// between two uses of an ID. Towards any other peer it stays what the RFC says.
+/// So under DTLS and towards a peer that is known to be built on this crate the lifetime may be zero. Towards
+/// any other it is what the RFC says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageIds {
     // When all IDs given so far would have been given, had they come at the sustained rate.
