@@ -2,12 +2,10 @@
 
 use std::array;
 use std::io::{self, IoSlice};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use nix::libc::{in6_addr, in6_pktinfo};
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn6, sendmmsg};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 
 use super::BATCH;
 use super::path::{Path, Via, Vias};
@@ -71,15 +69,16 @@ impl Outbox {
         self.blocked = false;
     }
 
-    /// Which listeners datagrams wait for.
-    pub(crate) fn waits_for(&self, listener: usize) -> bool {
-        self.entries.get(self.sent).is_some_and(|entry| usize::from(entry.via.listener) == listener)
+    /// The listener whose socket must have room before anything goes on.
+    pub(crate) fn waits_for(&self) -> Option<usize> {
+        let entry = self.entries.get(self.sent).filter(|_| self.blocked)?;
+        Some(entry.via.listener.into())
     }
 
     /// Adds a datagram that `fill` writes, as [`Host::transmit`](sedge_endpoint::Host::transmit) has it.
-    pub(crate) fn push(
+    pub(crate) fn push<S: AsRawFd>(
         &mut self,
-        sockets: &[UdpSocket],
+        sockets: &[S],
         vias: &Vias,
         path: &Path,
         fill: impl FnOnce(&mut [u8]) -> usize,
@@ -98,7 +97,7 @@ impl Outbox {
     }
 
     /// Sends what there is, as far as the system takes it.
-    pub(crate) fn flush(&mut self, sockets: &[UdpSocket]) {
+    pub(crate) fn flush<S: AsRawFd>(&mut self, sockets: &[S]) {
         while !self.blocked && self.sent < self.entries.len() {
             self.send_some(sockets);
         }
@@ -109,13 +108,13 @@ impl Outbox {
     }
 
     /// Sends the datagrams at the front that have our end in common.
-    fn send_some(&mut self, sockets: &[UdpSocket]) {
+    fn send_some<S: AsRawFd>(&mut self, sockets: &[S]) {
         let waiting = &self.entries[self.sent..];
         let Some(&Entry { via, .. }) = waiting.first() else { return };
         let run = waiting.iter().take_while(|entry| entry.via == via).count();
         let socket = sockets.get(usize::from(via.listener));
         let outcome = socket.map_or(Err(io::ErrorKind::NotFound.into()), |socket| {
-            socket.try_io(Interest::WRITABLE, || self.send_run(socket, via, run))
+            self.send_run(socket.as_raw_fd(), via, run)
         });
         match outcome {
             Ok(count) => {
@@ -134,7 +133,7 @@ impl Outbox {
         }
     }
 
-    fn send_run(&mut self, socket: &UdpSocket, via: Via, run: usize) -> io::Result<usize> {
+    fn send_run(&mut self, socket: RawFd, via: Via, run: usize) -> io::Result<usize> {
         let entries = &self.entries[self.sent..self.sent + run];
         let buffers = &self.buffers[self.sent..];
         let mut filled = entries.iter().zip(buffers).map(|(entry, buffer)| &buffer[..entry.len]);
@@ -142,9 +141,9 @@ impl Outbox {
             array::from_fn(|_| [IoSlice::new(filled.next().unwrap_or_default())]);
         let addresses: [Option<SockaddrIn6>; BATCH] =
             array::from_fn(|i| entries.get(i).map(|entry| entry.to));
-        let (fd, slices, flags) = (socket.as_raw_fd(), slices.iter().take(run), MsgFlags::MSG_DONTWAIT);
+        let (slices, flags) = (slices.iter().take(run), MsgFlags::MSG_DONTWAIT);
         let count = match via.local {
-            None => sendmmsg(fd, &mut self.anonymous, slices, addresses, [], flags)?.count(),
+            None => sendmmsg(socket, &mut self.anonymous, slices, addresses, [], flags)?.count(),
             Some(local) => {
                 let info = in6_pktinfo {
                     ipi6_addr: in6_addr { s6_addr: local.ip.octets() },
@@ -152,7 +151,7 @@ impl Outbox {
                     ipi6_ifindex: if local.ip.is_unicast_link_local() { local.interface } else { 0 },
                 };
                 let source = [ControlMessage::Ipv6PacketInfo(&info)];
-                sendmmsg(fd, &mut self.named, slices, addresses, source, flags)?.count()
+                sendmmsg(socket, &mut self.named, slices, addresses, source, flags)?.count()
             }
         };
         Ok(count)
@@ -166,11 +165,11 @@ mod tests {
     use super::*;
     use crate::net::path::Local;
 
-    #[tokio::test]
-    async fn more_than_a_batch_goes_out_from_the_address_that_was_asked() {
+    #[test]
+    fn more_than_a_batch_goes_out_from_the_address_that_was_asked() {
         let listener = super::super::open("[::]:0".parse().unwrap(), false, 1).unwrap().remove(0);
         let port = listener.address.port();
-        let sockets = [UdpSocket::from_std(listener.socket).unwrap()];
+        let sockets = [listener.socket];
         let receiver = net::UdpSocket::bind("[::]:0").unwrap();
         receiver.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
         let mut vias = Vias::for_listeners(1);
@@ -181,7 +180,6 @@ mod tests {
             let peer =
                 net::SocketAddrV6::new(peer.parse().unwrap(), receiver.local_addr().unwrap().port(), 0, 0);
             let path = vias.path(peer, Via { listener: 0, local: Some(local) });
-            sockets[0].writable().await.unwrap();
             for number in 0..100u8 {
                 assert!(outbox.push(&sockets, &vias, &path, |buf| {
                     buf[0] = number;
@@ -200,11 +198,10 @@ mod tests {
         assert_eq!(outbox.counters().datagrams, 200);
     }
 
-    #[tokio::test]
-    async fn a_datagram_that_cannot_be_sent_does_not_hold_up_the_others() {
+    #[test]
+    fn a_datagram_that_cannot_be_sent_does_not_hold_up_the_others() {
         let listener = super::super::open("127.0.0.1:0".parse().unwrap(), false, 1).unwrap().remove(0);
-        let sockets = [UdpSocket::from_std(listener.socket).unwrap()];
-        sockets[0].writable().await.unwrap();
+        let sockets = [listener.socket];
         let receiver = net::UdpSocket::bind("127.0.0.1:0").unwrap();
         receiver.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
         let mut vias = Vias::for_listeners(1);

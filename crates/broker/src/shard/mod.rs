@@ -168,13 +168,16 @@ impl Shard {
     /// Serves until it is told to stop.
     pub(crate) async fn run(mut self) {
         let mut inbox = Inbox::new();
-        while !self.stopping {
+        loop {
             let now = self.shared.clock.now();
             self.receive(now, &mut inbox);
             self.read_mail(now);
             self.expire(now);
             let more = self.deliver(now);
             self.link.wire.flush();
+            if self.stopping {
+                break;
+            }
             if more && !self.link.wire.is_blocked() {
                 // Lets the sockets' news in.
                 tokio::task::yield_now().await;
@@ -182,7 +185,6 @@ impl Shard {
                 self.wait().await;
             }
         }
-        self.link.wire.flush();
     }
 
     /// Waits for a datagram, mail, room to send, or the next thing to be due.

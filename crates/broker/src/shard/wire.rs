@@ -1,6 +1,7 @@
 //! A shard's sockets, and what its endpoint finds there.
 
 use std::io;
+use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,14 +9,18 @@ use std::task::{Context, Poll};
 use sedge_dtls::Psk;
 use sedge_endpoint::Host;
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 
 use crate::net::{Inbox, Listener, Outbox, OutboxCounters, Path, Vias};
 use crate::state::State;
 
 /// The sockets, with what is on its way out.
 pub(super) struct Wire {
-    sockets: Vec<UdpSocket>,
+    /// Watched for reading only: a socket that is watched for writing too wakes its thread after every datagram
+    /// that it has sent.
+    sockets: Vec<AsyncFd<UdpSocket>>,
+    /// Watched while the system has no room for what is to be sent.
+    full: Option<AsyncFd<UdpSocket>>,
     /// Whether CoAP is spoken without DTLS on the socket of the same number.
     plain: Vec<bool>,
     pub(super) vias: Vias,
@@ -31,11 +36,9 @@ impl Wire {
     ) -> io::Result<Self> {
         let plain = listeners.iter().map(|listener| listener.plain).collect();
         let vias = Vias::for_listeners(listeners.len());
-        let sockets = listeners
-            .into_iter()
-            .map(|listener| UdpSocket::from_std(listener.socket))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { sockets, plain, vias, outbox: Outbox::new(datagram_bytes), state })
+        let sockets = listeners.into_iter().map(|listener| watch(listener.socket, Interest::READABLE));
+        let sockets = sockets.collect::<Result<_, _>>()?;
+        Ok(Self { sockets, full: None, plain, vias, outbox: Outbox::new(datagram_bytes), state })
     }
 
     pub(super) fn listeners(&self) -> usize {
@@ -50,7 +53,7 @@ impl Wire {
     pub(super) fn receive(&self, listener: usize, inbox: &mut Inbox) -> io::Result<usize> {
         let Some(socket) = self.sockets.get(listener) else { return Ok(0) };
         let mut count = 0;
-        let outcome = socket.try_io(Interest::READABLE, || {
+        let outcome = socket.try_io(Interest::READABLE, |socket| {
             count = inbox.receive(socket.as_raw_fd())?;
             // A batch that is not full has emptied the socket: saying so now saves asking once more.
             if inbox.is_full() { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
@@ -78,18 +81,40 @@ impl Wire {
     /// Ready when a socket has something to read, or has room again for what waits.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut ready = false;
-        for (number, socket) in self.sockets.iter().enumerate() {
-            ready |= socket.poll_recv_ready(cx).is_ready();
-            if self.outbox.is_blocked()
-                && self.outbox.waits_for(number)
-                && socket.poll_send_ready(cx).is_ready()
-            {
-                self.outbox.unblock();
-                ready = true;
-            }
+        for socket in &self.sockets {
+            ready |= socket.poll_read_ready(cx).is_ready();
+        }
+        if self.outbox.is_blocked() && self.poll_room(cx).is_ready() {
+            self.full = None;
+            self.outbox.unblock();
+            ready = true;
         }
         if ready { Poll::Ready(()) } else { Poll::Pending }
     }
+
+    /// Ready when the socket that something waits for has room.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(socket) = self.outbox.waits_for().and_then(|listener| self.sockets.get(listener)) else {
+            return Poll::Ready(());
+        };
+        if self.full.is_none() {
+            let clone = socket.get_ref().try_clone();
+            self.full = clone.and_then(|socket| watch(socket, Interest::WRITABLE)).ok();
+        }
+        match &self.full {
+            Some(full) => full.poll_write_ready(cx).map(drop),
+            // Out of file descriptors: trying again at the next turn is all that is left.
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "its replacement is unsafe for types that lie about their descriptor; sockets do not"
+)]
+fn watch(socket: UdpSocket, interest: Interest) -> io::Result<AsyncFd<UdpSocket>> {
+    AsyncFd::with_interest(socket, interest)
 }
 
 impl Host for Wire {
