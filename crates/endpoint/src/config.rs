@@ -17,6 +17,9 @@ pub struct Config {
     pub accept: bool,
     /// How handshakes treat path and peer: datagram size, patience, what to insist on.
     pub dtls: Transport,
+    /// How many peers may speak plain CoAP at once. Their addresses prove nothing, so whoever makes them up must
+    /// not fill the table for those who have keys.
+    pub plain_peers: u32,
     /// How long a session may be silent before it is forgotten; zero means for ever.
     pub idle_timeout: Duration,
     /// When the pool of handshakes is full, the oldest one gives way if it is older than this.
@@ -30,6 +33,7 @@ impl Default for Config {
             cid: CidLayout::NONE,
             accept: false,
             dtls: Transport::default(),
+            plain_peers: 1024,
             idle_timeout: Duration::ZERO,
             handshake_grace: Duration::from_secs(5),
         }

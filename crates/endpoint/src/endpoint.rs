@@ -43,6 +43,8 @@ pub struct Endpoint<M: Memory> {
     next_generation: u32,
     next_serial: u32,
     next_token: u32,
+    /// How many peers speak plain CoAP.
+    pub(crate) plain_peers: u32,
     /// The next look for idle sessions, and how far the current one has come.
     pub(crate) sweep_at: Instant,
     pub(crate) sweep_slot: u32,
@@ -119,6 +121,7 @@ impl<M: Memory> Endpoint<M> {
             next_generation,
             next_serial,
             next_token: 0,
+            plain_peers: 0,
             sweep_at,
             sweep_slot: 0,
         }
@@ -299,8 +302,10 @@ impl<M: Memory> Endpoint<M> {
         if self.paths.get(&peer.path) == Some(session.slot) {
             self.paths.remove(&peer.path);
         }
-        if let Channel::Handshake { slot } = peer.channel {
-            let _ended = self.handshakes.remove(slot);
+        match peer.channel {
+            Channel::Handshake { slot } => drop(self.handshakes.remove(slot)),
+            Channel::Plain => self.plain_peers -= 1,
+            Channel::Dtls(_) => {}
         }
         Some(peer.principal)
     }

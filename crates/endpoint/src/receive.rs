@@ -200,6 +200,11 @@ impl<M: Memory> Endpoint<M> {
     /// Enters a new peer into the table.
     pub(crate) fn new_peer(&mut self, now: Instant, path: M::Path, channel: Channel) -> Option<SessionId> {
         use rand_core::Rng as _;
+        let plain = matches!(channel, Channel::Plain);
+        if plain && self.plain_peers >= self.config.plain_peers {
+            self.counters.sessions_refused += 1;
+            return None;
+        }
         let generation = self.new_generation();
         let message_id = self.rng.next_u32() as u16;
         let peer = Peer::new(path, channel, generation, message_id, seconds(now));
@@ -215,6 +220,7 @@ impl<M: Memory> Endpoint<M> {
             self.counters.sessions_refused += 1;
             return None;
         }
+        self.plain_peers += u32::from(plain);
         Some(SessionId { slot, generation })
     }
 

@@ -365,3 +365,19 @@ fn plain_coap_needs_a_plain_socket() {
     let (_, reset) = world.server.out.sent.pop_front().unwrap();
     assert_eq!(summary(&reset), (Type::Rst, Code::EMPTY, 9));
 }
+
+#[test]
+fn made_up_plain_peers_leave_room_for_those_with_keys() {
+    let mut world = World::with_config(|config| config.plain_peers = 2);
+    for number in 0..10 {
+        let mut ping = [0x40, 0, 0, number];
+        let mut incoming = Incoming::plain(Address(100 + number), &mut ping);
+        assert!(world.server.endpoint.receive(world.now, &mut incoming, &mut world.server.out).is_none());
+    }
+    assert_eq!(world.server.endpoint.session_count(), 2);
+    assert_eq!(world.server.endpoint.counters().sessions_refused, 8);
+    world.server.out.sent.clear();
+    let _ = world.dial();
+    world.settle();
+    assert!(matches!(world.device.seen[..], [Seen::Connected(..)]));
+}
