@@ -153,7 +153,7 @@ pub(crate) struct Fleet {
     rng: UnwrapErr<SysRng>,
     epoch: time::Instant,
     psk: Psk,
-    identity: Box<dyn Fn(u32) -> Vec<u8>>,
+    identity: String,
     /// UDP payload bytes sent and received in handshakes.
     pub(crate) handshake_bytes: (u64, u64),
 }
@@ -165,19 +165,16 @@ const WAVE: u32 = 128;
 const PATIENCE: time::Duration = time::Duration::from_millis(500);
 
 impl Fleet {
-    pub(crate) fn new(
-        server: SocketAddrV4,
-        key: &[u8],
-        identity: impl Fn(u32) -> Vec<u8> + 'static,
-    ) -> io::Result<Self> {
+    /// Clients of `server`, which knows them all as `identity`.
+    pub(crate) fn new(server: SocketAddrV4, identity: &str) -> io::Result<Self> {
         Ok(Self {
             socket: FleetSocket::new(server)?,
             clients: Vec::new(),
             crypto: RustCrypto,
             rng: UnwrapErr(SysRng),
             epoch: time::Instant::now(),
-            psk: Psk::new(key).ok_or_else(|| io::Error::other("unusable key"))?,
-            identity: Box::new(identity),
+            psk: Psk::new(&KEY).ok_or_else(|| io::Error::other("unusable key"))?,
+            identity: identity.into(),
             handshake_bytes: (0, 0),
         })
     }
@@ -239,10 +236,9 @@ impl Fleet {
 
     fn start(&mut self) -> io::Result<()> {
         let client = self.len();
-        let identity = (self.identity)(client);
         let now = self.now();
         let mut context = Context::new(&self.crypto, &mut self.rng, now);
-        let config = ClientConfig::new(&identity, &self.psk, Transport::default());
+        let config = ClientConfig::new(self.identity.as_bytes(), &self.psk, Transport::default());
         let handshake = ClientHandshake::connect(&mut context, &config).map_err(io::Error::other)?;
         self.clients.push(Client::Handshaking(Box::new(handshake)));
         self.transmit(client)

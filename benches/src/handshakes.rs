@@ -2,13 +2,17 @@
 
 use crate::Settings;
 use crate::cpu::Samples;
-use crate::fleet::{Fleet, KEY};
+use crate::fleet::Fleet;
 use crate::peers::openssl;
 use crate::process::ServerProcess;
 use crate::report::{Better, Goal, Report, Row};
+use crate::serve::IDENTITY;
 
 const PART: &str = "handshakes";
 const WHAT: &str = "TLS_PSK_WITH_AES_128_CCM_8, cookie, per core";
+
+/// An identity of usual length.
+const DEVICE: &str = "device-000000";
 
 /// One server, kept over all repetitions: handshakes with addresses it has not seen, then goodbye to all.
 struct Contender {
@@ -19,8 +23,7 @@ struct Contender {
 
 impl Contender {
     fn new(server: ServerProcess) -> Result<Self, String> {
-        let identity = |client: u32| format!("device-{client:06}").into_bytes();
-        let fleet = Fleet::new(server.address, &KEY, identity).map_err(|error| error.to_string())?;
+        let fleet = Fleet::new(server.address, IDENTITY).map_err(|error| error.to_string())?;
         Ok(Self { server, fleet, samples: Samples::default() })
     }
 
@@ -35,6 +38,7 @@ impl Contender {
 
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String> {
     let count = if settings.quick { 500 } else { 3000 };
+    let mut broker = Contender::new(ServerProcess::broker()?)?;
     let mut endpoint = Contender::new(ServerProcess::ours(&["endpoint"])?)?;
     let mut openssl = openssl::start(settings).and_then(Contender::new);
     // The first round warms up.
@@ -46,6 +50,7 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String
             }
             Ok(())
         };
+        turn(&mut broker)?;
         turn(&mut endpoint)?;
         if let Ok(openssl) = &mut openssl {
             turn(openssl)?;
@@ -54,8 +59,12 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String
     match &openssl {
         Ok(openssl) => {
             let peer = ("OpenSSL", &openssl.samples);
-            let row = Row::compare(PART, WHAT, "/s", Better::Higher, &endpoint.samples, peer);
-            report.rows.push(row.goal(Goal::Ratio(2.5)));
+            let compare = |which: &str, sedge: &Contender| {
+                let what = format!("{WHAT} ({which})");
+                Row::compare(PART, what, "/s", Better::Higher, &sedge.samples, peer)
+            };
+            report.rows.push(compare("broker", &broker).goal(Goal::Ratio(2.5)));
+            report.rows.push(compare("endpoint", &endpoint));
         }
         Err(why) => report.rows.push(Row::missing(PART, WHAT, why)),
     }
@@ -65,8 +74,7 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String
 /// Counts the bytes of one handshake, which do not depend on the machine.
 fn bytes(report: &mut Report) -> Result<(), String> {
     let server = ServerProcess::ours(&["endpoint"])?;
-    let mut fleet =
-        Fleet::new(server.address, &KEY, |_| b"device-000000".to_vec()).map_err(|error| error.to_string())?;
+    let mut fleet = Fleet::new(server.address, DEVICE).map_err(|error| error.to_string())?;
     fleet.connect(1)?;
     let (sent, received) = fleet.handshake_bytes;
     let bytes = (sent + received) as f64;
@@ -74,7 +82,7 @@ fn bytes(report: &mut Report) -> Result<(), String> {
     report.rows.push(
         Row::figure(PART, what, "B", Better::Lower, bytes)
             .goal(Goal::AtMost(500.0))
-            .note(format!("{sent} B from the client, {received} B from the server, identity of 13 B")),
+            .note(format!("{sent} B from the client, {received} B from the server, identity {DEVICE:?}")),
     );
     Ok(())
 }

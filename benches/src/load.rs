@@ -58,6 +58,16 @@ impl CoapRequest {
 }
 
 impl Load {
+    /// Makes one request and waits for its answer.
+    pub(crate) fn once(&mut self, value: &[u8]) -> io::Result<()> {
+        let datagram = self.prepare(0, value)?;
+        self.send(0, &datagram)?;
+        match self.receive(value)? {
+            Some(true) => Ok(()),
+            outcome => Err(io::Error::other(format!("no answer, or not the right one ({outcome:?})"))),
+        }
+    }
+
     /// Sends `count` requests, `WINDOW` at a time, and waits for all answers.
     fn run(&mut self, count: u32, value: &[u8]) -> io::Result<()> {
         for _ in 0..count / WINDOW {

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, io, thread};
 
+use tempfile::TempDir;
+
 use crate::cpu::CpuClock;
 
 /// A server that ends when its standard input does, or when this is dropped.
@@ -13,6 +15,8 @@ pub(crate) struct ServerProcess {
     child: Child,
     pub(crate) address: SocketAddrV4,
     clock: CpuClock,
+    /// Where it keeps its data, if it does; gone when it is.
+    dir: Option<TempDir>,
 }
 
 impl ServerProcess {
@@ -20,6 +24,15 @@ impl ServerProcess {
     pub(crate) fn ours(server: &[&str]) -> Result<Self, String> {
         let program = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
         Self::announced(Command::new(program).arg("serve").args(server))
+    }
+
+    /// Starts a broker.
+    pub(crate) fn broker() -> Result<Self, String> {
+        let dir = TempDir::new().map_err(|error| format!("no room for a store: {error}"))?;
+        let path = dir.path().to_str().ok_or("the temporary folder's name is not UTF-8")?;
+        let mut server = Self::ours(&["broker", path])?;
+        server.dir = Some(dir);
+        Ok(server)
     }
 
     /// Starts a server that prints `ready ADDRESS` once it listens.
@@ -65,7 +78,7 @@ impl ServerProcess {
 
     fn new(mut child: Child, address: SocketAddrV4) -> Result<Self, String> {
         match CpuClock::of_process(child.id()) {
-            Ok(clock) => Ok(Self { child, address, clock }),
+            Ok(clock) => Ok(Self { child, address, clock, dir: None }),
             Err(error) => {
                 end(&mut child);
                 Err(format!("cannot read the server's CPU time: {error}"))
@@ -105,6 +118,7 @@ impl ServerProcess {
 impl Drop for ServerProcess {
     fn drop(&mut self) {
         end(&mut self.child);
+        drop(self.dir.take());
     }
 }
 

@@ -1,13 +1,16 @@
 //! The servers, each run in a process of its own: `sedge-bench serve NAME`.
 
+mod broker;
 mod endpoint;
 mod raw;
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::path::PathBuf;
 use std::{io, net::SocketAddr};
 
 use clap::Subcommand;
 
+pub(crate) use broker::IDENTITY;
 pub(crate) use raw::fan_out_order;
 
 use crate::net::enlarge_buffers;
@@ -24,6 +27,11 @@ pub(crate) enum Server {
     RawFanOut,
     /// An endpoint over DTLS that answers every request with its payload, and tells observers of it.
     Endpoint,
+    /// The broker, on one core, with its store in a folder.
+    Broker {
+        /// The folder.
+        dir: PathBuf,
+    },
 }
 
 impl Server {
@@ -35,6 +43,7 @@ impl Server {
             Self::RawEcho => announce(&socket).and_then(|()| raw::echo(&socket)),
             Self::RawEchoBatched => announce(&socket).and_then(|()| raw::echo_batched(&socket)),
             Self::RawFanOut => announce(&socket).and_then(|()| raw::fan_out(&socket)),
+            Self::Broker { dir } => broker::serve(dir),
             Self::Endpoint => announce(&socket).and_then(|()| endpoint::serve(&socket)),
         }
     }
