@@ -72,16 +72,6 @@ impl<const N: usize> Flight<N> {
         self.change_cipher_spec = Some(self.len);
     }
 
-    /// The first message's body.
-    pub(crate) fn first_body(&self) -> Option<&[u8]> {
-        Some(Fragment::parse(self.messages.get(..self.len)?)?.0.body)
-    }
-
-    /// Sends nothing until [`rewind`](Self::rewind).
-    pub(crate) const fn hold(&mut self) {
-        self.cursor.message = self.len;
-    }
-
     /// Sends everything again.
     pub(crate) fn rewind(&mut self) {
         self.cursor = Cursor::default();

@@ -225,7 +225,11 @@ impl<C: Crypto> ServerHandshake<C> {
 
     /// Writes the next datagram to be sent and returns its length. To be called until it is `None` after
     /// [`accept`](Self::accept), [`receive`](Self::receive) and [`expire`](Self::expire).
-    pub fn poll_transmit<R: ?Sized>(&mut self, cx: &mut Context<'_, C, R>, buf: &mut [u8]) -> Option<usize> {
+    pub fn poll_transmit<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, C, R>,
+        buf: &mut [u8],
+    ) -> Option<usize> {
         match &mut self.state {
             State::Complete(Complete { sent: true, .. }) => None,
             State::Complete(Complete { established, sent }) => {

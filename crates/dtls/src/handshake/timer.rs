@@ -56,6 +56,14 @@ impl Timer {
             Some(Running { deadline: now + initial, sent: now, wait: initial, attempts_left: attempts });
     }
 
+    /// A new flight goes out, without new patience: the attempts go on counting.
+    pub(crate) fn resume(&mut self, now: Instant) {
+        let initial = self.settings.initial;
+        if let Some(running) = &mut self.running {
+            (running.deadline, running.sent, running.wait) = (now + initial, now, initial);
+        }
+    }
+
     /// Nothing is waited for any more.
     pub(crate) const fn stop(&mut self) {
         self.running = None;

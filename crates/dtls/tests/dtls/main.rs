@@ -7,6 +7,10 @@
     reason = "a failing test should panic where it fails"
 )]
 
+mod bytes;
+mod cookies;
 mod handshake;
+mod hostile;
 mod loss;
+mod session;
 mod support;

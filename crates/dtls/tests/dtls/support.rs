@@ -1,9 +1,10 @@
 //! A client and a server in memory, with a link between them whose every datagram has a scripted fate.
 #![allow(unreachable_pub, reason = "one name for a helper, wherever it is used")]
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
 
-use sedge_crypto::{RustCrypto, TryCryptoRng, TryRng};
+use sedge_crypto::{Aead, AeadError, Crypto, RustCrypto, RustHash, RustMac, Tag, TryCryptoRng, TryRng};
 use sedge_dtls::*;
 use sedge_time::{Duration, Instant};
 
@@ -42,6 +43,52 @@ impl TryRng for TestRng {
 }
 
 impl TryCryptoRng for TestRng {}
+
+thread_local! {
+    static SEALED: RefCell<HashSet<([u8; 16], [u8; 12])>> = RefCell::default();
+}
+
+/// The portable provider under guard: no two records of one [`World`] are sealed with the same key and nonce.
+#[derive(Debug)]
+pub struct Watched;
+
+impl Crypto for Watched {
+    type Hash = RustHash;
+    type Mac = RustMac;
+
+    fn seal(
+        &self,
+        aead: Aead,
+        key: &[u8; 16],
+        nonce: &[u8; 12],
+        aad: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<Tag, AeadError> {
+        let fresh = SEALED.with_borrow_mut(|sealed| sealed.insert((*key, *nonce)));
+        assert!(fresh, "a nonce was used twice");
+        RustCrypto.seal(aead, key, nonce, aad, in_out)
+    }
+
+    fn open(
+        &self,
+        aead: Aead,
+        key: &[u8; 16],
+        nonce: &[u8; 12],
+        aad: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        RustCrypto.open(aead, key, nonce, aad, in_out, tag)
+    }
+
+    fn sha256(&self) -> RustHash {
+        RustCrypto.sha256()
+    }
+
+    fn hmac_sha256(&self, key: &[u8]) -> RustMac {
+        RustCrypto.hmac_sha256(key)
+    }
+}
 
 /// The key table of the tests' server.
 pub fn lookup(identity: &[u8]) -> Option<(Psk, u32)> {
@@ -109,14 +156,34 @@ impl<H> Peer<H> {
     }
 }
 
+/// Seals a record of any kind.
+pub fn seal(session: &mut Session, content_type: ContentType, text: &[u8]) -> Vec<u8> {
+    let mut record = vec![0; text.len() + session.overhead()];
+    let at = session.headroom();
+    record[at..at + text.len()].copy_from_slice(text);
+    assert_eq!(session.seal(&Watched, content_type, &mut record, text.len()), Ok(record.len()));
+    record
+}
+
+/// Opens a record with application data.
+pub fn open(session: &mut Session, mut record: Vec<u8>) -> Result<(Vec<u8>, bool), Discard> {
+    let opened = session.open(&Watched, &mut record)?;
+    match opened.content {
+        Content::ApplicationData(data) => Ok((data.to_vec(), opened.newest)),
+        other => panic!("{other:?}"),
+    }
+}
+
 pub struct World {
     pub setup: Setup,
     pub now: Instant,
     pub rng: TestRng,
-    pub cookies: CookieKeys<RustCrypto>,
-    pub client: Peer<ClientHandshake<RustCrypto>>,
-    pub server: Peer<ServerHandshake<RustCrypto>>,
+    pub cookies: CookieKeys<Watched>,
+    pub client: Peer<ClientHandshake<Watched>>,
+    pub server: Peer<ServerHandshake<Watched>>,
     pub principal: Option<u32>,
+    /// The server's session from before the client started over (RFC 6347 section 4.2.8).
+    pub predecessor: Option<Session>,
     /// Every datagram that was sent.
     pub trace: Vec<(Direction, Vec<u8>)>,
     pub discards: Vec<(Direction, Discard)>,
@@ -141,8 +208,9 @@ pub fn undisturbed(_: usize, _: Direction, _: &[u8]) -> Vec<Duration> {
 
 impl World {
     pub fn new(setup: Setup) -> Self {
+        SEALED.with_borrow_mut(HashSet::clear);
         let mut rng = TestRng(setup.seed);
-        let cookies = CookieKeys::new(&RustCrypto, &mut rng);
+        let cookies = CookieKeys::new(&Watched, &mut rng);
         let now = Instant::from_micros(1_000_000);
         let psk = Psk::new(&setup.key).unwrap();
         let config = ClientConfig {
@@ -152,7 +220,7 @@ impl World {
             own_cid: setup.client_cid,
             transport: setup.client,
         };
-        let mut cx = Context::new(&RustCrypto, &mut rng, now);
+        let mut cx = Context::new(&Watched, &mut rng, now);
         let client = ClientHandshake::connect(&mut cx, &config).unwrap();
         Self {
             now,
@@ -161,6 +229,7 @@ impl World {
             client: Peer::Handshaking(client),
             server: Peer::Absent,
             principal: None,
+            predecessor: None,
             trace: Vec::new(),
             discards: Vec::new(),
             received: Vec::new(),
@@ -178,6 +247,30 @@ impl World {
         world.run();
         assert!(world.client.is_established() && world.server.is_established(), "{:?}", world.discards);
         world
+    }
+
+    /// Delivers the next datagram on the link, if there is one.
+    pub fn step(&mut self) {
+        if let Some(((at, _), (direction, datagram))) = self.in_flight.pop_first() {
+            self.now = self.now.max(at);
+            self.deliver(direction, datagram);
+        }
+    }
+
+    /// A man in the middle changes what is on the link.
+    pub fn rewrite(&mut self, mut change: impl FnMut(Direction, &mut [u8])) {
+        for (direction, datagram) in self.in_flight.values_mut() {
+            change(*direction, datagram);
+        }
+    }
+
+    /// Seals application data in one side's session.
+    pub fn seal(&mut self, direction: Direction, text: &[u8]) -> Vec<u8> {
+        let session = match direction {
+            Direction::ToServer => self.client.session(),
+            Direction::ToClient => self.server.session(),
+        };
+        seal(session, ContentType::APPLICATION_DATA, text)
     }
 
     /// Lets things happen until nothing is left to happen.
@@ -231,7 +324,7 @@ impl World {
             && let Err(failure) = handshake.expire(self.now)
         {
             self.transmit();
-            self.server = Peer::Failed(failure);
+            self.server = self.predecessor.take().map_or(Peer::Failed(failure), Peer::Established);
         }
     }
 
@@ -239,7 +332,7 @@ impl World {
     pub fn transmit(&mut self) {
         let mut buf = [0; 2048];
         loop {
-            let mut cx = Context::new(&RustCrypto, &mut self.rng, self.now);
+            let mut cx = Context::new(&Watched, &mut self.rng, self.now);
             let sent = match (&mut self.client, &mut self.server) {
                 (Peer::Handshaking(client), server) => {
                     match (client.poll_transmit(&mut cx, &mut buf), server) {
@@ -281,6 +374,7 @@ impl World {
             && let Some(Established { session, principal }) = handshake.take_session()
         {
             self.principal = Some(principal);
+            self.predecessor = None;
             self.server = Peer::Established(session);
         }
     }
@@ -293,7 +387,7 @@ impl World {
     }
 
     fn deliver_to_server(&mut self, datagram: &mut [u8]) {
-        let mut cx = Context::new(&RustCrypto, &mut self.rng, self.now);
+        let mut cx = Context::new(&Watched, &mut self.rng, self.now);
         if is_client_hello(datagram) {
             let mut reply = [0; HELLO_VERIFY_REQUEST_LEN];
             match hello(&self.cookies, SERVER_ADDRESS_OF_CLIENT, datagram, &mut reply) {
@@ -304,14 +398,17 @@ impl World {
                 Hello::Accept(verified) => {
                     let pending =
                         matches!(&self.server, Peer::Handshaking(server) if server.answers(&verified));
-                    if self.server.is_established() {
-                        return self.discards.push((Direction::ToServer, Discard::HandshakeRepeated));
-                    }
                     if !pending {
                         let config =
                             ServerConfig { suites: &self.setup.server_suites, transport: self.setup.server };
                         match ServerHandshake::accept(&mut cx, &config, &verified, self.setup.server_cid) {
-                            Ok(handshake) => self.server = Peer::Handshaking(handshake),
+                            Ok(handshake) => {
+                                let before =
+                                    std::mem::replace(&mut self.server, Peer::Handshaking(handshake));
+                                if let Peer::Established(session) = before {
+                                    self.predecessor = Some(session);
+                                }
+                            }
                             Err(refusal) => {
                                 self.refusal = Some(refusal);
                                 let mut buf = [0; 32];
@@ -325,8 +422,18 @@ impl World {
             }
         }
         for record in Records::new(datagram, self.setup.server_cid.len()) {
-            let mut cx = Context::new(&RustCrypto, &mut self.rng, self.now);
+            let mut cx = Context::new(&Watched, &mut self.rng, self.now);
             let mut failed = None;
+            if let Some(session) = &mut self.predecessor {
+                match session.open(&Watched, &mut record.to_vec()) {
+                    Ok(Opened { content: Content::ApplicationData(data), .. }) => {
+                        self.received.push((Direction::ToServer, data.to_vec()));
+                        continue;
+                    }
+                    Ok(_) => continue,
+                    Err(_) => {}
+                }
+            }
             match &mut self.server {
                 Peer::Handshaking(handshake) => match handshake.receive(&mut cx, &mut lookup, record) {
                     Ok(Progress::Failed(failure)) => failed = Some(failure),
@@ -334,13 +441,13 @@ impl World {
                     Ok(Progress::Complete) => self.transmit(),
                     Err(discard) => self.discards.push((Direction::ToServer, discard)),
                 },
-                Peer::Established(session) => match session.open(&RustCrypto, record) {
+                Peer::Established(session) => match session.open(&Watched, record) {
                     Ok(Opened { content: Content::ApplicationData(data), .. }) => {
                         self.received.push((Direction::ToServer, data.to_vec()));
                     }
                     Ok(Opened { content: Content::FinishedAgain, .. }) => {
                         let mut buf = [0; 256];
-                        let len = session.last_flight(&RustCrypto, &mut buf).unwrap();
+                        let len = session.last_flight(&Watched, &mut buf).unwrap();
                         self.send(Direction::ToClient, buf[..len].to_vec());
                     }
                     Ok(_) => {}
@@ -358,7 +465,7 @@ impl World {
     fn deliver_to_client(&mut self, datagram: &mut [u8]) {
         let cid_len = self.setup.client_cid.unwrap_or_default().len();
         for record in Records::new(datagram, cid_len) {
-            let mut cx = Context::new(&RustCrypto, &mut self.rng, self.now);
+            let mut cx = Context::new(&Watched, &mut self.rng, self.now);
             let mut failed = None;
             match &mut self.client {
                 Peer::Handshaking(handshake) => match handshake.receive(&mut cx, record) {
@@ -367,7 +474,7 @@ impl World {
                     Ok(Progress::Complete) => self.settle(),
                     Err(discard) => self.discards.push((Direction::ToClient, discard)),
                 },
-                Peer::Established(session) => match session.open(&RustCrypto, record) {
+                Peer::Established(session) => match session.open(&Watched, record) {
                     Ok(Opened { content: Content::ApplicationData(data), .. }) => {
                         self.received.push((Direction::ToClient, data.to_vec()));
                     }

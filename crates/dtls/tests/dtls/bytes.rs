@@ -1,0 +1,64 @@
+//! What a handshake costs on the wire.
+
+use sedge_dtls::*;
+
+use crate::support::*;
+
+/// RFC 6347 with a cookie and a Connection ID of eight bytes, identity of eight bytes: every byte of it.
+#[test]
+fn a_handshake_takes_at_most_500_bytes() {
+    let world = World::established(Setup::default());
+    let parts: [(&str, usize); 6] = [
+        // record 13, message 12, version 2, random 32, session_id 1, cookie 1, suites 2+4, compression 2,
+        // extensions 2: extended_master_secret 4, connection_id 5
+        ("ClientHello", 13 + 12 + 2 + 32 + 1 + 1 + 6 + 2 + 2 + 4 + 5),
+        // version 2, cookie 1+8
+        ("HelloVerifyRequest", 13 + 12 + 2 + 9),
+        ("ClientHello with cookie", 80 + 8),
+        // version 2, random 32, session_id 1, suite 2, compression 1, extensions 2: extended_master_secret 4,
+        // renegotiation_info 5, connection_id 5+8; ServerHelloDone in the same record
+        ("ServerHello, ServerHelloDone", 13 + 12 + 2 + 32 + 1 + 2 + 1 + 2 + 4 + 5 + 13 + 12),
+        // identity 2+8; ChangeCipherSpec; Finished: record 13, cid 8, nonce 8, message 12+12, type 1, tag 8
+        ("ClientKeyExchange, ChangeCipherSpec, Finished", (13 + 12 + 10) + 14 + (13 + 8 + 8 + 24 + 1 + 8)),
+        ("ChangeCipherSpec, Finished", 14 + (13 + 8 + 24 + 8)),
+    ];
+    let mut total = 0;
+    for ((name, expected), (_, datagram)) in parts.iter().zip(&world.trace) {
+        println!("{:4} {name}", datagram.len());
+        assert_eq!(datagram.len(), *expected, "{name}");
+        total += datagram.len();
+    }
+    println!("{total:4} bytes of UDP payload");
+    assert_eq!(world.trace.len(), parts.len());
+    assert!(total <= 500, "{total}");
+}
+
+#[test]
+fn every_extension_at_once_still_fits() {
+    let transport = Transport { record_size_limit: Some(1024), ..Transport::default() };
+    let world = World::established(Setup { client: transport, server: transport, ..Setup::default() });
+    let total: usize = world.trace.iter().map(|(_, datagram)| datagram.len()).sum();
+    assert!(total <= 500, "{total}");
+}
+
+#[test]
+fn a_record_costs_29_bytes_and_its_connection_id_and_type() {
+    let mut world = World::established(Setup { server_cid: cid(b"1"), ..Setup::default() });
+    assert_eq!(world.client.session().overhead(), 31);
+    assert_eq!(world.server.session().overhead(), 29);
+    assert_eq!(world.seal(Direction::ToServer, b"").len(), 31);
+}
+
+/// The path's limit holds for every datagram, and what is cut comes together again.
+#[test]
+fn no_datagram_is_longer_than_the_path_takes() {
+    for mtu in [Transport::MIN_MTU, 140, 150, 180, 200, 576] {
+        let narrow = Transport { mtu, ..Transport::default() };
+        let setup =
+            Setup { client: narrow, server: narrow, identity: LONG_IDENTITY.to_vec(), ..Setup::default() };
+        let world = World::established(setup);
+        let longest = world.trace.iter().map(|(_, datagram)| datagram.len()).max().unwrap();
+        assert!(longest <= usize::from(mtu), "{longest} of {mtu}");
+        assert_eq!(world.discards, []);
+    }
+}
