@@ -2,11 +2,10 @@
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 
-use minicbor::Encoder;
-use sedge_coap::{Code, ContentFormat};
+use sedge_coap::problem::Problem;
+use sedge_coap::{Code, ContentFormat, Message};
 
 use crate::value::ETag;
 use crate::{Change, Refusal, Value};
@@ -77,6 +76,20 @@ impl Response {
         }
     }
 
+    /// The response itself, or 2.03 in its place if the client holds the representation already
+    /// ([RFC 7252 §5.10.6.2](https://www.rfc-editor.org/rfc/rfc7252#section-5.10.6.2)).
+    pub(crate) fn validated(self, request: &Message<'_>) -> Self {
+        match self.etag {
+            Some(etag) if request.holds(etag.as_bytes()) => Self {
+                etag: self.etag,
+                observe: self.observe,
+                max_age: self.max_age,
+                ..Self::new(Code::VALID)
+            },
+            _ => self,
+        }
+    }
+
     /// The payload's bytes.
     pub fn payload(&self) -> &[u8] {
         match &self.payload {
@@ -86,18 +99,16 @@ impl Response {
     }
 }
 
-/// With the reason as problem details ([RFC 9290](https://www.rfc-editor.org/rfc/rfc9290)): a map of one entry,
-/// the title (-1).
+/// With the reason as the title of problem details ([RFC 9290](https://www.rfc-editor.org/rfc/rfc9290)).
 impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Self {
         let title = refusal.to_string();
-        let mut e = Encoder::new(vec![]);
-        // Writing to memory does not fail.
-        let _ = e.map(1).and_then(|e| e.i8(-1)).and_then(|e| e.str(&title));
+        let mut body = Vec::new();
+        Problem::new(&title).encode(|part| body.extend_from_slice(part));
         Self {
             content_format: Some(ContentFormat::PROBLEM_DETAILS),
             max_age: refusal.max_age(),
-            payload: Payload::Bytes(e.into_writer()),
+            payload: Payload::Bytes(body),
             ..Self::new(refusal.code())
         }
     }

@@ -7,7 +7,7 @@ use alloc::vec;
 use sedge_access::Verb;
 use sedge_coap::{Code, ContentFormat};
 
-use super::{Request, conditions, links};
+use super::{Request, links};
 use crate::name::COLLECTION;
 use crate::{
     Configuration, Identity, Outcome, Parameters, Refusal, Response, TopicOptions, Topics, configuration,
@@ -26,10 +26,10 @@ pub(super) fn handle(topics: &mut Topics, request: &Request<'_>) -> Result<Outco
 /// their data that it picks.
 fn list(topics: &Topics, request: &Request<'_>) -> Result<Outcome, Refusal> {
     request.expect_accepts(ContentFormat::LINK_FORMAT)?;
-    let filter = links::Filter::new(request.message);
-    let body = links::write(topics, request.grants, |link| filter.picks(link), filter.names_types());
+    let query = links::Query(request.message);
+    let body = links::write(topics, request.grants, |link| query.picks(link), query.leaves_types_open());
     let response = Response::content(ContentFormat::LINK_FORMAT, body);
-    Ok(conditions::validate(request.message, response).into())
+    Ok(response.validated(request.message).into())
 }
 
 /// Links to those topics that have every property that the body gives, with that value.

@@ -11,7 +11,7 @@ use sedge_access::{Verb, name};
 use sedge_coap::block::BlockSize;
 use sedge_coap::{Code, Values};
 
-use super::{Request, conditions};
+use super::Request;
 use crate::name::join_segments;
 use crate::response::Payload;
 use crate::subscriptions::Registered;
@@ -53,7 +53,7 @@ fn publish(topics: &mut Topics, request: &Request<'_>, name: &str) -> Result<Out
         max_age: request.message.uint(sedge_coap::OptionNumber::MAX_AGE),
     };
     let known = topics.find(name);
-    conditions::check(request.message, known.and_then(|(_, topic)| topic.etag()))?;
+    request.expect_conditions(known.and_then(|(_, topic)| topic.etag()))?;
     let Published { first, change } = match known {
         Some((id, _)) => topics.publish(id, publication, request.now, request.unix)?,
         None if topics.settings().auto_create => create_by_publishing(topics, request, name, publication)?,
@@ -86,7 +86,7 @@ fn create_by_publishing(
 fn delete(topics: &mut Topics, request: &Request<'_>, name: &str) -> Result<Outcome, Refusal> {
     let (id, topic) = topics.find(name).ok_or(Refusal::NotFound)?;
     let etag = topic.etag().ok_or(Refusal::NotFound)?;
-    conditions::check(request.message, Some(etag))?;
+    request.expect_conditions(Some(etag))?;
     let change = topics.clear(id).ok_or(Refusal::NotFound)?;
     Ok(Outcome::with_change(Response::new(Code::DELETED), change))
 }
@@ -105,14 +105,14 @@ fn read(
     let (id, topic) = topics.find(name).ok_or(Refusal::NotFound)?;
     let newest = topic.value().ok_or(Refusal::NotFound)?;
     if let Some((value, ready)) = fetched(subscriptions, request, id) {
-        let response = conditions::validate(message, representation(request, &value)?);
+        let response = representation(request, &value)?.validated(message);
         return Ok(Outcome { ready, ..response.into() });
     }
     let mut response = representation(request, newest)?;
     if message.observe() == Some(0) && subscribe(topics, subscriptions, request, id, topic) {
         response.observe = Some(newest.observe());
     }
-    Ok(conditions::validate(message, response).into())
+    Ok(response.validated(message).into())
 }
 
 /// The value that a follow-up block is asked of: the one that the session was notified of, so that it can put
@@ -127,16 +127,19 @@ fn fetched(
 }
 
 fn representation(request: &Request<'_>, value: &Arc<Value>) -> Result<Response, Refusal> {
-    match request.message.accept() {
-        Some(accepted) if value.content_format != Some(accepted) => Err(Refusal::NotAcceptable),
-        _ => Ok(Response {
-            etag: Some(value.etag),
-            content_format: value.content_format,
-            max_age: value.max_age_at(request.unix),
-            payload: Payload::Value(value.clone()),
-            ..Response::new(Code::CONTENT)
-        }),
+    match value.content_format {
+        Some(format) => request.expect_accepts(format)?,
+        // Who wants a certain format does not want an unknown one.
+        None if request.message.accept().is_some() => return Err(Refusal::NotAcceptable),
+        None => {}
     }
+    Ok(Response {
+        etag: Some(value.etag),
+        content_format: value.content_format,
+        max_age: value.max_age_at(request.unix),
+        payload: Payload::Value(value.clone()),
+        ..Response::new(Code::CONTENT)
+    })
 }
 
 /// Subscribes, unless there are too many subscribers: then the answer is the value without Observe

@@ -2,10 +2,11 @@
 //! ([RFC 6690](https://www.rfc-editor.org/rfc/rfc6690)).
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use sedge_access::Grants;
+use sedge_coap::link_format::{self, LinkWriter};
 use sedge_coap::{ContentFormat, Message};
 
 use crate::name::COLLECTION;
@@ -49,56 +50,35 @@ impl<'t> Link<'t> {
         }
     }
 
-    fn content_format(&self) -> Option<ContentFormat> {
-        match self.kind {
+    fn passes(&self, filter: &link_format::Filter<'_>) -> bool {
+        let format = match self.kind {
             Kind::Configuration => Some(ContentFormat::CORE_PUBSUB),
             Kind::Data => self.topic.configuration().content_format,
-        }
+        };
+        let format = format.map(|format| format.0.to_string());
+        let ct = format.as_deref().map(|format| ("ct", format));
+        filter.matches(&self.target, ct.into_iter().chain([("rt", self.resource_type())]))
     }
 }
 
-/// The query of a GET on the collection ([RFC 6690 §4.1](https://www.rfc-editor.org/rfc/rfc6690#section-4.1)):
-/// `attribute=value`, where the value may end in `*`. Without one, all topics are meant, and not their data.
+/// The query of a GET on the collection. Without one, all topics are meant, and not their data.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Filter<'m> {
-    message: &'m Message<'m>,
-}
+pub(super) struct Query<'m>(pub(super) &'m Message<'m>);
 
-impl<'m> Filter<'m> {
-    pub(super) const fn new(message: &'m Message<'m>) -> Self {
-        Self { message }
-    }
-
-    fn conditions(&self) -> impl Iterator<Item = (&'m str, &'m str)> {
-        let text = |argument| core::str::from_utf8(argument).unwrap_or_default();
-        self.message.uri_query().map(move |argument| text(argument).split_once('=').unwrap_or(("", "")))
-    }
-
+impl Query<'_> {
     pub(super) fn picks(&self, link: &Link<'_>) -> bool {
-        let mut conditions = self.conditions().peekable();
-        if conditions.peek().is_none() {
+        let mut arguments = self.0.uri_query().map(link_format::Filter::new).peekable();
+        if arguments.peek().is_none() {
             return link.is_configuration();
         }
-        conditions.all(|(attribute, wanted)| match attribute {
-            "rt" => agrees(link.resource_type(), wanted),
-            "href" => agrees(&link.target, wanted),
-            "ct" => link.content_format().is_some_and(|format| agrees(&format!("{}", format.0), wanted)),
-            _ => false,
-        })
+        arguments.all(|filter| filter.is_some_and(|filter| link.passes(&filter)))
     }
 
-    /// Whether each link has to say of what type it is, since the query leaves that open.
-    pub(super) fn names_types(&self) -> bool {
-        let exact = |(attribute, wanted): (&str, &str)| attribute == "rt" && !wanted.ends_with('*');
-        let mut conditions = self.conditions().peekable();
-        conditions.peek().is_some() && !conditions.any(exact)
-    }
-}
-
-fn agrees(value: &str, wanted: &str) -> bool {
-    match wanted.strip_suffix('*') {
-        Some(start) => value.starts_with(start),
-        None => value == wanted,
+    /// Whether it leaves open of what type a link is, so that each has to say.
+    pub(super) fn leaves_types_open(&self) -> bool {
+        let exact = |argument: &[u8]| argument.starts_with(b"rt=") && !argument.ends_with(b"*");
+        let mut arguments = self.0.uri_query().peekable();
+        arguments.peek().is_some() && !arguments.any(exact)
     }
 }
 
@@ -110,21 +90,15 @@ pub(super) fn write(
     with_types: bool,
 ) -> Vec<u8> {
     let mut document = String::new();
+    let mut writer = LinkWriter::new(&mut document);
     for topic in visible(topics, grants) {
         for link in [Link::to_configuration(topic), Link::to_data(topic)] {
-            if !picks(&link) {
-                continue;
-            }
-            if !document.is_empty() {
-                document.push(',');
-            }
-            document.push('<');
-            document.push_str(&link.target);
-            document.push('>');
-            if with_types {
-                document.push_str(";rt=\"");
-                document.push_str(link.resource_type());
-                document.push('"');
+            if picks(&link) {
+                // Writing to memory does not fail.
+                let _ = writer.link(&link.target);
+                if with_types {
+                    let _ = writer.attribute("rt", link.resource_type());
+                }
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Requests: which resource one is for, and what comes of it.
 
 mod collection;
-mod conditions;
 mod data;
 mod links;
 mod topic;
@@ -11,6 +10,7 @@ use sedge_coap::{ContentFormat, Message, OptionNumber, Reaction};
 use sedge_time::Instant;
 
 use crate::name::{COLLECTION, DATA};
+use crate::value::ETag;
 use crate::{Outcome, Refusal, Response, Subscriptions, Topics, UnixTime};
 
 /// A request, as it came over some session.
@@ -95,15 +95,19 @@ fn route(
 impl Request<'_> {
     /// Refuses a client that does not accept the one format there is.
     fn expect_accepts(&self, format: ContentFormat) -> Result<(), Refusal> {
-        match self.message.accept() {
-            Some(accepted) if accepted != format => Err(Refusal::NotAcceptable),
-            _ => Ok(()),
-        }
+        if self.message.accepts(format) { Ok(()) } else { Err(Refusal::NotAcceptable) }
     }
 
     /// Refuses a body of another format than the resource takes.
     fn expect_format(&self, format: ContentFormat) -> Result<(), Refusal> {
         if self.message.content_format() == Some(format) { Ok(()) } else { Err(Refusal::UnsupportedFormat) }
+    }
+
+    /// Refuses a request whose If-Match or If-None-Match does not hold. `current` is the resource's ETag, if it
+    /// exists.
+    fn expect_conditions(&self, current: Option<ETag>) -> Result<(), Refusal> {
+        let current = current.as_ref().map(ETag::as_bytes);
+        self.message.check_conditions(current).map_err(|_| Refusal::PreconditionFailed)
     }
 
     /// Refuses a query where the resource has no use for one.

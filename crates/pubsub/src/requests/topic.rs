@@ -4,7 +4,7 @@
 use sedge_access::Verb;
 use sedge_coap::{Code, ContentFormat};
 
-use super::{Request, conditions, links};
+use super::{Request, links};
 use crate::value::ETag;
 use crate::{Configuration, Outcome, Parameters, Property, Refusal, Response, Topic, TopicId, Topics, cbor};
 
@@ -29,7 +29,7 @@ pub(super) fn handle(topics: &mut Topics, request: &Request<'_>, number: &[u8]) 
 fn read(topic: &Topic, request: &Request<'_>) -> Result<Outcome, Refusal> {
     request.expect_accepts(ContentFormat::CORE_PUBSUB)?;
     let response = Response::content(ContentFormat::CORE_PUBSUB, topic.representation());
-    Ok(conditions::validate(request.message, response).into())
+    Ok(response.validated(request.message).into())
 }
 
 /// The properties whose keys are in the body, as far as the topic has them.
@@ -77,6 +77,6 @@ fn permitted<'t>(topics: &'t Topics, id: TopicId, request: &Request<'_>) -> Resu
         return Err(Refusal::Forbidden);
     }
     let etag = ETag::of(&topic.representation(), Some(ContentFormat::CORE_PUBSUB));
-    conditions::check(request.message, Some(etag))?;
+    request.expect_conditions(Some(etag))?;
     Ok(topic)
 }
