@@ -394,5 +394,28 @@ fn observe_numbers_only_grow() {
     publish(&mut broker, 4..=4);
     let after = broker.observe(1, "/d/a").message().observe().unwrap();
     assert!(after > before);
-    assert_eq!(broker.put("/d/a", "5"), Code::CHANGED);
+    // Not even a new topic of the same name begins again.
+    let id = broker.topics.find("a").unwrap().0;
+    let change = broker.topics.remove(id).unwrap();
+    broker.changed(&change);
+    assert_eq!(broker.put("/d/a", "5"), Code::CREATED);
+    assert!(broker.observe(1, "/d/a").message().observe().unwrap() > after);
+}
+
+/// Whoever unsubscribes while a notification is under way leaves its place to others of the session.
+#[test]
+fn an_observation_that_is_gone_does_not_hold_up_its_session() {
+    let mut broker = Broker::new();
+    broker.one_at_a_time = true;
+    broker.put("/d/b", "1");
+    broker.put("/d/a", "1");
+    broker.ask(Req::get("/d/a").token(1).observe(0));
+    broker.ask(Req::get("/d/b").token(2).observe(0));
+    broker.put("/d/a", "2");
+    broker.put("/d/b", "2b");
+    let sent = broker.sent();
+    assert_eq!(sent.iter().map(Sent::text).collect::<Vec<_>>(), ["2"]);
+    broker.ask(Req::get("/d/a").token(1).observe(1));
+    broker.acknowledge(&sent[0]);
+    assert_eq!(broker.drain(1), ["2b"]);
 }

@@ -185,6 +185,12 @@ fn a_change_of_format_ends_observations() {
     broker.ask(Req::put("/d/a").body(ContentFormat::CBOR, b"\x02"));
     assert!(broker.sent().is_empty());
     assert_eq!(broker.observe(1, "/d/a").message().payload(), b"\x02");
+    // What ended the old subscriptions does not end one to the value that did so.
+    broker.put("/d/a", "3");
+    assert_eq!(broker.drain(1), ["4.06"]);
+    assert_eq!(broker.observe(1, "/d/a").text(), "3");
+    broker.put("/d/a", "4");
+    assert_eq!(broker.drain(1), ["4"]);
 }
 
 #[test]
