@@ -21,7 +21,7 @@ use crate::live::Running;
 use crate::net::{self, Listener};
 use crate::shard::{Mailbox, Order, Shard, Shared};
 use crate::state::State;
-use crate::store::{Change, DataDir, Lock, StoreError, Urgency};
+use crate::store::{Change, DataDir, Lock, RedbOptions, RedbStore, Store, StoreError, Urgency};
 
 /// A broker that runs on threads of its own until it is stopped or dropped.
 ///
@@ -97,15 +97,34 @@ impl Broker {
     /// [`StartError`]; then nothing runs.
     pub fn start(dir: &DataDir, config: Config) -> Result<Self, StartError> {
         config.check().map_err(StartError::Config)?;
+        let lock = take(dir)?;
+        let open = RedbStore::open(&dir.store(), RedbOptions::from(&config.store));
+        let store = open.map_err(|error| StartError::Store(dir.store(), error))?;
+        Self::launch(dir, lock, config, Arc::new(store))
+    }
+
+    /// The same with a store of the caller's, for what the folder's own would keep.
+    ///
+    /// # Errors
+    /// [`StartError`]; then nothing runs.
+    pub fn start_with_store(
+        dir: &DataDir,
+        config: Config,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, StartError> {
+        config.check().map_err(StartError::Config)?;
+        Self::launch(dir, take(dir)?, config, store)
+    }
+
+    fn launch(dir: &DataDir, lock: Lock, config: Config, store: Arc<dyn Store>) -> Result<Self, StartError> {
         let insecure = insecure_grants(&config)?;
-        dir.create().map_err(|error| StartError::Dir(dir.path().to_owned(), error))?;
-        let lock = wait_for_lock(dir)?;
         let shards = match config.shards {
             0 => thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS),
             count => count,
         };
         let sockets = Sockets::open(&config, shards)?;
-        let state = wait(State::open(dir, &config)).map_err(|error| StartError::Store(dir.store(), error))?;
+        let state =
+            wait(State::load(store, &config)).map_err(|error| StartError::Store(dir.store(), error))?;
         let state = Arc::new(state);
         let first_start = wait(first_start(dir, &state, sockets.secure.first().copied()))
             .map_err(|error| StartError::in_first_start(dir, error))?;
@@ -315,10 +334,12 @@ fn insecure_grants(config: &Config) -> Result<Grants, StartError> {
     )
 }
 
-/// Takes the folder's lock; an administrator who works on the store directly is done in a moment.
-fn wait_for_lock(dir: &DataDir) -> Result<Lock, StartError> {
+/// Creates the folder and takes its lock; an administrator who works on the store directly is done in a moment.
+fn take(dir: &DataDir) -> Result<Lock, StartError> {
+    let in_dir = |error| StartError::Dir(dir.path().to_owned(), error);
+    dir.create().map_err(in_dir)?;
     for _ in 0..100 {
-        if let Some(lock) = dir.try_lock().map_err(|error| StartError::Dir(dir.path().to_owned(), error))? {
+        if let Some(lock) = dir.try_lock().map_err(in_dir)? {
             return Ok(lock);
         }
         thread::sleep(std::time::Duration::from_millis(20));

@@ -20,11 +20,8 @@ pub(crate) struct State {
 impl State {
     /// Reads what the folder's store keeps. The caller holds the folder's lock.
     pub(crate) async fn open(dir: &DataDir, config: &Config) -> Result<Self, StoreError> {
-        let options = RedbOptions {
-            commit_interval: config.store.commit_interval,
-            cache_bytes: config.store.cache_bytes,
-        };
-        Self::load(Arc::new(RedbStore::open(&dir.store(), options)?), config).await
+        let store = RedbStore::open(&dir.store(), RedbOptions::from(&config.store))?;
+        Self::load(Arc::new(store), config).await
     }
 
     /// Reads what `store` keeps.

@@ -2,15 +2,20 @@
 
 mod device;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use device::Device;
 use sedge_access::{Grants, Permissions};
 use sedge_broker::admin::{
     AdminReply, AdminRequest, After, NewDevice, SessionInfo, Status, TopicSettings, connect_local,
 };
 use sedge_broker::config::Config;
-use sedge_broker::store::DataDir;
+use sedge_broker::store::{
+    Change, DataDir, Done, RedbOptions, RedbStore, Snapshot, Store, StoreError, Urgency,
+};
 use sedge_broker::{Broker, Key};
 use sedge_client::Credential;
 use sedge_coap::block::{Block, BlockSize};
@@ -334,6 +339,30 @@ fn without_security_only_what_the_operator_named() {
     assert_eq!(anyone.put("d/site/public", b"1").code, Code::CREATED);
     assert_eq!(anyone.get("d/site/public").payload, b"1");
     assert_eq!(anyone.get("d/site/private").code, Code::FORBIDDEN);
+    // Whoever is to get much more than it sent, or again and again, proves first that it is where it says.
+    assert_eq!(anyone.put("d/site/public", &[7; 500]).code, Code::CHANGED);
+    for observe in [false, true] {
+        let ask = |device: &mut Device, echo: Option<&[u8]>| {
+            device.request(Code::GET, "d/site/public", |writer| {
+                if observe {
+                    writer.insert_option(OptionNumber::OBSERVE, &[]);
+                }
+                if let Some(echo) = echo {
+                    writer.option(OptionNumber::ECHO, echo);
+                }
+            })
+        };
+        let challenge = ask(&mut anyone, None);
+        assert_eq!((challenge.code, challenge.payload.len()), (Code::UNAUTHORIZED, 0));
+        let answer = ask(&mut anyone, challenge.echo.as_deref());
+        assert_eq!((answer.code, answer.payload.len()), (Code::CONTENT, 500));
+    }
+    let mut stranger = Device::plain(setup.broker.insecure_addresses()[0]);
+    let challenge = anyone.get("d/site/public").echo;
+    let stolen = stranger.request(Code::GET, "d/site/public", |writer| {
+        writer.option(OptionNumber::ECHO, challenge.as_deref().unwrap());
+    });
+    assert_eq!(stolen.code, Code::UNAUTHORIZED);
     assert_eq!(anyone.request(Code::POST, "sedge/admin", |_| {}).code, Code::FORBIDDEN);
 }
 
@@ -363,4 +392,56 @@ fn junk_is_counted_and_harms_nobody() {
     assert_eq!(device.put("d/site/1", b"1").code, Code::CREATED);
     assert_eq!(setup.counter("net.datagrams_truncated"), 5);
     assert_eq!(setup.status().sessions, 1);
+}
+
+/// A store whose disk can be switched to full.
+struct FullStore {
+    inner: RedbStore,
+    full: AtomicBool,
+}
+
+#[async_trait]
+impl Store for FullStore {
+    async fn load(&self) -> Result<Snapshot, StoreError> {
+        self.inner.load().await
+    }
+
+    fn submit(&self, change: Change, urgency: Urgency, done: Option<Done>) {
+        match (self.health(), done) {
+            (Ok(()), done) => self.inner.submit(change, urgency, done),
+            (Err(error), Some(done)) => done(Err(error)),
+            (Err(_), None) => {}
+        }
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        if self.full.load(Ordering::SeqCst) { Err(StoreError::Full) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_to_publishers_and_passes() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = DataDir::new(temporary.path().join("d"));
+    dir.create().unwrap();
+    let inner = RedbStore::open(&dir.store(), RedbOptions::default()).unwrap();
+    let store = Arc::new(FullStore { inner, full: AtomicBool::new(false) });
+    let mut config = Config::default();
+    config.listen.coaps = vec!["[::1]:0".parse().unwrap()];
+    config.topics.durable = true;
+    let setup = Setup {
+        broker: Broker::start_with_store(&dir, config, store.clone()).unwrap(),
+        dir,
+        _temporary: temporary,
+    };
+    let mut device = setup.connect("t1");
+    assert_eq!(device.put("d/site/1", b"1").code, Code::CREATED);
+    store.full.store(true, Ordering::SeqCst);
+    let refused = device.put("d/site/1", b"2");
+    assert_eq!((refused.code, refused.max_age), (Code::SERVICE_UNAVAILABLE, Some(5)));
+    assert!(String::from_utf8_lossy(&refused.payload).contains("disk is full"));
+    assert_eq!(device.get("d/site/1").payload, b"1", "reading goes on");
+    assert_eq!(setup.status().store_failure, Some(StoreError::Full.to_string()));
+    store.full.store(false, Ordering::SeqCst);
+    assert_eq!(device.put("d/site/1", b"3").code, Code::CHANGED);
 }

@@ -82,7 +82,7 @@ async fn new_dir() -> (tempfile::TempDir, DataDir) {
     let temporary = tempfile::tempdir().unwrap();
     let dir = DataDir::new(temporary.path().join("d"));
     dir.create().unwrap();
-    drop(State::open(&dir, &Config::default()).await.unwrap());
+    drop(dir.try_lock().unwrap());
     (temporary, dir)
 }
 

@@ -3,12 +3,15 @@
 //! A turn of its loop receives in batches, does what others asked for by mail, does what is due, hands out
 //! notifications, and sends what has come of all that. There is no task per session.
 
+mod administer;
+mod answers;
 mod bodies;
 mod events;
 mod kept;
 mod link;
 mod mail;
 mod orders;
+mod proof;
 mod requests;
 mod resets;
 mod throttle;
@@ -37,6 +40,7 @@ use crate::state::State;
 use bodies::{Bodies, BodyLimits};
 use kept::Kept;
 use link::{Link, Memory};
+use proof::Proof;
 use resets::Resets;
 use throttle::Throttle;
 use wire::Wire;
@@ -79,6 +83,7 @@ pub(crate) struct Shard {
     subscriptions: Subscriptions,
     bodies: Bodies,
     kept: Kept,
+    proof: Proof,
     /// The largest block that fits a datagram.
     block: BlockSize,
     counters: Counters,
@@ -100,6 +105,7 @@ struct Counters {
     store_refused: u64,
     responses_failed: u64,
     handshakes_of_removed: u64,
+    proofs_asked: u64,
 }
 
 /// Batches taken from one socket before something else has its turn.
@@ -155,6 +161,7 @@ impl Shard {
             subscriptions: Subscriptions::new(policy),
             bodies: Bodies::new(body_limits),
             kept: Kept::default(),
+            proof: Proof::new(),
             block,
             counters: Counters::default(),
             failed_handshakes: Throttle::new(log.repeat.into()),

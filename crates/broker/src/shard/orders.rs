@@ -90,6 +90,7 @@ impl Shard {
             store_refused,
             responses_failed,
             handshakes_of_removed,
+            proofs_asked,
         } = self.counters;
         let sent = *self.link.wire.counters();
         let own = [
@@ -105,6 +106,7 @@ impl Shard {
             ("coap.bodies_refused", bodies_refused),
             ("coap.bodies_open", self.bodies.len() as u64),
             ("coap.responses_failed", responses_failed),
+            ("coap.proofs_asked", proofs_asked),
             ("coap.notifications_too_long", self.link.oversized),
             ("store.refused", store_refused),
             ("dtls.handshakes_of_removed", handshakes_of_removed),

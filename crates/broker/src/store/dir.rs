@@ -35,9 +35,9 @@ impl DataDir {
         Ok(())
     }
 
-    /// Whether a broker has been set up here.
+    /// Whether a broker was ever started here.
     pub fn is_set_up(&self) -> bool {
-        self.store().exists()
+        self.lock().exists()
     }
 
     /// Takes the folder's lock, or returns `None` if another process has it.
@@ -45,7 +45,7 @@ impl DataDir {
     /// # Errors
     /// The lock file cannot be created.
     pub fn try_lock(&self) -> io::Result<Option<Lock>> {
-        let file = private(OpenOptions::new().create(true).truncate(false)).open(self.0.join("lock"))?;
+        let file = private(OpenOptions::new().create(true).truncate(false)).open(self.lock())?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -56,6 +56,10 @@ impl DataDir {
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.0.join("lock")
     }
 
     /// The store's file.

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::dir::private;
 use super::pending::{Batch, Pending, Work};
 use super::{Change, Done, Snapshot, Store, StoreError, Urgency};
+use crate::config;
 
 /// Every table maps a name or id to a record.
 type Table = TableDefinition<'static, &'static str, &'static [u8]>;
@@ -51,7 +52,12 @@ pub struct RedbOptions {
 
 impl Default for RedbOptions {
     fn default() -> Self {
-        let config = crate::config::Store::default();
+        Self::from(&config::Store::default())
+    }
+}
+
+impl From<&config::Store> for RedbOptions {
+    fn from(config: &config::Store) -> Self {
         Self { commit_interval: config.commit_interval, cache_bytes: config.cache_bytes }
     }
 }

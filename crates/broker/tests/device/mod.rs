@@ -53,6 +53,7 @@ pub(crate) struct Reply {
     pub(crate) content_format: Option<ContentFormat>,
     pub(crate) max_age: Option<u32>,
     pub(crate) size1: Option<u32>,
+    pub(crate) echo: Option<Vec<u8>>,
     pub(crate) location: Vec<Vec<u8>>,
 }
 
@@ -68,6 +69,7 @@ impl Reply {
             content_format: message.content_format(),
             max_age: message.uint(OptionNumber::MAX_AGE),
             size1: message.size1(),
+            echo: message.echo().map(<[u8]>::to_vec),
             location: message.location_path().map(<[u8]>::to_vec).collect(),
         }
     }
