@@ -147,7 +147,7 @@ fn discovery_is_block_wise_without_memory() {
         let mut place = [0; 64];
         let mut window = Window::new(&mut place, asked.offset());
         write_resources(&mut window, &table, []).unwrap();
-        let block = slice(window.len(), Some(asked), asked.size()).unwrap().block.unwrap();
+        let block = slice(window.total(), Some(asked), asked.size()).unwrap().block.unwrap();
         match assembler.receive(&mut memory, 0, block, None, window.kept()).unwrap() {
             Progress::Continue(next) => asked = next,
             Progress::Complete(len) => break len,

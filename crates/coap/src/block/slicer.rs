@@ -193,5 +193,11 @@ mod tests {
         assert_eq!(whole.current(), Slice { range: 0..20, block: None });
         assert_eq!(whole.receive(Code::CHANGED, None), Step::Done);
         assert_eq!(Slicer::new((1 << 24) + 1, BlockSize::MIN), Err(BeyondTheEnd));
+        // As many blocks as there are numbers, but no more after the server asks for smaller ones.
+        assert!(Slicer::new(1 << 24, BlockSize::MIN).is_ok());
+        let mut largest = Slicer::new(1 << 24, BlockSize::at_most(32)).unwrap();
+        assert_eq!(largest.receive(Code::CONTINUE, block(0, true, 16)), Step::Send);
+        let mut larger = Slicer::new((1 << 24) + 1, BlockSize::at_most(32)).unwrap();
+        assert_eq!(larger.receive(Code::CONTINUE, block(0, true, 16)), Step::Done);
     }
 }

@@ -12,48 +12,43 @@ use core::ops::Range;
 /// let mut block = [0; 4];
 /// let mut window = Window::new(&mut block, 6);
 /// write!(window, "</temp>;rt=\"{}\"", "temperature").unwrap();
-/// assert_eq!((window.kept(), window.len()), (&b">;rt"[..], 24));
+/// assert_eq!((window.kept(), window.total()), (&b">;rt"[..], 24));
 /// ```
 #[derive(Debug)]
 pub struct Window<'b> {
     place: &'b mut [u8],
     start: usize,
-    len: usize,
+    total: usize,
 }
 
 impl<'b> Window<'b> {
     /// Keeps in `place` what comes `start` bytes into the body, as much as fits.
     pub const fn new(place: &'b mut [u8], start: usize) -> Self {
-        Self { place, start, len: 0 }
+        Self { place, start, total: 0 }
     }
 
     /// The next bytes of the body.
     pub fn push(&mut self, bytes: &[u8]) {
         let range = self.start..self.start.saturating_add(self.place.len());
-        let first = self.len.max(range.start);
-        let last = self.len.saturating_add(bytes.len()).min(range.end);
+        let first = self.total.max(range.start);
+        let last = self.total.saturating_add(bytes.len()).min(range.end);
         if first < last {
-            let from = bytes.get(shifted(first..last, self.len));
+            let from = bytes.get(shifted(first..last, self.total));
             if let (Some(from), Some(to)) = (from, self.place.get_mut(shifted(first..last, self.start))) {
                 to.copy_from_slice(from);
             }
         }
-        self.len = self.len.saturating_add(bytes.len());
+        self.total = self.total.saturating_add(bytes.len());
     }
 
-    /// The length of the body so far, for the M bit and Size2.
-    pub const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether nothing was rendered.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
+    /// The length of the body so far in bytes, for the M bit and Size2.
+    pub const fn total(&self) -> usize {
+        self.total
     }
 
     /// What was kept.
     pub fn kept(&self) -> &[u8] {
-        self.place.get(..self.len.saturating_sub(self.start).min(self.place.len())).unwrap_or(&[])
+        self.place.get(..self.total.saturating_sub(self.start).min(self.place.len())).unwrap_or(&[])
     }
 }
 
@@ -83,7 +78,7 @@ mod tests {
                     body.chunks(piece).for_each(|bytes| window.push(bytes));
                     let end = (start + size).min(50);
                     assert_eq!(window.kept(), body.get(start..end).unwrap_or(&[]), "{piece} {start} {size}");
-                    assert_eq!(window.len(), 50);
+                    assert_eq!(window.total(), 50);
                 }
             }
         }

@@ -191,6 +191,8 @@ fn an_elective_option_that_is_not_recognised_is_passed_over() {
     assert_eq!(check(Type::Con, Code::PUT, &long), Ok(()));
     let not_text = [(OptionNumber::LOCATION_PATH, &b"\xff"[..])];
     assert_eq!(check(Type::Ack, Code::CREATED, &not_text), Ok(()));
+    let zero = [(OptionNumber::CONTENT_FORMAT, &b"\x00"[..]), (OptionNumber::HOP_LIMIT, b"\x01")];
+    assert_eq!(check(Type::Con, Code::PUT, &zero), Ok(()));
     let unknown = [(OptionNumber(2050), &b"123"[..])];
     assert_eq!(check(Type::Con, Code::PUT, &unknown), Ok(()));
     // Twice Observe: the first counts, and a first of a wrong length does not.
