@@ -18,6 +18,7 @@
     )
 )]
 
+mod ccm;
 mod provider;
 mod rustcrypto;
 mod secret;

@@ -17,25 +17,26 @@ pub trait Crypto {
 
     /// Encrypts `in_out` in place and returns the tag.
     ///
-    /// The nonce must never have been used with this key before. Fails only if `in_out` is longer than the
-    /// algorithm allows (2^24 - 1 bytes for CCM with a 12-byte nonce).
+    /// The nonce must never have been used with this key before. A CCM nonce has 12 bytes in TLS and 13 in COSE.
+    /// Fails only if a length is beyond what the algorithm allows (2^24 - 1 bytes of data for CCM with a 12-byte
+    /// nonce, 2^16 - 1 with a 13-byte one).
     fn seal(
         &self,
         aead: Aead,
         key: &[u8; 16],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
     ) -> Result<Tag, AeadError>;
 
     /// Decrypts `in_out` in place if `tag` is right for it.
     ///
-    /// On failure nothing is to be read from `in_out`.
+    /// On failure `in_out` holds nothing of use: neither what it held nor the forged plaintext.
     fn open(
         &self,
         aead: Aead,
         key: &[u8; 16],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
         tag: &[u8],
@@ -66,7 +67,7 @@ pub trait Mac: Clone {
     fn finish(self) -> [u8; 32];
 }
 
-/// An authenticated cipher with a 16-byte key and a 12-byte nonce.
+/// An authenticated cipher with a 16-byte key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Aead {
     /// AES-128 in CCM mode with an 8-byte tag ([RFC 6655](https://www.rfc-editor.org/rfc/rfc6655)).
@@ -93,15 +94,9 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// A tag of 8 bytes.
-    pub const fn short(tag: [u8; 8]) -> Self {
-        let [a, b, c, d, e, f, g, h] = tag;
-        Self { bytes: [a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0], len: 8 }
-    }
-
-    /// A tag of 16 bytes.
-    pub const fn full(tag: [u8; 16]) -> Self {
-        Self { bytes: tag, len: 16 }
+    /// The tag that is the beginning of this MAC.
+    pub const fn new(mac: [u8; 16], aead: Aead) -> Self {
+        Self { bytes: mac, len: aead.tag_len() as u8 }
     }
 
     /// The tag's bytes.

@@ -1,16 +1,12 @@
 //! The portable provider, from the RustCrypto crates.
 
-use aes::Aes128;
-use ccm::Ccm;
-use ccm::aead::{AeadCore, AeadInOut, KeyInit, KeySizeUser, inout::InOutBuf};
-use ccm::consts::{U8, U12, U16};
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroize;
 
+use crate::ccm::{Direction, aes_128_ccm};
 use crate::provider::{Aead, AeadError, Crypto, Hash, Mac, Tag};
-
-type Aes128Ccm8 = Ccm<Aes128, U8, U12>;
-type Aes128Ccm = Ccm<Aes128, U16, U12>;
+use crate::secret::constant_time_eq;
 
 /// The portable provider: pure Rust, no heap, no state.
 ///
@@ -27,29 +23,29 @@ impl Crypto for RustCrypto {
         &self,
         aead: Aead,
         key: &[u8; 16],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
     ) -> Result<Tag, AeadError> {
-        match aead {
-            Aead::Aes128Ccm8 => seal::<Aes128Ccm8>(key, nonce, aad, in_out).map(|tag| Tag::short(tag.into())),
-            Aead::Aes128Ccm => seal::<Aes128Ccm>(key, nonce, aad, in_out).map(|tag| Tag::full(tag.into())),
-        }
+        let mac = aes_128_ccm(Direction::Seal, aead.tag_len(), key, nonce, aad, in_out)?;
+        Ok(Tag::new(mac, aead))
     }
 
     fn open(
         &self,
         aead: Aead,
         key: &[u8; 16],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
         tag: &[u8],
     ) -> Result<(), AeadError> {
-        match aead {
-            Aead::Aes128Ccm8 => open::<Aes128Ccm8>(key, nonce, aad, in_out, tag),
-            Aead::Aes128Ccm => open::<Aes128Ccm>(key, nonce, aad, in_out, tag),
+        let mac = aes_128_ccm(Direction::Open, aead.tag_len(), key, nonce, aad, in_out)?;
+        if constant_time_eq(Tag::new(mac, aead).as_bytes(), tag) {
+            return Ok(());
         }
+        in_out.zeroize();
+        Err(AeadError)
     }
 
     fn sha256(&self) -> RustHash {
@@ -103,34 +99,4 @@ fn hmac_block(key: &[u8]) -> hmac::digest::Key<Hmac<Sha256>> {
         *to = *from;
     }
     block
-}
-
-fn seal<A>(
-    key: &[u8; 16],
-    nonce: &[u8; 12],
-    aad: &[u8],
-    in_out: &mut [u8],
-) -> Result<ccm::Tag<A::TagSize>, AeadError>
-where
-    A: AeadInOut + KeyInit + KeySizeUser<KeySize = U16> + AeadCore<NonceSize = U12>,
-{
-    A::new(key.into())
-        .encrypt_inout_detached(nonce.into(), aad, InOutBuf::from(in_out))
-        .map_err(|_| AeadError)
-}
-
-fn open<A>(
-    key: &[u8; 16],
-    nonce: &[u8; 12],
-    aad: &[u8],
-    in_out: &mut [u8],
-    tag: &[u8],
-) -> Result<(), AeadError>
-where
-    A: AeadInOut + KeyInit + KeySizeUser<KeySize = U16> + AeadCore<NonceSize = U12>,
-{
-    let tag = tag.try_into().map_err(|_| AeadError)?;
-    A::new(key.into())
-        .decrypt_inout_detached(nonce.into(), aad, InOutBuf::from(in_out), tag)
-        .map_err(|_| AeadError)
 }

@@ -45,7 +45,7 @@ impl TryRng for TestRng {
 impl TryCryptoRng for TestRng {}
 
 thread_local! {
-    static SEALED: RefCell<HashSet<([u8; 16], [u8; 12])>> = RefCell::default();
+    static SEALED: RefCell<HashSet<([u8; 16], Vec<u8>)>> = RefCell::default();
 }
 
 /// The portable provider under guard: no two records of one [`World`] are sealed with the same key and nonce.
@@ -60,11 +60,11 @@ impl Crypto for Watched {
         &self,
         aead: Aead,
         key: &[u8; 16],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
     ) -> Result<Tag, AeadError> {
-        let fresh = SEALED.with_borrow_mut(|sealed| sealed.insert((*key, *nonce)));
+        let fresh = SEALED.with_borrow_mut(|sealed| sealed.insert((*key, nonce.to_vec())));
         assert!(fresh, "a nonce was used twice");
         RustCrypto.seal(aead, key, nonce, aad, in_out)
     }
@@ -73,7 +73,7 @@ impl Crypto for Watched {
         &self,
         aead: Aead,
         key: &[u8; 16],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
         tag: &[u8],

@@ -1,0 +1,142 @@
+//! AES-CCM: NIST's vectors, Wycheproof's, and the `ccm` crate at every length.
+
+use ::ccm::aead::{AeadInOut, KeyInit};
+use ::ccm::consts::{U8, U12, U13, U16};
+use proptest::prelude::*;
+use sedge_crypto::{Aead, AeadError, Crypto, RustCrypto};
+
+use crate::hex;
+
+const AEADS: [Aead; 2] = [Aead::Aes128Ccm8, Aead::Aes128Ccm];
+
+/// Seals, and checks that the result opens again and that nothing else does.
+fn seal(aead: Aead, key: &[u8; 16], nonce: &[u8], aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
+    let mut data = plaintext.to_vec();
+    let tag = RustCrypto.seal(aead, key, nonce, aad, &mut data).unwrap();
+    let sealed = [&data[..], tag.as_bytes()].concat();
+
+    RustCrypto.open(aead, key, nonce, aad, &mut data, tag.as_bytes()).unwrap();
+    assert_eq!(data, plaintext);
+    let mut forged = tag.as_bytes().to_vec();
+    for at in 0..forged.len() {
+        forged[at] ^= 1;
+        let mut data = sealed[..plaintext.len()].to_vec();
+        assert_eq!(RustCrypto.open(aead, key, nonce, aad, &mut data, &forged), Err(AeadError));
+        assert!(data.iter().all(|&byte| byte == 0), "a forged plaintext was left behind");
+        forged[at] ^= 1;
+    }
+    for len in [0, forged.len() - 1] {
+        assert_eq!(RustCrypto.open(aead, key, nonce, aad, &mut data.clone(), &forged[..len]), Err(AeadError));
+    }
+    sealed
+}
+
+#[test]
+fn nist_cavp() {
+    let vectors = include_str!("../vectors/nist-ccm-128.txt");
+    let mut count = 0;
+    for line in vectors.lines().filter(|line| !line.starts_with('#')) {
+        let fields: Vec<_> = line.split(' ').map(hex).collect();
+        let [key, nonce, aad, plaintext, sealed] = &fields[..] else { panic!("{line}") };
+        let aead = AEADS.into_iter().find(|aead| aead.tag_len() == sealed.len() - plaintext.len()).unwrap();
+        let key = key[..].try_into().unwrap();
+        assert_eq!(seal(aead, key, nonce, aad, plaintext), *sealed, "{line}");
+        count += 1;
+    }
+    assert_eq!(count, 30);
+}
+
+#[test]
+fn wycheproof_aes_ccm() {
+    let set = wycheproof::aead::TestSet::load(wycheproof::aead::TestName::AesCcm).unwrap();
+    let mut count = 0;
+    for group in set.test_groups {
+        let Some(aead) = AEADS.into_iter().find(|aead| aead.tag_len() * 8 == group.tag_size) else {
+            continue;
+        };
+        if group.key_size != 128 || !(96..=104).contains(&group.nonce_size) {
+            continue;
+        }
+        for test in group.tests {
+            let key = test.key[..].try_into().unwrap();
+            let mut data = test.ct.to_vec();
+            let outcome = RustCrypto.open(aead, key, &test.nonce, &test.aad, &mut data, &test.tag);
+            if test.result.must_fail() {
+                assert_eq!(outcome, Err(AeadError), "{}: {}", test.tc_id, test.comment);
+            } else {
+                assert_eq!((outcome, &data[..]), (Ok(()), &test.pt[..]), "{}", test.tc_id);
+                let sealed = seal(aead, key, &test.nonce, &test.aad, &test.pt);
+                assert_eq!(sealed, [&test.ct[..], &test.tag[..]].concat(), "{}", test.tc_id);
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 60, "only {count} of Wycheproof's tests apply");
+}
+
+/// The same by another implementation.
+fn oracle(tag_len: usize, key: &[u8; 16], nonce: &[u8], aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
+    let mut data = plaintext.to_vec();
+    macro_rules! run {
+        ($tag:ty, $nonce:ty) => {{
+            let cipher = ::ccm::Ccm::<aes::Aes128, $tag, $nonce>::new(key.into());
+            let nonce = nonce.try_into().unwrap();
+            cipher.encrypt_inout_detached(nonce, aad, data.as_mut_slice().into()).unwrap().to_vec()
+        }};
+    }
+    let tag = match (tag_len, nonce.len()) {
+        (8, 12) => run!(U8, U12),
+        (8, 13) => run!(U8, U13),
+        (16, 12) => run!(U16, U12),
+        (16, 13) => run!(U16, U13),
+        other => panic!("{other:?}"),
+    };
+    [data, tag].concat()
+}
+
+#[test]
+fn every_length_agrees_with_another_implementation() {
+    let bytes: Vec<u8> = (0..200u8).map(|n| n.wrapping_mul(73).wrapping_add(5)).collect();
+    let key = bytes[..16].try_into().unwrap();
+    for aead in AEADS {
+        for nonce in [&bytes[20..32], &bytes[20..33]] {
+            for len in 0..100 {
+                for aad in [0, 1, 13, 14, 15, 16, 29, 30, 31, 43, 46, 47] {
+                    let (aad, plaintext) = (&bytes[100..100 + aad], &bytes[50..50 + len]);
+                    let expected = oracle(aead.tag_len(), key, nonce, aad, plaintext);
+                    assert_eq!(seal(aead, key, nonce, aad, plaintext), expected);
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_input_agrees_with_another_implementation(
+        key: [u8; 16],
+        nonce: [u8; 12],
+        aad in proptest::collection::vec(any::<u8>(), 0..600),
+        plaintext in proptest::collection::vec(any::<u8>(), 0..1500),
+    ) {
+        for aead in AEADS {
+            let expected = oracle(aead.tag_len(), &key, &nonce, &aad, &plaintext);
+            prop_assert_eq!(seal(aead, &key, &nonce, &aad, &plaintext), expected);
+        }
+    }
+}
+
+#[test]
+fn lengths_beyond_the_algorithm_are_refused() {
+    let seal = |nonce: &[u8], aad: &[u8], len: usize| {
+        let mut data = vec![0; len];
+        RustCrypto.seal(Aead::Aes128Ccm8, &[0; 16], nonce, aad, &mut data).map(|_| ())
+    };
+    assert_eq!(seal(&[0; 13], b"", (1 << 16) - 1), Ok(()));
+    assert_eq!(seal(&[0; 13], b"", 1 << 16), Err(AeadError));
+    assert_eq!(seal(&[0; 12], b"", 1 << 16), Ok(()));
+    assert_eq!(seal(&[0; 12], &vec![0; 0xff00], 1), Err(AeadError));
+    for len in [0, 6, 14, 16, 300] {
+        assert_eq!(seal(&vec![0; len], b"", 1), Err(AeadError));
+    }
+}
