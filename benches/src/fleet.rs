@@ -7,7 +7,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
-use std::time;
+use std::{thread, time};
 
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
@@ -72,14 +72,17 @@ impl FleetSocket {
     }
 
     /// The next datagram and the client it is for; `None` if none comes within `patience`.
+    ///
+    /// It looks again after a nap instead of waiting in the kernel: a server whose every datagram wakes
+    /// somebody pays for that, and one that is slower than its clients pays for each, which says nothing about a
+    /// server whose clients are elsewhere.
     pub(crate) fn receive(&mut self, patience: time::Duration) -> io::Result<Option<(u32, &mut [u8])>> {
-        let mut waited = false;
+        let mut since = None;
         let (len, client) = loop {
             let mut slices = [IoSliceMut::new(&mut self.buffer[..])];
             let control = Some(&mut self.control[..]);
             let fd = self.socket.as_raw_fd();
-            let received = recvmsg::<SockaddrIn>(fd, &mut slices, control, MsgFlags::MSG_DONTWAIT);
-            match received {
+            match recvmsg::<SockaddrIn>(fd, &mut slices, control, MsgFlags::MSG_DONTWAIT) {
                 Ok(message) => {
                     let to = message.cmsgs()?.find_map(|control| match control {
                         ControlMessageOwned::Ipv4PacketInfo(info) => Some(u32::from_be(info.ipi_addr.s_addr)),
@@ -88,18 +91,22 @@ impl FleetSocket {
                     let to = to.ok_or_else(|| io::Error::other("no IP_PKTINFO"))?;
                     break (message.bytes, to.wrapping_sub(FIRST));
                 }
-                Err(Errno::EAGAIN) if !waited => {
-                    if !readable(&self.socket, patience)? {
-                        return Ok(None);
-                    }
-                    waited = true;
-                }
+                Err(Errno::EAGAIN) if nap(&mut since, patience) => {}
                 Err(Errno::EAGAIN) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
         };
         Ok(Some((client, &mut self.buffer[..len])))
     }
+}
+
+/// Sleeps for a moment, unless that has gone on for `patience`.
+fn nap(since: &mut Option<time::Instant>, patience: time::Duration) -> bool {
+    let goes_on = since.get_or_insert_with(time::Instant::now).elapsed() < patience;
+    if goes_on {
+        thread::sleep(time::Duration::from_micros(200));
+    }
+    goes_on
 }
 
 /// Takes what comes to a fleet's socket, without looking at it, until it has been quiet for a while.
@@ -112,12 +119,18 @@ impl Drain {
 
     /// How many datagrams came, `enough` at most.
     pub(crate) fn run(&mut self, socket: &FleetSocket, enough: u32) -> io::Result<u32> {
-        socket.socket.set_read_timeout(Some(QUIET))?;
-        let mut came = 0;
+        let (mut came, mut since) = (0, None);
         while came < enough {
-            match self.0.receive(&socket.socket) {
-                Ok(count) => came += count as u32,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            match self.0.receive(&socket.socket, MsgFlags::MSG_DONTWAIT) {
+                Ok(count) => {
+                    came += count as u32;
+                    since = None;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if !nap(&mut since, QUIET) {
+                        break;
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -127,16 +140,6 @@ impl Drain {
 
 /// When nothing came for this long, nothing comes.
 const QUIET: time::Duration = time::Duration::from_millis(200);
-
-fn readable(socket: &UdpSocket, patience: time::Duration) -> io::Result<bool> {
-    use std::os::fd::AsFd;
-
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
-    let timeout = PollTimeout::try_from(patience).map_err(io::Error::other)?;
-    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
-    Ok(poll(&mut sockets, timeout)? > 0)
-}
 
 /// A client's part in what is going on.
 enum Client {

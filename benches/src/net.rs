@@ -34,10 +34,9 @@ impl Receiver {
         }
     }
 
-    /// Waits for a datagram and takes what else is there.
-    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+    /// Takes what is there, after waiting for a datagram if `flags` are MSG_WAITFORONE.
+    pub(crate) fn receive(&mut self, socket: &UdpSocket, flags: MsgFlags) -> io::Result<usize> {
         let mut slices: Vec<_> = self.buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
-        let flags = MsgFlags::MSG_WAITFORONE;
         let results = recvmmsg(socket.as_raw_fd(), &mut self.headers, slices.iter_mut(), flags, None)?;
         self.received.clear();
         self.received.extend(results.filter_map(|result| {

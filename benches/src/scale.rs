@@ -2,6 +2,7 @@
 //! them costs beside as many datagrams of the same size from bare sendmmsg.
 
 use std::io;
+use std::ops::Range;
 use std::time::Duration;
 
 use sedge_coap::{Code, Message, OptionNumber, Token, Type, Writer};
@@ -46,32 +47,35 @@ impl Observed {
         // In portions, so that requests and answers fit into the sockets' buffers.
         while self.fleet.len() < count {
             let first = self.fleet.len();
-            self.fleet.connect((count - first).min(1000))?;
-            for client in first..self.fleet.len() {
-                self.observe(client).map_err(|error| format!("observing: {error}"))?;
-            }
+            self.fleet.connect((count - first).min(200))?;
+            self.observe(first..self.fleet.len()).map_err(|error| format!("observing: {error}"))?;
         }
         Ok(())
     }
 
-    fn observe(&mut self, client: u32) -> io::Result<()> {
+    /// Starts an observation of each of these clients.
+    fn observe(&mut self, clients: Range<u32>) -> io::Result<()> {
         let path = self.path;
-        let request = self.fleet.seal(client, |buffer| {
-            let token = Token::new(&client.to_be_bytes()).unwrap_or_default();
-            let mut writer = Writer::new(&mut buffer[..DATAGRAM / 2], Type::Con, Code::GET, 1, token);
-            let _ = writer.option_uint(OptionNumber::OBSERVE, 0).path(path);
-            writer.finish().unwrap_or(0)
-        })?;
-        self.fleet.send(client, &request)?;
-        let mut observed = false;
-        while !observed {
+        for client in clients.clone() {
+            let request = self.fleet.seal(client, |buffer| {
+                let token = Token::new(&client.to_be_bytes()).unwrap_or_default();
+                let mut writer = Writer::new(&mut buffer[..DATAGRAM / 2], Type::Con, Code::GET, 1, token);
+                let _ = writer.option_uint(OptionNumber::OBSERVE, 0).path(path);
+                writer.finish().unwrap_or(0)
+            })?;
+            self.fleet.send(client, &request)?;
+        }
+        let mut observing = 0;
+        while observing < clients.len() {
             let came = self.fleet.receive(PATIENCE, |from, plaintext| {
-                observed = from == client
+                let observes = clients.contains(&from)
                     && Message::parse(plaintext)
-                        .is_ok_and(|answer| answer.code() == Code::CONTENT && answer.observe().is_some());
+                        .is_ok_and(|answer| answer.kind() == Type::Ack && answer.observe().is_some());
+                observing += usize::from(observes);
             })?;
             if !came {
-                return Err(io::Error::other("no answer, or one without Observe"));
+                let missing = clients.len() - observing;
+                return Err(io::Error::other(format!("{missing} got no answer, or one without Observe")));
             }
         }
         Ok(())
@@ -152,7 +156,7 @@ fn broker() -> Result<Observed, String> {
     // What is to be observed must have been published.
     broker.fleet.connect(1)?;
     broker.publish_first().map_err(|error| format!("publishing: {error}"))?;
-    broker.observe(0).map_err(|error| format!("observing: {error}"))?;
+    broker.observe(0..1).map_err(|error| format!("observing: {error}"))?;
     Ok(broker)
 }
 

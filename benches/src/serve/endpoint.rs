@@ -6,6 +6,7 @@ use std::time;
 
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
+use nix::sys::socket::MsgFlags;
 use sedge_coap::{Code, OptionNumber};
 use sedge_crypto::RustCrypto;
 use sedge_dtls::Psk;
@@ -65,7 +66,7 @@ pub(super) fn serve(socket: &UdpSocket) -> io::Result<()> {
     let (mut receiver, mut sender) = (Receiver::new(), Sender::new());
     socket.set_read_timeout(Some(time::Duration::from_millis(100)))?;
     loop {
-        match receiver.receive(socket) {
+        match receiver.receive(socket, MsgFlags::MSG_WAITFORONE) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let mut outside = Outside { socket, sender: &mut sender };

@@ -3,6 +3,8 @@
 use std::io;
 use std::net::{SocketAddrV4, UdpSocket};
 
+use nix::sys::socket::MsgFlags;
+
 use crate::net::{DATAGRAM, Receiver, Sender};
 
 pub(super) fn echo(socket: &UdpSocket) -> io::Result<()> {
@@ -16,7 +18,7 @@ pub(super) fn echo(socket: &UdpSocket) -> io::Result<()> {
 pub(super) fn echo_batched(socket: &UdpSocket) -> io::Result<()> {
     let (mut receiver, mut sender) = (Receiver::new(), Sender::new());
     loop {
-        receiver.receive(socket)?;
+        receiver.receive(socket, MsgFlags::MSG_WAITFORONE)?;
         for (from, datagram) in receiver.datagrams() {
             sender.push(socket, from, |buffer| {
                 buffer[..datagram.len()].copy_from_slice(datagram);
