@@ -1,0 +1,126 @@
+//! Floods of hellos: nothing is kept for whoever has not shown that it receives at its address.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use sedge_tests::dtls::{Connection, receive, socket_towards};
+
+use crate::handshakes::hasty;
+use crate::scene::{QUIET, Scene};
+
+/// The two ClientHellos of a handshake from this socket: without and with a cookie that is good for it.
+fn hellos(scene: &Scene, socket: UdpSocket) -> (Vec<u8>, Vec<u8>) {
+    let mut sent = Vec::new();
+    let mut once = hasty(&scene.identity);
+    once.transport.retransmission.attempts = 0;
+    let outcome = Connection::connect_from(socket, scene.broker.secure(), &once, |number, datagram| {
+        sent.push(datagram.clone());
+        if number == 0 { vec![datagram] } else { vec![] }
+    });
+    assert!(outcome.is_err());
+    let mut sent = sent.into_iter();
+    (sent.next().expect("a hello"), sent.next().expect("a hello with a cookie"))
+}
+
+fn resident_kilobytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a process");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line about memory");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+#[test]
+fn hellos_from_spoofed_addresses_cost_nothing() {
+    const SOURCES: u32 = 4_000;
+    const EACH: u32 = 10;
+    let mut scene = Scene::new();
+    let (hello, _) = hellos(&scene, socket_towards(scene.broker.secure()));
+    let sessions = scene.broker.status().sessions;
+    let before = scene.broker.counter("endpoint.cookies_sent");
+    let memory = resident_kilobytes();
+    let mut longest = Duration::ZERO;
+    for source in 0..SOURCES {
+        // All of 127/8 is this machine: sources that nobody can tell from spoofed ones.
+        let address = Ipv4Addr::from(0x7f01_0000 + source);
+        let socket = UdpSocket::bind((address, 0)).expect("a loopback address");
+        for _ in 0..EACH {
+            socket.send_to(&hello, scene.broker.secure()).expect("sent");
+        }
+        if source % 500 == 0 {
+            let started = Instant::now();
+            scene.bystander_works();
+            longest = longest.max(started.elapsed());
+        }
+    }
+    // The kernel drops what the broker cannot take in time; most it can.
+    scene.broker.expect_counter("endpoint.cookies_sent", before + u64::from(SOURCES * EACH / 2));
+    assert_eq!(scene.broker.status().sessions, sessions);
+    assert!(longest < Duration::from_secs(3), "the bystander waited {longest:?}");
+    let grown = resident_kilobytes().saturating_sub(memory);
+    assert!(grown < 4_096, "{grown} KB more after {} hellos", SOURCES * EACH);
+}
+
+#[test]
+fn an_answer_is_never_longer_than_its_hello() {
+    let scene = Scene::new();
+    let socket = socket_towards(scene.broker.secure());
+    let (hello, _) = hellos(&scene, socket.try_clone().expect("the same port"));
+    socket.send_to(&hello, scene.broker.secure()).expect("sent");
+    let (answer, _) = receive(&socket, Duration::from_secs(5)).expect("a cookie");
+    assert!(answer.len() <= hello.len(), "{} bytes for {}", answer.len(), hello.len());
+}
+
+#[test]
+fn a_cookie_is_good_for_its_own_address_and_hello_only() {
+    let mut scene = Scene::new();
+    let socket = socket_towards(scene.broker.secure());
+    let (hello, with_cookie) = hellos(&scene, socket.try_clone().expect("the same port"));
+    let sessions = scene.broker.status().sessions;
+
+    // From another port, and from another address, it is as good as none: another cookie is the answer.
+    let elsewhere = UdpSocket::bind("127.9.9.9:0").expect("a loopback address");
+    for stranger in [socket_towards(scene.broker.secure()), elsewhere] {
+        stranger.send_to(&with_cookie, scene.broker.secure()).expect("sent");
+        let (answer, _) = receive(&stranger, Duration::from_secs(5)).expect("a cookie");
+        assert_eq!(answer[13], 3, "HelloVerifyRequest");
+    }
+    // With another random it is the same.
+    let mut other = with_cookie.clone();
+    other[13 + 12 + 2 + 5] ^= 1;
+    socket.send_to(&other, scene.broker.secure()).expect("sent");
+    let (answer, _) = receive(&socket, Duration::from_secs(5)).expect("a cookie");
+    assert_eq!(answer[13], 3, "HelloVerifyRequest");
+    assert_eq!(scene.broker.status().sessions, sessions);
+
+    // Where it belongs it is good.
+    socket.send_to(&with_cookie, scene.broker.secure()).expect("sent");
+    let (answer, _) = receive(&socket, Duration::from_secs(5)).expect("a flight");
+    assert_eq!(answer[13], 2, "ServerHello");
+    assert!(hello.len() < with_cookie.len());
+    scene.bystander_works();
+}
+
+#[test]
+fn more_handshakes_than_there_is_room_for_keep_nobody_out() {
+    let mut scene = Scene::with(sedge_tests::broker::TestBroker::with(|config| {
+        config.limits.handshakes = 8;
+        config.timing.handshake_retransmit = Duration::from_millis(100);
+    }));
+    // Real addresses this time: each shows its cookie and then says no more.
+    let stalled: Vec<UdpSocket> = (0..50)
+        .map(|_| {
+            let socket = socket_towards(scene.broker.secure());
+            let (_, with_cookie) = hellos(&scene, socket.try_clone().expect("the same port"));
+            socket.send_to(&with_cookie, scene.broker.secure()).expect("sent");
+            socket
+        })
+        .collect();
+    scene.bystander_works();
+    scene.broker.expect_counter("endpoint.handshakes_refused", 1);
+    // A patient client gets in as soon as one of them has timed out.
+    let patient = hasty(&scene.identity);
+    let connected = (0..10).find_map(|_| Connection::connect(scene.broker.secure(), &patient).ok());
+    let mut victim = sedge_tests::device::Device::over(connected.expect("connected in the end"));
+    scene.still_works(&mut victim);
+    drop(stalled);
+    assert_eq!(victim.connection().receive(QUIET), None);
+}
