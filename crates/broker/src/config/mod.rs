@@ -94,6 +94,8 @@ pub struct Timing {
     /// First retransmission of a confirmable message.
     #[serde(deserialize_with = "span::deserialize")]
     pub ack_timeout: Duration,
+    /// Retransmissions of a confirmable message before it is given up, and the observation with it.
+    pub max_retransmit: u8,
     /// A session without traffic for this long is closed.
     #[serde(deserialize_with = "span::deserialize")]
     pub session_idle: Duration,
@@ -198,6 +200,7 @@ impl Default for Timing {
         Self {
             handshake_retransmit: Duration::from_secs(1),
             ack_timeout: Duration::from_secs(2),
+            max_retransmit: 4,
             session_idle: Duration::from_secs(30 * 24 * 3600),
             body_timeout: Duration::from_secs(60),
         }
@@ -301,6 +304,7 @@ impl Config {
             ("limits.bodies_per_session", limits.bodies_per_session, 1, 64),
             ("limits.remembered", limits.remembered, 64, 1 << 26),
             ("limits.handover", limits.handover, 16, 1 << 20),
+            ("timing.max_retransmit", self.timing.max_retransmit.into(), 1, 20),
             ("topics.max", self.topics.max, 1, 1 << 24),
             ("topics.history", self.topics.history.into(), 1, 1024),
             ("store.cache_bytes", self.store.cache_bytes, 1 << 20, 1 << 40),

@@ -130,6 +130,7 @@ impl Shard {
         let cid = cid_layout(shards, number, sessions).ok_or(io::ErrorKind::InvalidInput)?;
         let mut settings = sedge_endpoint::Config { cid, accept: true, ..sedge_endpoint::Config::default() };
         settings.transmission.ack_timeout = timing.ack_timeout.into();
+        settings.transmission.max_retransmit = timing.max_retransmit;
         settings.idle_timeout = timing.session_idle.into();
         settings.dtls =
             Transport { mtu: limits.datagram_bytes.min(u16::MAX.into()) as u16, ..Transport::default() };
