@@ -12,7 +12,6 @@ use aes::cipher::{
     Block, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit,
     ParBlocks,
 };
-use zeroize::Zeroize;
 
 use crate::provider::AeadError;
 
@@ -88,15 +87,13 @@ impl BlockCipherEncClosure for Run<'_> {
     #[inline(always)]
     fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
         let Self { direction, first, counter, aad, data, mac } = self;
-        let mut chain = Block::<B>::from(first);
         let counter = u128::from_be_bytes(counter);
-        let mut next = 1;
         // The tag's own keystream comes with the first step of the chain.
-        let tag_mask = step(backend, &mut chain, counter);
+        let (mut chain, tag_mask) = step(backend, u128::from_ne_bytes(first), counter);
+        let mut number = counter + 1;
         let mut keystream;
         if aad.is_empty() {
-            keystream = Block::<B>::from((counter + next).to_be_bytes());
-            backend.encrypt_block_inplace(&mut keystream);
+            keystream = encrypt(backend, number.to_be());
         } else {
             // The associated data stand behind their length.
             let (head, rest) = aad.split_at(aad.len().min(BLOCK - 2));
@@ -105,69 +102,72 @@ impl BlockCipherEncClosure for Run<'_> {
             for (to, from) in padded.iter_mut().zip(length.iter().chain(head)) {
                 *to = *from;
             }
-            xor(&mut chain, &padded);
-            keystream = step(backend, &mut chain, counter + next);
-            for part in rest.chunks(BLOCK) {
-                xor(&mut chain, part);
-                backend.encrypt_block_inplace(&mut chain);
+            (chain, keystream) = step(backend, chain ^ u128::from_ne_bytes(padded), number);
+            let (blocks, tail) = rest.as_chunks::<BLOCK>();
+            for block in blocks {
+                chain = encrypt(backend, chain ^ u128::from_ne_bytes(*block));
+            }
+            if !tail.is_empty() {
+                chain = encrypt(backend, chain ^ u128::from_ne_bytes(padded_block(tail)));
             }
         }
 
-        let mut parts = data.chunks_mut(BLOCK).peekable();
-        while let Some(part) = parts.next() {
-            match direction {
-                Direction::Seal => {
-                    xor(&mut chain, part);
-                    xor(part, &keystream);
-                }
-                Direction::Open => {
-                    xor(part, &keystream);
-                    xor(&mut chain, part);
-                }
-            }
-            if parts.peek().is_some() {
-                next += 1;
-                keystream = step(backend, &mut chain, counter + next);
+        let (blocks, tail) = data.as_chunks_mut::<BLOCK>();
+        let mut blocks = blocks.iter_mut().peekable();
+        while let Some(block) = blocks.next() {
+            let before = u128::from_ne_bytes(*block);
+            let after = before ^ keystream;
+            *block = after.to_ne_bytes();
+            chain ^= if direction == Direction::Seal { before } else { after };
+            if blocks.peek().is_some() || !tail.is_empty() {
+                number += 1;
+                (chain, keystream) = step(backend, chain, number);
             } else {
-                backend.encrypt_block_inplace(&mut chain);
+                chain = encrypt(backend, chain);
             }
         }
-        xor(&mut chain, &tag_mask);
-        *mac = chain.into();
-        keystream.zeroize();
+        if !tail.is_empty() {
+            let before = padded_block(tail);
+            for (byte, key) in tail.iter_mut().zip(keystream.to_ne_bytes()) {
+                *byte ^= key;
+            }
+            let plaintext = if direction == Direction::Seal { before } else { padded_block(tail) };
+            chain = encrypt(backend, chain ^ u128::from_ne_bytes(plaintext));
+        }
+        *mac = (chain ^ tag_mask).to_ne_bytes();
     }
 }
 
-/// One step of the MAC's chain, and a block of keystream.
+/// Up to a block of bytes, and zeros.
 #[inline(always)]
-fn step<B: BlockCipherEncBackend<BlockSize = U16>>(
-    backend: &B,
-    chain: &mut Block<B>,
-    counter: u128,
-) -> Block<B> {
-    let mut keystream = Block::<B>::from(counter.to_be_bytes());
-    if B::ParBlocksSize::USIZE == 2 {
-        let mut pair = ParBlocks::<B>::default();
-        let mut blocks = [&mut *chain, &mut keystream];
-        for (to, from) in pair.iter_mut().zip(&blocks) {
-            *to = **from;
-        }
-        backend.encrypt_par_blocks_inplace(&mut pair);
-        for (to, from) in blocks.iter_mut().zip(&pair) {
-            **to = *from;
-        }
-    } else {
-        backend.encrypt_block_inplace(chain);
-        backend.encrypt_block_inplace(&mut keystream);
+fn padded_block(bytes: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    for (to, from) in block.iter_mut().zip(bytes) {
+        *to = *from;
     }
-    keystream
+    block
 }
 
 #[inline(always)]
-fn xor(into: &mut [u8], with: &[u8]) {
-    for (to, from) in into.iter_mut().zip(with) {
-        *to ^= *from;
+fn encrypt<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, block: u128) -> u128 {
+    let mut block = Block::<B>::from(block.to_ne_bytes());
+    backend.encrypt_block_inplace(&mut block);
+    u128::from_ne_bytes(block.into())
+}
+
+/// One step of the MAC's chain, and the block of keystream with this number.
+#[inline(always)]
+fn step<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, chain: u128, number: u128) -> (u128, u128) {
+    if B::ParBlocksSize::USIZE != 2 {
+        return (encrypt(backend, chain), encrypt(backend, number.to_be()));
     }
+    let mut pair = ParBlocks::<B>::default();
+    for (block, word) in pair.iter_mut().zip([chain, number.to_be()]) {
+        *block = Block::<B>::from(word.to_ne_bytes());
+    }
+    backend.encrypt_par_blocks_inplace(&mut pair);
+    let mut words = pair.iter().map(|block| u128::from_ne_bytes((*block).into()));
+    (words.next().unwrap_or_default(), words.next().unwrap_or_default())
 }
 
 #[cfg(test)]
