@@ -6,7 +6,7 @@
 
 use sedge_time::{Duration, Instant};
 
-use super::deliver::{Content, Handed, Notification};
+use super::notification::{Content, Handed, Notification};
 use super::{Subscriptions, seconds};
 
 impl Subscriptions {

@@ -1,66 +1,13 @@
 //! Handing notifications out: the sweep over a topic's observers, and what follows for one of them.
 
-use alloc::sync::Arc;
-
-use sedge_coap::block::BlockSize;
-use sedge_coap::{Code, Token};
+use sedge_coap::Code;
 use sedge_time::Instant;
 
 use super::feed::Feed;
+use super::notification::{Content, Handed, Notification, Resend};
 use super::observation::{Observation, ObservationId};
 use super::policy::Reliability;
 use super::{Subscriptions, seconds};
-use crate::Value;
-
-/// A notification to send.
-#[derive(Clone, Copy, Debug)]
-pub struct Notification<'v> {
-    /// The observation; comes back with the notification's fate.
-    pub observation: ObservationId,
-    /// Whose it is.
-    pub session: u64,
-    /// The token of its request.
-    pub token: Token,
-    /// What it says.
-    pub content: Content<'v>,
-    /// Whether it is to be sent again until it is acknowledged.
-    pub confirmable: bool,
-    /// The largest payload it may carry; of a longer value it carries the first block.
-    pub block: BlockSize,
-}
-
-/// What a notification says.
-#[derive(Clone, Copy, Debug)]
-pub enum Content<'v> {
-    /// 2.05: the value. The Observe option is [`Value::observe`].
-    Value(&'v Arc<Value>),
-    /// An error, without Observe option, that ends the observation.
-    End(Code),
-}
-
-/// What became of a notification that was handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handed {
-    /// It is on its way. Of a confirmable one, [`Subscriptions::acknowledged`] or [`Subscriptions::failed`]
-    /// is to tell the fate.
-    Sent,
-    /// Its session cannot take one now; [`Subscriptions::ready`] is to say when it can.
-    Busy,
-    /// Nobody can be sent anything now; [`Subscriptions::deliver`] is to be called again when they can.
-    Blocked,
-    /// Its session is no more.
-    Gone,
-}
-
-/// A notification that was not acknowledged in time, and is to be sent again.
-#[derive(Clone, Copy, Debug)]
-pub struct Resend<'v> {
-    /// What it says now.
-    pub notification: Notification<'v>,
-    /// Whether that is something else than last time, so that it needs a Message ID of its own
-    /// ([RFC 7641 §4.5.2](https://www.rfc-editor.org/rfc/rfc7641#section-4.5.2)).
-    pub newer: bool,
-}
 
 /// What became of an attempt to give an observation what it is to see next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,18 +22,6 @@ enum Step {
     Blocked,
     /// Its session is no more; neither is it.
     Gone,
-}
-
-impl<'v> Notification<'v> {
-    pub(super) fn new(
-        id: ObservationId,
-        observation: &Observation,
-        content: Content<'v>,
-        confirmable: bool,
-    ) -> Self {
-        let Observation { session, token, .. } = *observation;
-        Self { observation: id, session, token, content, confirmable, block: observation.block() }
-    }
 }
 
 impl Subscriptions {
@@ -190,7 +125,7 @@ impl Subscriptions {
         } else if feed.value(observation.cursor).is_none() {
             let newest = feed.newest()?;
             newer = true;
-            self.counters.coalesced += newest.sequence - observation.cursor;
+            self.counters.coalesced += newest.sequence.saturating_sub(observation.cursor);
             self.counters.delivered += 1;
             self.counters.confirmable += 1;
             observation.cursor = newest.sequence;
@@ -288,11 +223,12 @@ impl Subscriptions {
                 self.counters.coalesced += value.sequence - observation.cursor - 1;
                 observation.cursor = value.sequence;
                 let is_long = value.payload.len() > observation.block().bytes();
+                let is_newest = feed.next(value.sequence).is_none();
                 self.handed_out(now, slot, confirmable);
                 if is_long {
                     self.start_fetch(now, slot);
                 }
-                if confirmable || is_long { Step::Idle } else { Step::More }
+                if confirmable || is_long || is_newest { Step::Idle } else { Step::More }
             }
             refused => self.refused(refused, slot),
         }

@@ -4,6 +4,7 @@ mod check;
 mod deliver;
 mod feed;
 mod fetch;
+mod notification;
 mod observation;
 mod policy;
 mod sessions;
@@ -16,7 +17,7 @@ use sedge_coap::block::BlockSize;
 use sedge_coap::{Code, Token};
 use sedge_time::Instant;
 
-pub use deliver::{Content, Handed, Notification, Resend};
+pub use notification::{Content, Handed, Notification, Resend};
 pub use observation::ObservationId;
 pub use policy::{Policy, Reliability};
 
@@ -134,6 +135,10 @@ impl Subscriptions {
         let Some(topic) = topics.get(id) else { return Registered::Full };
         let Some(newest) = topic.value() else { return Registered::Full };
         let known = self.sessions.find(session, token, &self.observations);
+        if let Some(feed) = self.feeds.find(id).and_then(|index| self.feeds.at_mut(index)) {
+            // So that a subscription that has been ended without this shard having heard is not renewed.
+            feed.sync(topic, topics.settings());
+        }
         let slot = match known.filter(|&slot| self.renew(slot, id, newest.sequence)) {
             Some(slot) => {
                 self.counters.renewed += 1;

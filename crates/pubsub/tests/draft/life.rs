@@ -57,6 +57,26 @@ fn a_deletion_ends_only_older_subscriptions() {
     assert_eq!(sent, [(1, "4.04".into())]);
 }
 
+/// The same token may stand for a subscription that has been ended and for one made since.
+#[test]
+fn subscribing_again_after_a_deletion_is_not_renewing() {
+    let mut broker = Broker::new();
+    broker.put("/d/a", "1");
+    broker.observe(1, "/d/a");
+    broker.put("/d/a", "2");
+    let under_way = broker.sent().remove(0);
+    broker.late = true;
+    broker.ask(Req::delete("/d/a"));
+    broker.put("/d/a", "3");
+    assert_eq!(broker.observe(1, "/d/a").text(), "3");
+    broker.hear(1);
+    broker.deliver(1);
+    broker.acknowledge(&under_way);
+    broker.late = false;
+    broker.put("/d/a", "4");
+    assert_eq!(broker.drain(1), ["4"]);
+}
+
 /// 2.2, 2.5.5: when expiration-date is reached, the topic is deleted.
 #[test]
 fn an_expired_topic_is_deleted() {
