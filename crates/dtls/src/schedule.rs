@@ -7,6 +7,9 @@ use crate::protection::DirectionKeys;
 use crate::psk::Psk;
 use crate::wire::Writer;
 
+#[cfg(test)]
+mod tests;
+
 /// What the master secret is bound to.
 pub(crate) enum Binding<'a> {
     /// The hash of all messages up to ClientKeyExchange: the extended master secret.
