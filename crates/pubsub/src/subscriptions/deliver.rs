@@ -1,5 +1,7 @@
 //! Handing notifications out: the sweep over a topic's observers, and what follows for one of them.
 
+use alloc::vec::Vec;
+
 use sedge_coap::Code;
 use sedge_time::Instant;
 
@@ -25,8 +27,9 @@ enum Step {
 }
 
 impl Subscriptions {
-    /// Hands out what observers are still to see, at most `budget` notifications or idle observers at a time
-    /// so that a large audience does not keep everything else waiting. Returns whether there is more to do.
+    /// Hands out what observers are still to see. A call visits at most `budget` observers, so that a large
+    /// audience does not keep everything else waiting, and the next one goes on with another topic, so that
+    /// it does not keep other audiences waiting. Returns whether there is more to do.
     pub fn deliver(
         &mut self,
         now: Instant,
@@ -34,7 +37,7 @@ impl Subscriptions {
         outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) -> bool {
         while let Some(&index) = self.queue.front() {
-            let Some(slot) = self.feeds.at(index).and_then(|feed| feed.unswept()) else {
+            let Some(slot) = self.feeds.at_mut(index).and_then(Feed::unswept) else {
                 self.queue.pop_front();
                 if let Some(feed) = self.feeds.at_mut(index) {
                     feed.queued = false;
@@ -42,6 +45,7 @@ impl Subscriptions {
                 continue;
             };
             if budget == 0 {
+                self.queue.rotate_left(1);
                 return true;
             }
             budget -= 1;
@@ -165,7 +169,7 @@ impl Subscriptions {
             }
             match step {
                 Step::Gone => return self.close(session),
-                Step::Blocked => return self.requeue(slot),
+                Step::Blocked => return self.requeue(session),
                 Step::Busy => return,
                 Step::More | Step::Idle => {}
             }
@@ -176,11 +180,11 @@ impl Subscriptions {
         }
     }
 
-    /// Has the feed of the observation swept again, since it could not be given what it is to see.
-    fn requeue(&mut self, slot: u32) {
-        if let Some(feed) = self.observations.at(slot).map(|observation| observation.feed) {
-            self.enqueue(feed);
-        }
+    /// Leaves the session's observations to [`deliver`](Self::deliver), since nothing can be sent now.
+    fn requeue(&mut self, session: u64) {
+        let slots = self.sessions.slots(session, &self.observations);
+        let feeds: Vec<u32> = slots.filter_map(|slot| Some(self.observations.at(slot)?.feed)).collect();
+        feeds.into_iter().for_each(|feed| self.enqueue(feed));
     }
 
     /// Gives one observation what it is to see next.

@@ -24,6 +24,8 @@ pub(crate) struct Feed {
     /// The slots of its observations: first those that a sweep has been at, then the others.
     members: Vec<u32>,
     swept: u32,
+    /// Whether all members are to be visited once more when the sweep is through.
+    again: bool,
     /// Whether it stands in the queue of feeds to be swept.
     pub(crate) queued: bool,
 }
@@ -38,6 +40,7 @@ impl Feed {
             last_break: Break::NONE,
             members: Vec::new(),
             swept: 0,
+            again: false,
             queued: false,
         };
         feed.sync(topic, settings);
@@ -108,12 +111,17 @@ impl Feed {
         &self.members
     }
 
-    pub(crate) fn restart_sweep(&mut self) {
-        self.swept = 0;
+    /// Has every member visited. A sweep that is under way goes on to its end first: if it began anew each
+    /// time, those at the end would wait for ever while someone publishes fast.
+    pub(crate) fn sweep(&mut self) {
+        self.again = true;
     }
 
     /// The member that the sweep is at.
-    pub(crate) fn unswept(&self) -> Option<u32> {
+    pub(crate) fn unswept(&mut self) -> Option<u32> {
+        if self.swept as usize >= self.members.len() && core::mem::take(&mut self.again) {
+            self.swept = 0;
+        }
         self.members.get(self.swept as usize).copied()
     }
 

@@ -267,10 +267,10 @@ impl Subscriptions {
         self.observations.remove(slot);
     }
 
-    /// Has the feed swept from its beginning.
+    /// Has all members of the feed visited.
     fn enqueue(&mut self, index: u32) {
         if let Some(feed) = self.feeds.at_mut(index) {
-            feed.restart_sweep();
+            feed.sweep();
             if !core::mem::replace(&mut feed.queued, true) {
                 self.queue.push_back(index);
             }

@@ -170,6 +170,51 @@ fn a_blocked_broker_goes_on_where_it_stopped() {
     assert_eq!(got, (1..20).step_by(2).collect::<Vec<_>>());
 }
 
+/// A topic that is published to without pause keeps neither its own last observers waiting nor those of
+/// other topics.
+#[test]
+fn nobody_waits_for_ever_behind_a_busy_topic() {
+    let policy = Policy { reliability: Reliability::EveryNth(255), ..Policy::default() };
+    let mut broker = Broker::with(Settings::default(), policy);
+    broker.late = true;
+    broker.put("/d/a", "0");
+    broker.put("/d/b", "0");
+    for session in (1..200).step_by(2) {
+        broker.observe(session, "/d/a");
+    }
+    broker.observe(201, "/d/b");
+    broker.put("/d/b", "1");
+    let mut reached = std::collections::BTreeSet::new();
+    for number in 1..100 {
+        publish(&mut broker, number..=number);
+        broker.hear(1);
+        broker.on_shard(1, |shard, now, outlet| {
+            let _ = shard.deliver(now, 10, outlet);
+        });
+        reached.extend(broker.sent().iter().map(|sent| sent.session));
+    }
+    assert_eq!(reached.len(), 101);
+}
+
+/// What could not be sent to a session when it was ready for it is sent when sending works again.
+#[test]
+fn a_session_that_was_ready_while_nothing_could_be_sent_is_not_forgotten() {
+    let mut broker = Broker::new();
+    for (token, name) in [(1, "/d/a"), (2, "/d/b")] {
+        broker.put(name, "1");
+        broker.ask(Req::get(name).token(token).observe(0));
+    }
+    broker.busy.insert(1);
+    broker.put("/d/a", "2a");
+    broker.put("/d/b", "2b");
+    broker.busy.clear();
+    broker.shards[1].ready(broker.now, 1, &mut |_| Handed::Blocked);
+    broker.deliver(1);
+    let mut sent = broker.drain(1);
+    sent.sort();
+    assert_eq!(sent, ["2a", "2b"]);
+}
+
 #[test]
 fn a_session_that_is_gone_takes_its_observations_along() {
     let mut broker = Broker::new();
