@@ -1,3 +1,93 @@
-//! The `sedge` command.
+//! The `sedge` command: a broker, its administration, and a client for scripts and for people.
 
-fn main() {}
+mod admin;
+mod codec;
+mod commands;
+mod connection;
+mod demo;
+mod failure;
+mod interrupt;
+mod log;
+mod output;
+mod target;
+mod trace;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use failure::Failure;
+
+/// Secure publish/subscribe for constrained devices: CoAP over DTLS.
+#[derive(Debug, Parser)]
+#[command(name = "sedge", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(
+    after_help = "To see it at work, with nothing to set up:\n    sedge demo\n\nTo run a broker:\n    sedge broker --data ./broker"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show everything at work: a broker, three devices, readings, in one process and without a trace
+    Demo(demo::Args),
+    /// Run a broker
+    Broker(commands::broker::Args),
+    /// Enrol, list and remove devices
+    Device(commands::device::Args),
+    /// Create, list and delete topics
+    Topic(commands::topic::Args),
+    /// Publish a value to a topic
+    Pub(commands::publish::Args),
+    /// Subscribe to topics and print their values as they come
+    Sub(commands::subscribe::Args),
+    /// Send one request to any CoAP server
+    Coap(commands::coap::Args),
+    /// Show how a broker is: sessions, counters, what was turned away and why
+    Status(commands::status::Args),
+    /// Print the version
+    Version,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return failure::usage(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::new(format!("cannot start: {error}")).report(),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    // These end by themselves when they are told to, and clean up.
+    match command {
+        Command::Broker(args) => commands::broker::run(args).await,
+        Command::Sub(args) => commands::subscribe::run(args).await,
+        command => tokio::select! {
+            outcome = run_interruptibly(command) => outcome,
+            () = interrupt::interrupted() => Err(Failure::interrupted()),
+        },
+    }
+}
+
+async fn run_interruptibly(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => demo::run(args).await,
+        Command::Broker(args) => commands::broker::run(args).await,
+        Command::Device(args) => commands::device::run(args).await,
+        Command::Topic(args) => commands::topic::run(args).await,
+        Command::Pub(args) => commands::publish::run(args).await,
+        Command::Sub(args) => commands::subscribe::run(args).await,
+        Command::Coap(args) => commands::coap::run(args).await,
+        Command::Status(args) => commands::status::run(args).await,
+        Command::Version => output::line(Cli::command().render_version().trim_end()),
+    }
+}

@@ -3,8 +3,9 @@
 use core::future::pending;
 
 use sedge_coap::block::BlockSize;
-use sedge_coap::{ContentFormat, OptionNumber};
+use sedge_coap::{Code, ContentFormat, OptionNumber};
 use sedge_endpoint::Counters;
+use sedge_endpoint::memory::Buffer;
 use sedge_time::Duration;
 
 use crate::config::Config;
@@ -67,15 +68,14 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     pub async fn connect(&mut self) -> Result<(), Error<D::Error>> {
         let _earlier = self.core.take_failure();
         loop {
-            if self.core.is_connected() {
-                return Ok(());
-            }
-            if self.core.is_closed() {
-                return Err(Error::Closed);
-            }
-            if let Err(error) = self.turn(None).await {
-                let now = self.clock.now();
-                self.core.network_failed(now, &mut self.outbox);
+            let outcome = match self.advance(None).await {
+                Ok(()) if self.core.is_connected() => return Ok(()),
+                Ok(()) if self.core.is_closed() => return Err(Error::Closed),
+                Ok(()) => self.wait(None).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = outcome {
+                self.core.network_failed(self.clock.now(), &mut self.outbox);
                 return Err(Error::Network(error));
             }
             if let Some(reason) = self.core.take_failure() {
@@ -117,7 +117,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         let request = Request { confirmable: false, options, ..Request::publish(topic, format, payload) };
         let mut transfer = Transfer::new(request, BlockSize::MAX, &mut []);
         while !transfer.is_over() && !transfer.is_sent() {
-            self.turn_or_pause(Some(&mut transfer)).await;
+            self.turn(Some(&mut transfer)).await?;
         }
         match transfer.into_response() {
             Ok(_) | Err(Failure::Timeout) => Ok(()),
@@ -136,7 +136,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         buffer: &'b mut [u8],
     ) -> Result<Response<'b>, Error<D::Error>> {
         let mut transfer = Transfer::new(*request, self.core.config().block_size, &mut *buffer);
-        self.complete(&mut transfer).await;
+        self.complete(&mut transfer).await?;
         let Response { code, content_format, max_age, payload } = transfer.into_response()?;
         let len = payload.len();
         let payload = buffer.get(..len).unwrap_or_default();
@@ -150,7 +150,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     pub async fn ping(&mut self) -> Result<Duration, Error<D::Error>> {
         let start = self.clock.now();
         let mut transfer = Transfer::ping();
-        self.complete(&mut transfer).await;
+        self.complete(&mut transfer).await?;
         let _pong = transfer.into_response()?;
         Ok(self.clock.now().saturating_since(start))
     }
@@ -166,8 +166,17 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     /// [`Error::Disconnected`] if there is no connection for as long as
     /// [`patience`](Config::patience) lasts.
     pub async fn subscribe(&mut self, topic: &str) -> Result<SubscriptionId, Error<D::Error>> {
+        self.observe(Target::Topic(topic)).await
+    }
+
+    /// As [`subscribe`](Self::subscribe), for any resource; one that does not exist is an error unless it is a
+    /// topic.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    pub async fn observe(&mut self, target: Target<'_>) -> Result<SubscriptionId, Error<D::Error>> {
         let started = self.clock.now();
-        let subscription = self.core.subscribe(started, topic).map_err(|error| match error {
+        let subscription = self.core.subscribe(started, target).map_err(|error| match error {
             SubscribeError::NoRoom => Error::NoRoom,
             SubscribeError::NameTooLong => Error::NameTooLong,
         })?;
@@ -184,7 +193,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
                         Error::Disconnected(reason)
                     }
                     _ => {
-                        self.turn_or_pause(None).await;
+                        self.turn(None).await?;
                         continue;
                     }
                 },
@@ -215,7 +224,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
                 if let Some(reason) = self.core.take_failure() {
                     return Err(Error::Disconnected(reason));
                 }
-                self.turn_or_pause(None).await;
+                self.turn(None).await?;
                 continue;
             };
             let (subscription, content_format, key) = (entry.subscription, entry.content_format, entry.key);
@@ -243,9 +252,10 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         }
     }
 
-    /// The topic of a subscription.
+    /// The topic of a subscription, or the path.
     pub fn topic(&self, subscription: SubscriptionId) -> Option<&str> {
-        self.core.topic(subscription)
+        let (Target::Topic(name) | Target::Path(name)) = self.core.target(subscription)?;
+        Some(name)
     }
 
     /// Says goodbye. The client stays closed.
@@ -286,16 +296,20 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         size: BlockSize,
         buffer: &mut [u8],
     ) -> Result<usize, Error<D::Error>> {
-        let mut name = M::Name::default();
-        let topic = self.core.topic(subscription).unwrap_or_default();
-        let _fits = sedge_endpoint::memory::Buffer::store(&mut name, topic.as_bytes());
-        let topic = core::str::from_utf8(sedge_endpoint::memory::Buffer::bytes(&name)).unwrap_or_default();
         let Some((_, entry)) = self.core.front() else { return Ok(0) };
+        // The subscription may end while its value is fetched, so this goes by a copy of its name.
+        let mut copy = M::Name::default();
+        let target = self.core.target(subscription).unwrap_or(Target::Path(""));
+        let (Target::Topic(name) | Target::Path(name)) = target;
+        let is_topic = matches!(target, Target::Topic(_));
+        let _fits = copy.store(name.as_bytes());
+        let name = core::str::from_utf8(copy.bytes()).unwrap_or_default();
+        let target = if is_topic { Target::Topic(name) } else { Target::Path(name) };
         let first =
             FirstBlock { size, key: entry.key, content_format: entry.content_format, payload: entry.payload };
-        let request = Request::new(sedge_coap::Code::GET, Target::Topic(topic));
+        let request = Request::new(Code::GET, target);
         let mut transfer = Transfer::rest(request, &first, buffer);
-        self.complete(&mut transfer).await;
+        self.complete(&mut transfer).await?;
         let key = transfer.key();
         let response = transfer.into_response()?;
         if !response.code.is_success() {
@@ -306,30 +320,41 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     }
 
     /// Takes turns until a transfer is over.
-    async fn complete(&mut self, transfer: &mut Transfer<'_>) {
+    async fn complete(&mut self, transfer: &mut Transfer<'_>) -> Result<(), Error<D::Error>> {
         while !transfer.is_over() {
-            self.turn_or_pause(Some(transfer)).await;
+            self.turn(Some(transfer)).await?;
         }
+        Ok(())
     }
 
-    /// One turn. A network that refuses is left alone for a moment: what must arrive is sent again in its time.
-    async fn turn_or_pause(&mut self, operation: Option<&mut Transfer<'_>>) {
-        if self.turn(operation).await.is_err() {
-            let now = self.clock.now();
-            self.core.network_failed(now, &mut self.outbox);
-            self.clock.sleep_until(now + PAUSE).await;
+    /// One turn: does what can be done now, then waits for the next datagram or deadline and deals with it. A
+    /// network that refuses is left alone for a moment: what must arrive is sent again in its time.
+    async fn turn(&mut self, mut operation: Option<&mut Transfer<'_>>) -> Result<(), Error<D::Error>> {
+        let mut outcome = self.advance(operation.as_deref_mut()).await;
+        if outcome.is_ok() && !operation.as_ref().is_some_and(|operation| operation.is_over()) {
+            outcome = self.wait(operation.as_deref_mut()).await;
         }
+        let Err(error) = outcome else { return Ok(()) };
+        let now = self.clock.now();
+        self.core.network_failed(now, &mut self.outbox);
+        if self.core.config().fail_on_network_error && operation.is_some() {
+            return Err(Error::Network(error));
+        }
+        self.clock.sleep_until(now + PAUSE).await;
+        Ok(())
     }
 
-    /// Does what can be done now, then waits for the next datagram or deadline and deals with it.
-    async fn turn(&mut self, mut operation: Option<&mut Transfer<'_>>) -> Result<(), D::Error> {
+    /// Sends everything that can be sent now.
+    async fn advance(&mut self, mut operation: Option<&mut Transfer<'_>>) -> Result<(), D::Error> {
         self.flush().await?;
         while self.core.advance(self.clock.now(), operation.as_deref_mut(), &mut self.outbox) {
             self.flush().await?;
         }
-        if operation.as_ref().is_some_and(|operation| operation.is_over()) {
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    /// Waits for the next datagram or deadline, and deals with it.
+    async fn wait(&mut self, mut operation: Option<&mut Transfer<'_>>) -> Result<(), D::Error> {
         let deadline = self.core.deadline(operation.as_deref());
         let timer = async {
             match deadline {
@@ -340,8 +365,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         let arrived = either(self.socket.receive(self.datagram.as_mut()), timer).await;
         let now = self.clock.now();
         if let Either::First(len) = arrived {
-            let len = len?;
-            let datagram = self.datagram.as_mut().get_mut(..len).unwrap_or_default();
+            let datagram = self.datagram.as_mut().get_mut(..len?).unwrap_or_default();
             self.core.receive(now, datagram, operation.as_deref_mut(), &mut self.outbox);
         }
         self.core.expire(now, operation, &mut self.outbox);

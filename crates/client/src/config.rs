@@ -10,6 +10,9 @@ pub struct Config {
     pub backoff: Backoff,
     /// How long a request waits for a connection before it fails.
     pub patience: Duration,
+    /// Whether a request fails when the network refuses a datagram. A device that moves between networks leaves
+    /// this off: what is lost is sent again.
+    pub fail_on_network_error: bool,
     /// How often the broker is asked for a subscribed topic that nobody has published to yet.
     pub topic_poll: Duration,
     /// The largest block of a body that does not fit one datagram. It is lowered to what the datagram holds.
@@ -23,6 +26,7 @@ impl Default for Config {
         Self {
             backoff: Backoff::default(),
             patience: Duration::from_secs(60),
+            fail_on_network_error: false,
             topic_poll: Duration::from_secs(10),
             block_size: BlockSize::MAX,
             endpoint: sedge_endpoint::Config::default(),

@@ -10,18 +10,31 @@ pub const TOPIC_DATA: &str = "d";
 pub enum Target<'a> {
     /// The value of a topic, such as `site/7/temp`; the levels of its name become segments of the path.
     Topic(&'a str),
-    /// A path, such as `/.well-known/core`; empty for none.
+    /// A path, such as `/.well-known/core`, and a query if there is a `?`; nothing in it is percent-encoded.
     Path(&'a str),
 }
 
 impl<'a> Target<'a> {
-    fn segments(self) -> impl Iterator<Item = &'a str> {
+    /// The segments of the path.
+    fn path(self) -> impl Iterator<Item = &'a str> {
         let (prefix, path) = match self {
             Self::Topic(name) => (Some(TOPIC_DATA), name),
-            Self::Path(path) => (None, path.strip_prefix('/').unwrap_or(path)),
+            Self::Path(path) => {
+                let path = path.split('?').next().unwrap_or_default();
+                (None, path.strip_prefix('/').unwrap_or(path))
+            }
         };
         let empty = prefix.is_none() && path.is_empty();
         prefix.into_iter().chain(path.split('/').filter(move |_| !empty))
+    }
+
+    /// The arguments of the query.
+    fn query(self) -> impl Iterator<Item = &'a str> {
+        let query = match self {
+            Self::Topic(_) => None,
+            Self::Path(path) => path.split_once('?').map(|(_, query)| query),
+        };
+        query.into_iter().flat_map(|query| query.split('&'))
     }
 }
 
@@ -85,15 +98,17 @@ impl<'a> Request<'a> {
         while let Some((number, value)) = below(&mut extra, OptionNumber::URI_PATH) {
             options.uint(number, value);
         }
-        for segment in self.target.segments() {
+        for segment in self.target.path() {
             options.put(OptionNumber::URI_PATH, segment.as_bytes());
         }
-        for (number, format) in
-            [(OptionNumber::CONTENT_FORMAT, self.content_format), (OptionNumber::ACCEPT, self.accept)]
-        {
-            if let Some(format) = format {
-                options.uint(number, format.0.into());
-            }
+        if let Some(format) = self.content_format {
+            options.uint(OptionNumber::CONTENT_FORMAT, format.0.into());
+        }
+        for argument in self.target.query() {
+            options.put(OptionNumber::URI_QUERY, argument.as_bytes());
+        }
+        if let Some(format) = self.accept {
+            options.uint(OptionNumber::ACCEPT, format.0.into());
         }
         for (number, value) in extra {
             options.uint(number, value);
@@ -165,8 +180,11 @@ mod tests {
         let message = Message::parse(&bytes).unwrap();
         assert!(message.uri_path().eq([&b"d"[..], b"site", b"7", b"temp"]));
         assert_eq!(message.content_format(), Some(ContentFormat::TEXT));
+        let bytes = written(&Request::get("/rd?ep=a&lt=60"), &[]);
+        let message = Message::parse(&bytes).unwrap();
+        assert!(message.uri_path().eq([b"rd"]) && message.uri_query().eq([&b"ep=a"[..], b"lt=60"]));
         for (path, segments) in [("", 0), ("/", 0), ("/a", 1), ("a/", 2), ("/.well-known/core", 2)] {
-            assert_eq!(Target::Path(path).segments().count(), segments, "{path}");
+            assert_eq!(Target::Path(path).path().count(), segments, "{path}");
         }
     }
 

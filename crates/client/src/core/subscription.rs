@@ -1,4 +1,4 @@
-//! One subscribed topic.
+//! One subscribed topic, or another observed resource.
 //!
 //! ```text
 //!           link is up             notification
@@ -11,7 +11,10 @@
 
 use sedge_coap::Code;
 use sedge_endpoint::ExchangeId;
+use sedge_endpoint::memory::Buffer;
 use sedge_time::Instant;
+
+use crate::request::Target;
 
 /// Names one subscription of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,10 +24,12 @@ pub struct SubscriptionId {
     pub(crate) serial: u16,
 }
 
-/// A subscribed topic; what the memory of a client holds one of per subscription.
+/// What the memory of a client holds one of per subscription.
 pub struct Subscription<N> {
     pub(crate) serial: u16,
-    pub(crate) topic: N,
+    /// The name of a topic, or a path.
+    pub(crate) name: N,
+    pub(crate) is_topic: bool,
     pub(crate) state: State,
     /// A digest of the ETag of the last value handed on; zero if it had none.
     pub(crate) seen: u64,
@@ -45,7 +50,13 @@ pub(crate) enum State {
     Over(Code),
 }
 
-impl<N> Subscription<N> {
+impl<N: Buffer> Subscription<N> {
+    /// What is observed.
+    pub(crate) fn target(&self) -> Target<'_> {
+        let name = core::str::from_utf8(self.name.bytes()).unwrap_or_default();
+        if self.is_topic { Target::Topic(name) } else { Target::Path(name) }
+    }
+
     pub(crate) const fn exchange(&self) -> Option<ExchangeId> {
         match self.state {
             State::Asked(exchange) | State::Observing(exchange) => Some(exchange),

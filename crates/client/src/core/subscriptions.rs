@@ -33,20 +33,23 @@ pub enum SubscribeError {
 }
 
 impl<M: Memory> Core<M> {
-    /// Subscribes to a topic, now and after every reconnection.
+    /// Subscribes to a topic or observes another resource, now and after every reconnection.
     ///
     /// # Errors
     /// [`SubscribeError`].
-    pub fn subscribe(&mut self, now: Instant, topic: &str) -> Result<SubscriptionId, SubscribeError> {
+    pub fn subscribe(&mut self, now: Instant, target: Target<'_>) -> Result<SubscriptionId, SubscribeError> {
+        let (Target::Topic(text) | Target::Path(text)) = target;
+        let is_topic = matches!(target, Target::Topic(_));
         let mut name = M::Name::default();
-        if !name.store(topic.as_bytes()) {
+        if !name.store(text.as_bytes()) {
             return Err(SubscribeError::NameTooLong);
         }
         let mut slots = (0..).zip(self.subscriptions.as_mut());
         let (slot, place) = slots.find(|(_, place)| place.is_none()).ok_or(SubscribeError::NoRoom)?;
         self.next_serial = self.next_serial.wrapping_add(1);
         let serial = self.next_serial;
-        *place = Some(Subscription { serial, topic: name, state: State::Due(now), seen: 0, answered: false });
+        let state = State::Due(now);
+        *place = Some(Subscription { serial, name, is_topic, state, seen: 0, answered: false });
         Ok(SubscriptionId { slot, serial })
     }
 
@@ -81,9 +84,9 @@ impl<M: Memory> Core<M> {
         }
     }
 
-    /// The topic of a subscription.
-    pub fn topic(&self, subscription: SubscriptionId) -> Option<&str> {
-        core::str::from_utf8(self.subscription(subscription)?.topic.bytes()).ok()
+    /// What a subscription is about.
+    pub fn target(&self, subscription: SubscriptionId) -> Option<Target<'_>> {
+        self.subscription(subscription).map(Subscription::target)
     }
 
     /// What came first of all that nobody has taken yet, with the name by which it is removed.
@@ -136,8 +139,7 @@ impl<M: Memory> Core<M> {
         let Some(subscription) = all.find(|one| matches!(one.state, State::Due(at) if at <= now)) else {
             return false;
         };
-        let topic = core::str::from_utf8(subscription.topic.bytes()).unwrap_or_default();
-        let request = Request::new(Code::GET, Target::Topic(topic));
+        let request = Request::new(Code::GET, subscription.target());
         let head = Head { observe: true, ..Head::confirmable(Code::GET) };
         let sent = self.endpoint.request(now, session, head, host, |writer| {
             request.write(writer, &[Some((OptionNumber::OBSERVE, 0))]);
@@ -169,7 +171,7 @@ impl<M: Memory> Core<M> {
         let code = message.code();
         let asked = matches!(subscription.state, State::Asked(_));
         if last && !code.is_success() && asked {
-            if code == Code::NOT_FOUND {
+            if code == Code::NOT_FOUND && subscription.is_topic {
                 // Nobody has published yet.
                 subscription.answered = true;
                 subscription.state = State::Due(now + self.config.topic_poll);

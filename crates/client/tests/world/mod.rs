@@ -49,6 +49,10 @@ struct Flying {
     bytes: Vec<u8>,
 }
 
+fn pop_arrived(queue: &mut VecDeque<Flying>, now: Instant) -> Option<Flying> {
+    if queue.front()?.arrives <= now { queue.pop_front() } else { None }
+}
+
 pub(crate) type Shared = Rc<RefCell<World>>;
 
 impl World {
@@ -88,7 +92,7 @@ impl World {
                 Some(deadline),
             ];
             self.now = next.into_iter().flatten().min().unwrap().max(self.now);
-            while let Some(next) = self.to_broker.pop_front_if(|next| next.arrives <= self.now) {
+            while let Some(next) = pop_arrived(&mut self.to_broker, self.now) {
                 self.broker.receive(self.now, next.client, next.bytes);
             }
             self.broker.expire(self.now);
@@ -136,7 +140,7 @@ impl Datagram for Socket {
         std::future::poll_fn(|_| {
             let mut world = self.world.borrow_mut();
             let now = world.now;
-            let arrived = world.to_client.pop_front_if(|next| next.arrives <= now);
+            let arrived = pop_arrived(&mut world.to_client, now);
             let Some(Flying { bytes, .. }) = arrived else { return Poll::Pending };
             let len = bytes.len().min(buffer.len());
             buffer[..len].copy_from_slice(&bytes[..len]);

@@ -1,0 +1,78 @@
+//! `sedge broker`: runs a broker until it is told to end.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use sedge_broker::Broker;
+use sedge_broker::config::{Config, DEFAULT_TOML};
+use sedge_broker::store::DataDir;
+
+use crate::commands::status;
+use crate::failure::Failure;
+use crate::{interrupt, log, output};
+
+const EXAMPLES: &str = "\
+Examples:
+    sedge broker --data ./broker
+    sedge broker --data /var/lib/sedge --listen '[::]:5684' --config /etc/sedge.toml
+    sedge broker --print-config > sedge.toml";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The folder the broker lives in; an empty or missing one is set up
+    #[arg(long, value_name = "DIR", required_unless_present = "print_config")]
+    data: Option<PathBuf>,
+    /// An address to serve CoAP over DTLS on, instead of those of the configuration; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<SocketAddr>,
+    /// A configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print every configuration key with its default and what it means, and do nothing else
+    #[arg(long)]
+    print_config: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show how a broker is: sessions, counters, what was turned away and why
+    Status(status::Args),
+}
+
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    if let Some(Command::Status(args)) = args.command {
+        return tokio::select! {
+            outcome = status::run(args) => outcome,
+            () = interrupt::interrupted() => Err(Failure::interrupted()),
+        };
+    }
+    if args.print_config {
+        return output::line(DEFAULT_TOML.trim_end());
+    }
+    let mut config = match &args.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    if !args.listen.is_empty() {
+        config.listen.coaps = args.listen;
+    }
+    log::start(config.log.level);
+    let dir = DataDir::new(args.data.unwrap_or_default());
+    let broker = Broker::start(&dir, config)?;
+    for address in broker.addresses() {
+        output::line(format_args!("serving coaps://{address}"))?;
+    }
+    for address in broker.insecure_addresses() {
+        output::line(format_args!("serving coap://{address}, which protects nothing"))?;
+    }
+    if let Some(first) = broker.first_start() {
+        output::line(format_args!("\n{first}"))?;
+    }
+    interrupt::interrupted().await;
+    broker.stop()?;
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! One module per command.
+
+pub(crate) mod broker;
+pub(crate) mod coap;
+pub(crate) mod device;
+pub(crate) mod publish;
+pub(crate) mod status;
+pub(crate) mod subscribe;
+pub(crate) mod topic;

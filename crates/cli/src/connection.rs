@@ -1,0 +1,134 @@
+//! Connecting to a server, and what to tell the user when that fails.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rand_core::UnwrapErr;
+use sedge_client::tokio::{Address, Socket, TokioClock, config};
+use sedge_client::{Client, Code, ContentFormat, Credential, Disconnect, Error, Growing, Psk, Security};
+
+use crate::codec::value;
+use crate::failure::Failure;
+use crate::trace::{TapCrypto, TapSocket, Tape};
+
+/// A client whose wire can be looked at.
+pub(crate) type CliClient = Client<Growing<TapCrypto, UnwrapErr<getrandom::SysRng>>, TapSocket, TokioClock>;
+
+/// Who to be.
+#[derive(Debug, clap::Args)]
+pub(crate) struct As {
+    /// The credential file that `sedge device add` wrote
+    #[arg(long = "as", value_name = "FILE")]
+    pub(crate) credential: PathBuf,
+}
+
+/// How long a connection may take, retransmissions included.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl As {
+    pub(crate) fn read(&self) -> Result<Credential, Failure> {
+        Ok(Credential::read(&self.credential)?)
+    }
+}
+
+/// Connects as a credential says, to the server it names or to another one.
+pub(crate) async fn connect(
+    credential: &Credential,
+    broker: Option<&Address>,
+    verbose: bool,
+) -> Result<CliClient, Failure> {
+    let address = match broker {
+        Some(address) => address.clone(),
+        None => Address::parse(&credential.broker)
+            .map_err(|error| Failure::new(format!("in the credential of {}: {error}", credential.name)))?,
+    };
+    if !address.secure {
+        return Err(Failure::usage(format!("{address}: a credential is only good for coaps://")));
+    }
+    let key = Psk::new(&credential.key).ok_or_else(|| Failure::new("the credential's key is unusable"))?;
+    let security = Security::Psk { identity: &credential.identity, key };
+    connect_to(&address, security, Tape::new(true, verbose)).await
+}
+
+/// Connects to the first of a server's addresses that does not refuse at once.
+pub(crate) async fn connect_to(
+    address: &Address,
+    security: Security<'_>,
+    tape: Tape,
+) -> Result<CliClient, Failure> {
+    let mut refusal = None;
+    for candidate in address.resolve().await? {
+        let socket = match Socket::connect(candidate).await {
+            Ok(socket) => socket,
+            Err(error) => {
+                refusal = Some(Error::Network(error));
+                continue;
+            }
+        };
+        let mut client = client(socket, security.clone(), tape.clone())?;
+        match tokio::time::timeout(CONNECT_TIMEOUT, client.connect()).await {
+            Ok(Ok(())) => return Ok(client),
+            Ok(Err(error @ Error::Network(_))) => refusal = Some(error),
+            Ok(Err(error)) => return Err(cannot_connect(address, &security, &error)),
+            Err(_) => {
+                let error = Error::Disconnected(Disconnect::Unreachable);
+                return Err(cannot_connect(address, &security, &error));
+            }
+        }
+    }
+    let error = refusal.unwrap_or(Error::Disconnected(Disconnect::Unreachable));
+    Err(cannot_connect(address, &security, &error))
+}
+
+/// A client over a socket, not connected yet.
+pub(crate) fn client(socket: Socket, security: Security<'_>, tape: Tape) -> Result<CliClient, Failure> {
+    let socket = TapSocket { socket, tape: tape.clone() };
+    let rng = UnwrapErr(getrandom::SysRng);
+    Client::new(config(), security, socket, TokioClock::new(), TapCrypto { tape }, rng)
+        .map_err(|error| explain(&error))
+}
+
+fn cannot_connect(address: &Address, security: &Security<'_>, error: &Error<io::Error>) -> Failure {
+    let identity = match security {
+        Security::Psk { identity, .. } => String::from_utf8_lossy(identity),
+        Security::DangerousNone => "".into(),
+    };
+    Failure::new(match error {
+        Error::Network(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            format!("nothing listens at {address}: check the address, and that the broker is running")
+        }
+        Error::Network(error) => format!("cannot reach {address}: {error}"),
+        Error::Disconnected(Disconnect::Unreachable) => format!(
+            "{address} does not answer: check the address, and that UDP port {} is open on the way",
+            address.port
+        ),
+        Error::Disconnected(Disconnect::NotAccepted) => format!(
+            "{address} does not accept the identity `{identity}` with this key: \
+             `sedge device list` shows who is enrolled"
+        ),
+        other => format!("{address}: {other}"),
+    })
+}
+
+/// An error of an operation, for the user.
+pub(crate) fn explain(error: &Error<io::Error>) -> Failure {
+    Failure::new(match error {
+        Error::Timeout => "the server did not answer: check that it is still running".into(),
+        Error::NotObserved => "the topic has as many subscribers as it may: try later".into(),
+        Error::KeepsChanging => {
+            "the value changed again and again while it was fetched: try again".to_owned()
+        }
+        other => other.to_string(),
+    })
+}
+
+/// An answer that is an error, for the user.
+pub(crate) fn refused(code: Code, format: Option<ContentFormat>, payload: &[u8]) -> Failure {
+    let name = if code.name().is_empty() { code.to_string() } else { format!("{code} {}", code.name()) };
+    if payload.is_empty() {
+        Failure::new(format!("the server answered {name}"))
+    } else {
+        Failure::new(format!("the server answered {name}: {}", value::display(format, payload)))
+    }
+}

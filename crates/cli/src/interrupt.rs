@@ -1,0 +1,16 @@
+//! Ctrl-C, and the polite request to end that service managers send.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Waits until the user or the system asks the process to end.
+pub(crate) async fn interrupted() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,202 @@
+//! What was seen: counted always, printed to standard error if wanted.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use sedge_coap::{Message, Type};
+
+use super::dtls::{self, Content};
+use super::message;
+use crate::output::Style;
+
+/// A record of the wire, shared by one client's socket and cryptography.
+#[derive(Clone, Debug)]
+pub(crate) struct Tape(Rc<RefCell<Inner>>);
+
+/// Datagrams and bytes of UDP payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub(crate) sent_datagrams: u64,
+    pub(crate) sent_bytes: u64,
+    pub(crate) received_datagrams: u64,
+    pub(crate) received_bytes: u64,
+}
+
+impl Traffic {
+    /// What came after `earlier`.
+    pub(crate) const fn since(self, earlier: Self) -> Self {
+        Self {
+            sent_datagrams: self.sent_datagrams - earlier.sent_datagrams,
+            sent_bytes: self.sent_bytes - earlier.sent_bytes,
+            received_datagrams: self.received_datagrams - earlier.received_datagrams,
+            received_bytes: self.received_bytes - earlier.received_bytes,
+        }
+    }
+
+    /// Both ways.
+    pub(crate) const fn bytes(self) -> u64 {
+        self.sent_bytes + self.received_bytes
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    traffic: Traffic,
+    /// Whether what is seen is printed.
+    verbose: bool,
+    /// Whether DTLS is spoken.
+    secure: bool,
+    style: Style,
+    /// Plaintexts whose records have not been sent yet.
+    sealed: VecDeque<Vec<u8>>,
+    /// Sealed records that arrived and were not opened yet, with the size of their datagram.
+    arrived: VecDeque<(Option<u8>, usize)>,
+    /// Message IDs of confirmable messages: sent, and received.
+    seen: [BTreeSet<u16>; 2],
+}
+
+impl Tape {
+    pub(crate) fn new(secure: bool, verbose: bool) -> Self {
+        Self(Rc::new(RefCell::new(Inner {
+            traffic: Traffic::default(),
+            verbose,
+            secure,
+            style: Style::stderr(),
+            sealed: VecDeque::new(),
+            arrived: VecDeque::new(),
+            seen: [BTreeSet::new(), BTreeSet::new()],
+        })))
+    }
+
+    /// What was counted so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.0.borrow().traffic
+    }
+
+    /// A record is about to be sealed.
+    pub(super) fn sealing(&self, plaintext: &[u8]) {
+        let mut inner = self.0.borrow_mut();
+        if inner.verbose {
+            inner.sealed.push_back(plaintext.to_vec());
+        }
+    }
+
+    /// A record was opened, or could not be.
+    pub(super) fn opened(&self, plaintext: Option<&[u8]>) {
+        let mut inner = self.0.borrow_mut();
+        if !inner.verbose {
+            return;
+        }
+        let (content_type, datagram) = inner.arrived.pop_front().unwrap_or((None, 0));
+        match plaintext {
+            Some(plaintext) => inner.record(Direction::In, content_type, plaintext, datagram),
+            None => {
+                inner.print(Direction::In, "a record that nobody with our keys has made: dropped", datagram)
+            }
+        }
+    }
+
+    /// A datagram goes out.
+    pub(super) fn sent(&self, datagram: &[u8]) {
+        let mut inner = self.0.borrow_mut();
+        inner.traffic.sent_datagrams += 1;
+        inner.traffic.sent_bytes += datagram.len() as u64;
+        if !inner.verbose {
+            return;
+        }
+        if !inner.secure {
+            return inner.message(Direction::Out, datagram, datagram.len());
+        }
+        for record in dtls::records(datagram, None) {
+            match record.content {
+                Content::Clear(what) => inner.print(Direction::Out, &what, datagram.len()),
+                Content::Sealed { content_type, .. } => {
+                    let plaintext = inner.sealed.pop_front().unwrap_or_default();
+                    inner.record(Direction::Out, content_type, &plaintext, datagram.len());
+                }
+            }
+        }
+    }
+
+    /// A datagram came in.
+    pub(super) fn received(&self, datagram: &[u8]) {
+        let mut inner = self.0.borrow_mut();
+        inner.traffic.received_datagrams += 1;
+        inner.traffic.received_bytes += datagram.len() as u64;
+        if !inner.verbose {
+            return;
+        }
+        if !inner.secure {
+            return inner.message(Direction::In, datagram, datagram.len());
+        }
+        // We ask for records without a Connection ID.
+        inner.arrived.clear();
+        for record in dtls::records(datagram, Some(0)) {
+            match record.content {
+                Content::Clear(what) => inner.print(Direction::In, &what, datagram.len()),
+                Content::Sealed { content_type, .. } => {
+                    inner.arrived.push_back((content_type, datagram.len()));
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Out,
+    In,
+}
+
+impl Inner {
+    /// A record's plaintext.
+    fn record(&mut self, direction: Direction, content_type: Option<u8>, plaintext: &[u8], datagram: usize) {
+        let (content_type, content) = match content_type {
+            Some(content_type) => (content_type, plaintext),
+            None => match dtls::inner(plaintext) {
+                Some(inner) => inner,
+                None => return,
+            },
+        };
+        match (content_type, content) {
+            (23, content) => self.message(direction, content, datagram),
+            (21, [level, description]) => {
+                self.print(direction, &dtls::alert(*level, *description), datagram);
+            }
+            (other, content) => self.print(direction, &dtls::clear(other, content), datagram),
+        }
+    }
+
+    fn message(&mut self, direction: Direction, bytes: &[u8], datagram: usize) {
+        let mut lines = message::describe(bytes, self.style);
+        let again = Message::parse(bytes).is_ok_and(|message| {
+            message.kind() == Type::Con
+                && !self.seen[usize::from(direction == Direction::In)].insert(message.message_id())
+        });
+        if again && let Some(first) = lines.first_mut() {
+            first.push_str(&self.style.yellow(" (again)"));
+        }
+        let size = if self.secure {
+            format!("{} B, with DTLS {datagram} B", bytes.len())
+        } else {
+            format!("{} B", bytes.len())
+        };
+        if let Some(first) = lines.first_mut() {
+            first.push_str(&self.style.dim(format!("  {size}")));
+        }
+        self.write(direction, &lines.join("\n"));
+    }
+
+    fn print(&self, direction: Direction, what: &str, datagram: usize) {
+        self.write(direction, &format!("DTLS {what}{}", self.style.dim(format!("  {datagram} B"))));
+    }
+
+    fn write(&self, direction: Direction, text: &str) {
+        let arrow = match direction {
+            Direction::Out => self.style.green("→"),
+            Direction::In => self.style.cyan("←"),
+        };
+        eprintln!("{arrow} {text}");
+    }
+}
