@@ -17,10 +17,10 @@ pub(crate) struct Directory(RwLock<Entries>);
 
 #[derive(Debug, Default)]
 struct Entries {
-    devices: HashMap<Principal, Arc<Device>>,
+    /// By number less one; numbers are given in sequence, and a removed device leaves its place empty.
+    devices: Vec<Option<Arc<Device>>>,
     by_identity: HashMap<Box<[u8]>, Principal>,
     by_name: BTreeMap<Box<str>, Principal>,
-    last: Principal,
 }
 
 /// What a new device collides with.
@@ -47,11 +47,10 @@ impl Directory {
         if entries.by_identity.contains_key(device.identity.as_slice()) {
             return Err(Taken::Identity);
         }
-        let principal = entries.last.checked_add(1).ok_or(Taken::Numbers)?;
-        entries.last = principal;
+        let principal = Principal::try_from(entries.devices.len() + 1).map_err(|_| Taken::Numbers)?;
         let _ = entries.by_name.insert(device.name.as_str().into(), principal);
         let _ = entries.by_identity.insert(device.identity.as_slice().into(), principal);
-        let _ = entries.devices.insert(principal, Arc::new(device));
+        entries.devices.push(Some(Arc::new(device)));
         Ok(principal)
     }
 
@@ -59,7 +58,7 @@ impl Directory {
     pub(crate) fn remove(&self, name: &str) -> Option<(Principal, Arc<Device>)> {
         let mut entries = self.write();
         let principal = entries.by_name.remove(name)?;
-        let device = entries.devices.remove(&principal)?;
+        let device = entries.devices.get_mut(place(principal)).and_then(Option::take)?;
         let _ = entries.by_identity.remove(device.identity.as_slice());
         Some((principal, device))
     }
@@ -68,26 +67,26 @@ impl Directory {
     pub(crate) fn by_identity(&self, identity: &[u8]) -> Option<(Principal, Arc<Device>)> {
         let entries = self.read();
         let principal = *entries.by_identity.get(identity)?;
-        Some((principal, entries.devices.get(&principal)?.clone()))
+        Some((principal, entries.get(principal)?.clone()))
     }
 
     /// The device that administrators call `name`.
     pub(crate) fn by_name(&self, name: &str) -> Option<Arc<Device>> {
         let entries = self.read();
-        entries.devices.get(entries.by_name.get(name)?).cloned()
+        entries.get(*entries.by_name.get(name)?).cloned()
     }
 
     /// The device behind a session, unless it was removed.
     pub(crate) fn by_principal(&self, principal: Principal) -> Option<Arc<Device>> {
-        self.read().devices.get(&principal).cloned()
+        self.read().get(principal).cloned()
     }
 
     /// Devices in the order of their names, from the one after `after`, as long as `take` wants more.
     pub(crate) fn page(&self, after: &str, mut take: impl FnMut(&Device) -> bool) {
         let entries = self.read();
         let range = (Bound::Excluded(after), Bound::Unbounded);
-        for principal in entries.by_name.range::<str, _>(range).map(|(_, principal)| principal) {
-            if let Some(device) = entries.devices.get(principal)
+        for principal in entries.by_name.range::<str, _>(range).map(|(_, principal)| *principal) {
+            if let Some(device) = entries.get(principal)
                 && !take(device)
             {
                 return;
@@ -97,7 +96,7 @@ impl Directory {
 
     /// How many devices there are.
     pub(crate) fn len(&self) -> usize {
-        self.read().devices.len()
+        self.read().by_name.len()
     }
 
     // Every change is complete before the next can fail, so a panic elsewhere leaves the maps in step.
@@ -108,6 +107,17 @@ impl Directory {
     fn write(&self) -> RwLockWriteGuard<'_, Entries> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Entries {
+    fn get(&self, principal: Principal) -> Option<&Arc<Device>> {
+        self.devices.get(place(principal))?.as_ref()
+    }
+}
+
+/// Where the device of this number stands; nowhere for zero.
+fn place(principal: Principal) -> usize {
+    (principal as usize).wrapping_sub(1)
 }
 
 #[cfg(test)]

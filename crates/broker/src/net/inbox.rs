@@ -5,18 +5,21 @@ use std::io::{self, IoSliceMut};
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::os::fd::RawFd;
 
-use nix::libc::in6_pktinfo;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn6, recvmmsg};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, recvmmsg};
 
 use super::BATCH;
+use super::family::Family;
 use super::path::Local;
 
 /// The datagrams of one batch.
 pub(crate) struct Inbox {
-    headers: MultiHeaders<SockaddrIn6>,
-    buffers: Box<[[u8; Self::ROOM]; BATCH]>,
+    v4: MultiHeaders<SockaddrIn>,
+    v6: MultiHeaders<SockaddrIn6>,
+    buffers: Buffers,
     heads: Vec<Head>,
 }
+
+type Buffers = Box<[[u8; Inbox::ROOM]; BATCH]>;
 
 /// What is known of a datagram besides its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -35,34 +38,21 @@ impl Inbox {
 
     pub(crate) fn new() -> Self {
         Self {
-            headers: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(in6_pktinfo))),
-            buffers: vec![[0; Self::ROOM]; BATCH]
-                .try_into()
-                .unwrap_or_else(|_| Box::new([[0; Self::ROOM]; BATCH])),
+            v4: MultiHeaders::preallocate(BATCH, Some(SockaddrIn::space())),
+            v6: MultiHeaders::preallocate(BATCH, Some(SockaddrIn6::space())),
+            buffers: Box::new([[0; Self::ROOM]; BATCH]),
             heads: Vec::with_capacity(BATCH),
         }
     }
 
-    /// Replaces the batch by what waits in the socket, and says how much that is.
-    pub(crate) fn receive(&mut self, socket: RawFd) -> io::Result<usize> {
+    /// Replaces the batch by what waits in the socket, which is an IPv4 or an IPv6 one, and says how much that is.
+    pub(crate) fn receive(&mut self, socket: RawFd, is_v4: bool) -> io::Result<usize> {
         self.heads.clear();
-        let mut buffers = self.buffers.iter_mut();
-        let mut slices: [[IoSliceMut<'_>; 1]; BATCH] =
-            array::from_fn(|_| [IoSliceMut::new(buffers.next().map_or(&mut [], |buffer| &mut buffer[..]))]);
-        let results = recvmmsg(socket, &mut self.headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
-        for result in results {
-            let local = result.cmsgs().ok().and_then(|mut messages| {
-                messages.find_map(|message| match message {
-                    ControlMessageOwned::Ipv6PacketInfo(info) => Some(Local {
-                        ip: Ipv6Addr::from(info.ipi6_addr.s6_addr),
-                        interface: info.ipi6_ifindex,
-                    }),
-                    _ => None,
-                })
-            });
-            let from = result.address.map_or(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0), Into::into);
-            let truncated = result.flags.contains(MsgFlags::MSG_TRUNC);
-            self.heads.push(Head { len: result.bytes.min(Self::ROOM), from, local, truncated });
+        let Self { v4, v6, buffers, heads } = self;
+        if is_v4 {
+            receive(socket, v4, buffers, heads)?
+        } else {
+            receive(socket, v6, buffers, heads)?
         }
         Ok(self.heads.len())
     }
@@ -76,6 +66,27 @@ impl Inbox {
     pub(crate) fn datagrams(&mut self) -> impl Iterator<Item = (Head, &mut [u8])> {
         self.heads.iter().zip(self.buffers.iter_mut()).map(|(head, buffer)| (*head, &mut buffer[..head.len]))
     }
+}
+
+fn receive<S: Family>(
+    socket: RawFd,
+    headers: &mut MultiHeaders<S>,
+    buffers: &mut Buffers,
+    heads: &mut Vec<Head>,
+) -> io::Result<()> {
+    let mut buffers = buffers.iter_mut();
+    let mut slices: [[IoSliceMut<'_>; 1]; BATCH] =
+        array::from_fn(|_| [IoSliceMut::new(buffers.next().map_or(&mut [], |buffer| &mut buffer[..]))]);
+    for result in recvmmsg(socket, headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)? {
+        let unknown = SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0);
+        heads.push(Head {
+            len: result.bytes.min(Inbox::ROOM),
+            from: result.address.map_or(unknown, S::to_mapped),
+            local: result.cmsgs().ok().and_then(|mut messages| messages.find_map(S::local)),
+            truncated: result.flags.contains(MsgFlags::MSG_TRUNC),
+        });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -97,7 +108,7 @@ mod tests {
             let _ = v6.send_to(b"six", ("::1", port)).unwrap();
             let _ = v4.send_to(b"four!", ("127.0.0.1", port)).unwrap();
             let _ = v6.send_to(&[7; 3000], ("::1", port)).unwrap();
-            assert_eq!(inbox.receive(listener.socket.as_raw_fd()).unwrap(), 3, "round {round}");
+            assert_eq!(inbox.receive(listener.socket.as_raw_fd(), false).unwrap(), 3, "round {round}");
             let seen: Vec<_> = inbox.datagrams().map(|(head, bytes)| (head, bytes.to_vec())).collect();
             assert_eq!(seen[0].1, b"six");
             assert_eq!(seen[0].0.from, v6.local_addr().map(super::super::socket::mapped).unwrap());
@@ -107,7 +118,22 @@ mod tests {
             assert!(seen[2].0.truncated && !seen[0].0.truncated);
             assert!(!inbox.is_full());
         }
-        let error = inbox.receive(listener.socket.as_raw_fd()).unwrap_err();
+        let error = inbox.receive(listener.socket.as_raw_fd(), false).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn an_ipv4_socket_tells_both_ends_too() {
+        let listener = &super::super::open("0.0.0.0:0".parse().unwrap(), false, 1).unwrap()[0];
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut inbox = Inbox::new();
+        for _ in 0..2 {
+            let _ = client.send_to(b"four", ("127.0.0.2", listener.address.port())).unwrap();
+            assert_eq!(inbox.receive(listener.socket.as_raw_fd(), true).unwrap(), 1);
+            let (head, bytes) = inbox.datagrams().next().unwrap();
+            assert_eq!(bytes, b"four");
+            assert_eq!(head.from, client.local_addr().map(super::super::socket::mapped).unwrap());
+            assert_eq!(head.local.unwrap().ip.to_ipv4_mapped(), Some([127, 0, 0, 2].into()));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Datagrams in batches: many per system call, in buffers that are made once, without a task per peer.
 
+mod family;
 mod inbox;
 mod outbox;
 mod path;

@@ -2,19 +2,21 @@
 
 use std::array;
 use std::io::{self, IoSlice};
+use std::net::SocketAddrV6;
 use std::os::fd::{AsRawFd, RawFd};
 
-use nix::libc::{in6_addr, in6_pktinfo};
-use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn6, sendmmsg};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, sendmmsg};
 
 use super::BATCH;
+use super::family::Family;
 use super::path::{Path, Via, Vias};
 
 /// Datagrams on their way out.
 pub(crate) struct Outbox {
-    /// For datagrams whose source address the kernel chooses, and for those whose source we name.
-    anonymous: MultiHeaders<SockaddrIn6>,
-    named: MultiHeaders<SockaddrIn6>,
+    v4: Headers<SockaddrIn>,
+    v6: Headers<SockaddrIn6>,
+    /// Whether the listener of this number is an IPv4 socket.
+    is_v4: Vec<bool>,
     buffers: Vec<Box<[u8]>>,
     entries: Vec<Entry>,
     /// How many entries at the front have been sent.
@@ -23,9 +25,17 @@ pub(crate) struct Outbox {
     counters: OutboxCounters,
 }
 
+/// What the system call works on.
+struct Headers<S> {
+    /// For datagrams whose source address the kernel chooses.
+    anonymous: MultiHeaders<S>,
+    /// For those whose source we name.
+    named: MultiHeaders<S>,
+}
+
 #[derive(Clone, Copy)]
 struct Entry {
-    to: SockaddrIn6,
+    to: SocketAddrV6,
     via: Via,
     len: usize,
 }
@@ -42,11 +52,12 @@ pub(crate) struct OutboxCounters {
 }
 
 impl Outbox {
-    /// An outbox for datagrams of at most `datagram_bytes`.
-    pub(crate) fn new(datagram_bytes: usize) -> Self {
+    /// An outbox for datagrams of at most `datagram_bytes`, sent from listeners that are IPv4 sockets or not.
+    pub(crate) fn new(datagram_bytes: usize, is_v4: Vec<bool>) -> Self {
         Self {
-            anonymous: MultiHeaders::preallocate(BATCH, None),
-            named: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(in6_pktinfo))),
+            v4: Headers::new(),
+            v6: Headers::new(),
+            is_v4,
             buffers: vec![vec![0; datagram_bytes].into_boxed_slice(); BATCH],
             entries: Vec::with_capacity(BATCH),
             sent: 0,
@@ -91,7 +102,7 @@ impl Outbox {
         };
         let len = fill(buffer).min(buffer.len());
         if len > 0 {
-            self.entries.push(Entry { to: SockaddrIn6::from(vias.peer(path)), via, len });
+            self.entries.push(Entry { to: vias.peer(path), via, len });
         }
         true
     }
@@ -136,25 +147,45 @@ impl Outbox {
     fn send_run(&mut self, socket: RawFd, via: Via, run: usize) -> io::Result<usize> {
         let entries = &self.entries[self.sent..self.sent + run];
         let buffers = &self.buffers[self.sent..];
+        if self.is_v4.get(usize::from(via.listener)) == Some(&true) {
+            self.v4.send(socket, via, entries, buffers)
+        } else {
+            self.v6.send(socket, via, entries, buffers)
+        }
+    }
+}
+
+impl<S: Family> Headers<S> {
+    fn new() -> Self {
+        Self {
+            anonymous: MultiHeaders::preallocate(BATCH, None),
+            named: MultiHeaders::preallocate(BATCH, Some(S::space())),
+        }
+    }
+
+    /// Sends datagrams that have our end in common, and says how many went out.
+    fn send(
+        &mut self,
+        socket: RawFd,
+        via: Via,
+        entries: &[Entry],
+        buffers: &[Box<[u8]>],
+    ) -> io::Result<usize> {
         let mut filled = entries.iter().zip(buffers).map(|(entry, buffer)| &buffer[..entry.len]);
         let slices: [[IoSlice<'_>; 1]; BATCH] =
             array::from_fn(|_| [IoSlice::new(filled.next().unwrap_or_default())]);
-        let addresses: [Option<SockaddrIn6>; BATCH] =
-            array::from_fn(|i| entries.get(i).map(|entry| entry.to));
-        let (slices, flags) = (slices.iter().take(run), MsgFlags::MSG_DONTWAIT);
-        let count = match via.local {
+        let addresses: [Option<S>; BATCH] =
+            array::from_fn(|at| entries.get(at).map(|entry| S::from_mapped(entry.to)));
+        let (slices, flags) = (slices.iter().take(entries.len()), MsgFlags::MSG_DONTWAIT);
+        let sent = match via.local {
             None => sendmmsg(socket, &mut self.anonymous, slices, addresses, [], flags)?.count(),
             Some(local) => {
-                let info = in6_pktinfo {
-                    ipi6_addr: in6_addr { s6_addr: local.ip.octets() },
-                    // Routing chooses the interface, except where addresses mean nothing beyond one.
-                    ipi6_ifindex: if local.ip.is_unicast_link_local() { local.interface } else { 0 },
-                };
-                let source = [ControlMessage::Ipv6PacketInfo(&info)];
-                sendmmsg(socket, &mut self.named, slices, addresses, source, flags)?.count()
+                let source = S::source(local);
+                let control = [S::control(&source)];
+                sendmmsg(socket, &mut self.named, slices, addresses, control, flags)?.count()
             }
         };
-        Ok(count)
+        Ok(sent)
     }
 }
 
@@ -165,47 +196,52 @@ mod tests {
     use super::*;
     use crate::net::path::Local;
 
-    #[test]
-    fn more_than_a_batch_goes_out_from_the_address_that_was_asked() {
-        let listener = super::super::open("[::]:0".parse().unwrap(), false, 1).unwrap().remove(0);
+    /// Sends a hundred datagrams from `local` to a socket at `peer`, and looks at where they come from.
+    fn send_from(listen: &str, peer: &str, local: &str) {
+        let listener = super::super::open(listen.parse().unwrap(), false, 1).unwrap().remove(0);
         let port = listener.address.port();
-        let sockets = [listener.socket];
-        let receiver = net::UdpSocket::bind("[::]:0").unwrap();
+        let receiver = net::UdpSocket::bind((peer, 0)).unwrap();
         receiver.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
         let mut vias = Vias::for_listeners(1);
-        let mut outbox = Outbox::new(100);
-        // 127.0.0.2 is an address of this host that routing would not choose by itself.
-        for (peer, local) in [("::1", "::1"), ("::ffff:127.0.0.1", "::ffff:127.0.0.2")] {
-            let local = Local { ip: local.parse().unwrap(), interface: 1 };
-            let peer =
-                net::SocketAddrV6::new(peer.parse().unwrap(), receiver.local_addr().unwrap().port(), 0, 0);
-            let path = vias.path(peer, Via { listener: 0, local: Some(local) });
-            for number in 0..100u8 {
-                assert!(outbox.push(&sockets, &vias, &path, |buf| {
-                    buf[0] = number;
-                    1 + usize::from(number % 3)
-                }));
-            }
-            assert!(outbox.push(&sockets, &vias, &path, |_| 0), "nothing to send is no failure");
-            outbox.flush(&sockets);
-            for number in 0..100u8 {
-                let mut buf = [0; 100];
-                let (len, from) = receiver.recv_from(&mut buf).unwrap();
-                assert_eq!((buf[0], len), (number, 1 + usize::from(number % 3)));
-                assert_eq!(from, net::SocketAddr::from((local.ip, port)));
-            }
+        let mut outbox = Outbox::new(100, vec![listener.is_v4()]);
+        let sockets = [listener.socket];
+        let local: net::IpAddr = local.parse().unwrap();
+        let ip = *super::super::socket::mapped((local, 0).into()).ip();
+        let peer = super::super::socket::mapped(receiver.local_addr().unwrap());
+        let path = vias.path(peer, Via { listener: 0, local: Some(Local { ip, interface: 1 }) });
+        for number in 0..100u8 {
+            assert!(outbox.push(&sockets, &vias, &path, |buf| {
+                buf[0] = number;
+                1 + usize::from(number % 3)
+            }));
         }
-        assert_eq!(outbox.counters().datagrams, 200);
+        assert!(outbox.push(&sockets, &vias, &path, |_| 0), "nothing to send is no failure");
+        outbox.flush(&sockets);
+        for number in 0..100u8 {
+            let mut buf = [0; 100];
+            let (len, from) = receiver.recv_from(&mut buf).unwrap();
+            assert_eq!((buf[0], len), (number, 1 + usize::from(number % 3)));
+            assert_eq!(from, net::SocketAddr::from((local, port)));
+        }
+        assert_eq!(outbox.counters().datagrams, 100);
+    }
+
+    #[test]
+    fn more_than_a_batch_goes_out_from_the_address_that_was_asked() {
+        send_from("[::]:0", "::1", "::1");
+        // An address of this host that routing would not choose by itself.
+        send_from("[::]:0", "127.0.0.1", "127.0.0.2");
+        send_from("0.0.0.0:0", "127.0.0.1", "127.0.0.2");
     }
 
     #[test]
     fn a_datagram_that_cannot_be_sent_does_not_hold_up_the_others() {
         let listener = super::super::open("127.0.0.1:0".parse().unwrap(), false, 1).unwrap().remove(0);
-        let sockets = [listener.socket];
         let receiver = net::UdpSocket::bind("127.0.0.1:0").unwrap();
         receiver.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
         let mut vias = Vias::for_listeners(1);
-        let mut outbox = Outbox::new(100);
+        let mut outbox = Outbox::new(100, vec![listener.is_v4()]);
+        let sockets = [listener.socket];
         let via = Via { listener: 0, local: None };
         // An IPv4 socket has no way to an IPv6 address.
         let nowhere = vias.path("[2001:db8::1]:9".parse().unwrap(), via);

@@ -1,12 +1,13 @@
-//! Sockets: one per listen address and shard, all of them IPv6, which serves IPv4 as well.
+//! Sockets: one per listen address and shard. An IPv6 socket on all addresses serves IPv4 as well.
 
 use std::io;
-use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
+#[cfg(test)]
+use std::net::SocketAddrV6;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
-use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn6, bind, getsockname, setsockopt, socket, sockopt,
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket, sockopt,
 };
 
 /// A socket on which peers are served.
@@ -38,26 +39,40 @@ pub(crate) fn open(address: SocketAddr, plain: bool, shards: usize) -> io::Resul
 
 fn open_one(address: SocketAddr, plain: bool, shared: bool) -> io::Result<Listener> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let fd = socket(AddressFamily::Inet6, SockType::Datagram, flags, None)?;
-    setsockopt(&fd, sockopt::Ipv6V6Only, &false)?;
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let fd = socket(family, SockType::Datagram, flags, None)?;
     setsockopt(&fd, sockopt::ReusePort, &shared)?;
     // On a socket of several addresses: which one a datagram came to, so that the answer comes from there.
-    setsockopt(&fd, sockopt::Ipv6RecvPacketInfo, &address.ip().is_unspecified())?;
+    let wildcard = address.ip().is_unspecified();
+    if address.is_ipv4() {
+        setsockopt(&fd, sockopt::Ipv4PacketInfo, &wildcard)?;
+    } else {
+        setsockopt(&fd, sockopt::Ipv6V6Only, &false)?;
+        setsockopt(&fd, sockopt::Ipv6RecvPacketInfo, &wildcard)?;
+    }
     for outcome in
         [setsockopt(&fd, sockopt::RcvBuf, &KERNEL_BUFFER), setsockopt(&fd, sockopt::SndBuf, &KERNEL_BUFFER)]
     {
-        // Smaller buffers are no reason not to start.
-        if outcome.is_err_and(|error| error != Errno::ENOBUFS) {
-            tracing::debug!("the kernel gives smaller socket buffers");
+        if outcome.is_err() {
+            // Smaller buffers are no reason not to start.
+            tracing::debug!("the kernel keeps its own size of socket buffers");
         }
     }
-    bind(fd.as_raw_fd(), &SockaddrIn6::from(mapped(address)))?;
-    let bound: SockaddrIn6 = getsockname(fd.as_raw_fd())?;
-    let address = SocketAddr::new(address.ip(), bound.port());
-    Ok(Listener { socket: UdpSocket::from(fd), address, plain })
+    bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
+    let socket = UdpSocket::from(fd);
+    let port = socket.local_addr()?.port();
+    Ok(Listener { socket, address: SocketAddr::new(address.ip(), port), plain })
 }
 
-/// The address as an IPv6 socket takes it.
+impl Listener {
+    /// Whether this is an IPv4 socket.
+    pub(crate) const fn is_v4(&self) -> bool {
+        self.address.is_ipv4()
+    }
+}
+
+/// The address mapped into IPv6.
+#[cfg(test)]
 pub(crate) fn mapped(address: SocketAddr) -> SocketAddrV6 {
     match address {
         SocketAddr::V6(address) => address,
@@ -87,6 +102,6 @@ mod tests {
         let mut buf = [0; 8];
         listener.socket.set_nonblocking(false).unwrap();
         let (len, from) = listener.socket.recv_from(&mut buf).unwrap();
-        assert_eq!((len, from), (1, mapped(client.local_addr().unwrap()).into()));
+        assert_eq!((len, from), (1, client.local_addr().unwrap()));
     }
 }

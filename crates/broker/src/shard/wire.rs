@@ -23,6 +23,7 @@ pub(super) struct Wire {
     full: Option<AsyncFd<UdpSocket>>,
     /// Whether CoAP is spoken without DTLS on the socket of the same number.
     plain: Vec<bool>,
+    is_v4: Vec<bool>,
     pub(super) vias: Vias,
     outbox: Outbox,
     state: Arc<State>,
@@ -35,10 +36,12 @@ impl Wire {
         state: Arc<State>,
     ) -> io::Result<Self> {
         let plain = listeners.iter().map(|listener| listener.plain).collect();
+        let is_v4: Vec<bool> = listeners.iter().map(Listener::is_v4).collect();
         let vias = Vias::for_listeners(listeners.len());
+        let outbox = Outbox::new(datagram_bytes, is_v4.clone());
         let sockets = listeners.into_iter().map(|listener| watch(listener.socket, Interest::READABLE));
         let sockets = sockets.collect::<Result<_, _>>()?;
-        Ok(Self { sockets, full: None, plain, vias, outbox: Outbox::new(datagram_bytes), state })
+        Ok(Self { sockets, full: None, plain, is_v4, vias, outbox, state })
     }
 
     pub(super) fn listeners(&self) -> usize {
@@ -52,9 +55,10 @@ impl Wire {
     /// Receives a batch from one socket; zero if nothing waits.
     pub(super) fn receive(&self, listener: usize, inbox: &mut Inbox) -> io::Result<usize> {
         let Some(socket) = self.sockets.get(listener) else { return Ok(0) };
+        let is_v4 = self.is_v4.get(listener) == Some(&true);
         let mut count = 0;
         let outcome = socket.try_io(Interest::READABLE, |socket| {
-            count = inbox.receive(socket.as_raw_fd())?;
+            count = inbox.receive(socket.as_raw_fd(), is_v4)?;
             // A batch that is not full has emptied the socket: saying so now saves asking once more.
             if inbox.is_full() { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
         });
