@@ -15,6 +15,8 @@ use crate::wire::Writer;
 
 mod export;
 mod last_flight;
+#[cfg(test)]
+mod tests;
 
 pub use export::ImportError;
 pub(crate) use last_flight::LastFlight;

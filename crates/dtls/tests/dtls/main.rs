@@ -12,5 +12,6 @@ mod cookies;
 mod handshake;
 mod hostile;
 mod loss;
+mod properties;
 mod session;
 mod support;
