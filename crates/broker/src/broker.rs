@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use sedge_access::{Grants, PatternError, Permissions, TopicPattern};
 use tokio::sync::oneshot;
 
-use crate::admin::{self, AdminReply, AdminRequest, Service};
+use crate::admin::{self, AdminReply, AdminRequest, Reason, Refusal, Service};
 use crate::clock::{self, Clock};
 use crate::config::{Config, ConfigError, MAX_SHARDS};
 use crate::first_start::{FirstStart, FirstStartError, first_start};
@@ -177,9 +177,14 @@ impl Broker {
         self.first_start.as_ref()
     }
 
-    /// Executes an administrator's request.
+    /// Executes an administrator's request. Any executor will do.
     pub async fn administer(&self, request: AdminRequest) -> AdminReply {
-        self.service.execute(request).await
+        let service = self.service.clone();
+        // There, because it may need a timer.
+        let execution = self.shared.control.spawn(async move { service.execute(request).await });
+        execution.await.unwrap_or_else(|_| {
+            AdminReply::Refused(Refusal::new(Reason::NotRunning, "the broker is ending: start it again"))
+        })
     }
 
     /// Ends all sessions, commits what is pending, and returns when nothing runs any more.

@@ -1,6 +1,7 @@
 //! What administrators can ask of a broker only while it runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sedge_pubsub::TopicId;
@@ -8,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::Principal;
 use crate::admin::{After, Counter, Live, Page, SessionInfo, Status};
-use crate::shard::{Order, Shared};
+use crate::shard::{Mailbox, Order, Shared};
 
 /// A running broker.
 pub(crate) struct Running {
@@ -34,10 +35,7 @@ impl Live for Running {
         status.listening.clone_from(&self.listening);
         let mut counters: Vec<Counter> = Vec::new();
         for mailbox in &self.shared.mailboxes {
-            let (reply, description) = oneshot::channel();
-            mailbox.order(Order::Describe(reply));
-            // A shard that is ending does not answer.
-            let Ok(description) = description.await else { continue };
+            let Some(description) = ask(mailbox, Order::Describe).await else { continue };
             status.sessions += description.sessions;
             status.observations += description.observations;
             if counters.is_empty() {
@@ -64,9 +62,9 @@ impl Live for Running {
         let first = after.0.get(..2).and_then(|shard| shard.parse().ok()).unwrap_or(0);
         let mut page = Page { entries: Vec::new(), next: None };
         for (number, mailbox) in self.shared.mailboxes.iter().enumerate().skip(first) {
-            let (reply, sessions) = oneshot::channel();
-            mailbox.order(Order::Sessions(after.clone(), reply));
-            let Ok(found) = sessions.await else { continue };
+            let Some(found) = ask(mailbox, |reply| Order::Sessions(after.clone(), reply)).await else {
+                continue;
+            };
             page.entries.extend(found.entries);
             page.next = found.next;
             if page.next.is_some() || !page.entries.is_empty() {
@@ -78,4 +76,11 @@ impl Live for Running {
         }
         page
     }
+}
+
+/// What the shard behind a mailbox answers; a shard that is ending does not.
+async fn ask<T>(mailbox: &Mailbox, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    mailbox.order(order(reply));
+    tokio::time::timeout(Duration::from_secs(5), answer).await.ok()?.ok()
 }

@@ -80,7 +80,11 @@ pub async fn connect_local(dir: &DataDir) -> Result<LocalAdmin, AdminError> {
     loop {
         // The lock decides. Whoever has it is a broker with a socket, or about to open one, or about to end.
         if let Some(lock) = dir.try_lock().map_err(|error| AdminError::Io(dir.path().to_owned(), error))? {
-            let state = State::open(dir, &Config::default()).await.map_err(AdminError::Store)?;
+            // The broker's own limits are in its configuration, which is not here; whoever owns the folder may.
+            let mut config = Config::default();
+            config.topics.max = usize::MAX;
+            config.limits.body_bytes = usize::MAX;
+            let state = State::open(dir, &config).await.map_err(AdminError::Store)?;
             return Ok(LocalAdmin(Way::Store { service: Service::new(Arc::new(state), None), _lock: lock }));
         }
         match UnixStream::connect(dir.admin_socket()).await {

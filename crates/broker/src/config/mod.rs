@@ -70,7 +70,7 @@ pub struct Limits {
     pub handshakes: usize,
     /// Observations per session.
     pub observations_per_session: usize,
-    /// Largest datagram sent or accepted, in bytes.
+    /// Largest datagram sent, in bytes of UDP payload.
     pub datagram_bytes: usize,
     /// Largest representation, in bytes.
     pub body_bytes: usize,
@@ -185,7 +185,7 @@ impl Default for Limits {
             sessions: 1_000_000,
             handshakes: 1024,
             observations_per_session: 64,
-            datagram_bytes: 1280,
+            datagram_bytes: 1232,
             body_bytes: 65_536,
             bodies: 256,
             bodies_per_session: 2,
