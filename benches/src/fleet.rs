@@ -23,6 +23,7 @@ use sedge_dtls::{
 use sedge_time::Instant;
 
 use crate::net::{DATAGRAM, Receiver, enlarge_buffers};
+use crate::process::ServerProcess;
 
 /// Every client's key. What is measured does not depend on it, and it opens nothing else.
 pub(crate) const KEY: [u8; 16] = *b"benchmarks only!";
@@ -117,8 +118,13 @@ impl Drain {
         Self(Receiver::new())
     }
 
-    /// How many datagrams came, `enough` at most.
-    pub(crate) fn run(&mut self, socket: &FleetSocket, enough: u32) -> io::Result<u32> {
+    /// How many datagrams came from `server`, `enough` at most.
+    pub(crate) fn run(
+        &mut self,
+        socket: &FleetSocket,
+        server: &ServerProcess,
+        enough: u32,
+    ) -> io::Result<u32> {
         let (mut came, mut since) = (0, None);
         while came < enough {
             match self.0.receive(&socket.socket, MsgFlags::MSG_DONTWAIT) {
@@ -127,7 +133,7 @@ impl Drain {
                     since = None;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if !nap(&mut since, QUIET) {
+                    if !nap(&mut since, QUIET) && !server.is_busy() {
                         break;
                     }
                 }
@@ -138,7 +144,7 @@ impl Drain {
     }
 }
 
-/// When nothing came for this long, nothing comes.
+/// When nothing came for this long and the server rests, nothing comes.
 const QUIET: time::Duration = time::Duration::from_millis(200);
 
 /// A client's part in what is going on.

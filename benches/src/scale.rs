@@ -134,7 +134,7 @@ impl Observed {
         let (seconds, came) = server.cpu_seconds(|| {
             fleet.send(0, &publication)?;
             // One more, for the publisher may get an answer of its own.
-            drain.run(fleet.socket(), fleet.len() + 1)
+            drain.run(fleet.socket(), server, fleet.len() + 1)
         })?;
         Ok((seconds, came.map_err(|error| error.to_string())?))
     }
@@ -245,7 +245,7 @@ pub(crate) fn fan_out(settings: &Settings, report: &mut Report) -> Result<(), St
             let port = target.port().map_err(|error| error.to_string())?;
             let (seconds, outcome) = raw.cpu_seconds(|| {
                 target.send(0, &fan_out_order(count, len, port))?;
-                drain.run(&target, count)
+                drain.run(&target, &raw, count)
             })?;
             let _ = outcome.map_err(|error| error.to_string())?;
             if repetition > 0 {
@@ -255,11 +255,11 @@ pub(crate) fn fan_out(settings: &Settings, report: &mut Report) -> Result<(), St
         for (contender, samples) in contenders.iter().zip(&ours) {
             let what = format!("notifications of one publish to {count} ({})", contender.name);
             let row = Row::compare(FAN_OUT, what, "/s", Better::Higher, samples, ("sendmmsg", &theirs));
-            report.rows.push(row.note(format!(
-                "{} B datagrams; at least {least} of {count} were taken out of the receive buffer, the kernel \
-                 dropped the rest, as of sendmmsg's",
-                contender.datagram
-            )));
+            let mut note = format!("{} B datagrams, not confirmable", contender.datagram);
+            if least < count {
+                note += "; more than the one receiving socket could hold, so that the kernel dropped some of both";
+            }
+            report.rows.push(row.note(note));
         }
     }
     Ok(())
