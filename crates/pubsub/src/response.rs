@@ -47,6 +47,8 @@ pub struct Response {
 pub enum Payload {
     /// Made for this answer; often empty.
     Bytes(Vec<u8>),
+    /// Made for this answer and others.
+    Shared(Arc<[u8]>),
     /// A topic's value.
     Value(Arc<Value>),
 }
@@ -66,14 +68,10 @@ impl Response {
     }
 
     /// A representation that is made for this answer.
-    pub(crate) fn content(content_format: ContentFormat, bytes: Vec<u8>) -> Self {
-        let etag = ETag::of(&bytes, Some(content_format));
-        Self {
-            etag: Some(etag),
-            content_format: Some(content_format),
-            payload: Payload::Bytes(bytes),
-            ..Self::new(Code::CONTENT)
-        }
+    pub(crate) fn content(content_format: ContentFormat, payload: Payload) -> Self {
+        let response = Self { content_format: Some(content_format), payload, ..Self::new(Code::CONTENT) };
+        let etag = ETag::of(response.payload(), response.content_format);
+        Self { etag: Some(etag), ..response }
     }
 
     /// The response itself, or 2.03 in its place if the client holds the representation already
@@ -94,6 +92,7 @@ impl Response {
     pub fn payload(&self) -> &[u8] {
         match &self.payload {
             Payload::Bytes(bytes) => bytes,
+            Payload::Shared(bytes) => bytes,
             Payload::Value(value) => &value.payload,
         }
     }

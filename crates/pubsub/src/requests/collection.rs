@@ -7,16 +7,23 @@ use alloc::vec;
 use sedge_access::Verb;
 use sedge_coap::{Code, ContentFormat};
 
-use super::{Request, links};
+use super::Request;
+use super::links::{self, Link};
 use crate::name::COLLECTION;
+use crate::value::fingerprint;
 use crate::{
-    Configuration, Identity, Outcome, Parameters, Refusal, Response, TopicOptions, Topics, configuration,
+    Configuration, Identity, Outcome, Parameters, Payload, Refusal, Response, Subscriptions, TopicOptions,
+    Topics, configuration,
 };
 
-pub(super) fn handle(topics: &mut Topics, request: &Request<'_>) -> Result<Outcome, Refusal> {
+pub(super) fn handle(
+    topics: &mut Topics,
+    subscriptions: &mut Subscriptions,
+    request: &Request<'_>,
+) -> Result<Outcome, Refusal> {
     match request.message.code() {
-        Code::GET => list(topics, request),
-        Code::FETCH => select(topics, request),
+        Code::GET => list(topics, subscriptions, request),
+        Code::FETCH => select(topics, subscriptions, request),
         Code::POST => create(topics, request),
         _ => Err(Refusal::MethodNotAllowed),
     }
@@ -24,26 +31,49 @@ pub(super) fn handle(topics: &mut Topics, request: &Request<'_>) -> Result<Outco
 
 /// Links to the topics that the caller may know of; with a query, those among them and among the links to
 /// their data that it picks.
-fn list(topics: &Topics, request: &Request<'_>) -> Result<Outcome, Refusal> {
+fn list(
+    topics: &Topics,
+    subscriptions: &mut Subscriptions,
+    request: &Request<'_>,
+) -> Result<Outcome, Refusal> {
     request.expect_accepts(ContentFormat::LINK_FORMAT)?;
     let query = links::Query(request.message);
-    let body = links::write(topics, request.grants, |link| query.picks(link), query.leaves_types_open());
-    let response = Response::content(ContentFormat::LINK_FORMAT, body);
+    let picks = |link: &Link<'_>| query.picks(link);
+    let response = links(topics, subscriptions, request, picks, query.leaves_types_open());
     Ok(response.validated(request.message).into())
 }
 
 /// Links to those topics that have every property that the body gives, with that value.
-fn select(topics: &Topics, request: &Request<'_>) -> Result<Outcome, Refusal> {
+fn select(
+    topics: &Topics,
+    subscriptions: &mut Subscriptions,
+    request: &Request<'_>,
+) -> Result<Outcome, Refusal> {
     request.expect_no_query()?;
     request.expect_format(ContentFormat::CORE_PUBSUB)?;
     request.expect_accepts(ContentFormat::LINK_FORMAT)?;
     let wanted = Parameters::decode(request.body).map_err(Refusal::Cbor)?;
-    let picks = |link: &links::Link<'_>| {
+    let picks = |link: &Link<'_>| {
         link.is_configuration()
             && configuration::matches(&wanted, link.topic.identity(), link.topic.configuration())
     };
-    let body = links::write(topics, request.grants, picks, false);
-    Ok(Response::content(ContentFormat::LINK_FORMAT, body).into())
+    Ok(links(topics, subscriptions, request, picks, false).into())
+}
+
+/// The links that `picks` picks.
+fn links(
+    topics: &Topics,
+    subscriptions: &mut Subscriptions,
+    request: &Request<'_>,
+    picks: impl Fn(&Link<'_>) -> bool,
+    with_types: bool,
+) -> Response {
+    let key = fingerprint(request.message.request_key(), request.body);
+    let asked = request.message.block2();
+    subscriptions.fetch_list(request.now, (request.session, key), asked, || {
+        let body = links::write(topics, request.grants, picks, with_types);
+        Response::content(ContentFormat::LINK_FORMAT, Payload::Shared(body.into()))
+    })
 }
 
 /// Creates a topic.
@@ -62,7 +92,7 @@ fn create(topics: &mut Topics, request: &Request<'_>) -> Result<Outcome, Refusal
     let response = Response {
         code: Code::CREATED,
         location: vec![COLLECTION.to_string(), links::number_segment(topic.number())],
-        ..Response::content(ContentFormat::CORE_PUBSUB, topic.representation())
+        ..Response::content(ContentFormat::CORE_PUBSUB, Payload::Bytes(topic.representation()))
     };
     Ok(Outcome::with_change(response, change))
 }

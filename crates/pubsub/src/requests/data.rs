@@ -8,7 +8,6 @@
 use alloc::sync::Arc;
 
 use sedge_access::{Verb, name};
-use sedge_coap::block::BlockSize;
 use sedge_coap::{Code, Values};
 
 use super::Request;
@@ -152,8 +151,7 @@ fn subscribe(
     topic: &Topic,
 ) -> bool {
     debug_assert!(topic.value().is_some());
-    let largest = subscriptions.policy().block;
-    let block: BlockSize = request.message.block2().map_or(largest, |block| block.size().min(largest));
+    let block = subscriptions.block(request.message.block2());
     let subscriber = (request.session, request.message.token());
     subscriptions.register(request.now, topics, id, subscriber, block) == Registered::Yes
 }

@@ -84,7 +84,7 @@ fn route(
     match path.next() {
         Some(segment) if segment == DATA.as_bytes() => data::handle(topics, subscriptions, request, path),
         Some(segment) if segment == COLLECTION.as_bytes() => match (path.next(), path.next()) {
-            (None, _) => collection::handle(topics, request),
+            (None, _) => collection::handle(topics, subscriptions, request),
             (Some(number), None) => topic::handle(topics, request, number),
             _ => Err(Refusal::NotFound),
         },

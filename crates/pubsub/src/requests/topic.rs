@@ -6,7 +6,9 @@ use sedge_coap::{Code, ContentFormat};
 
 use super::{Request, links};
 use crate::value::ETag;
-use crate::{Configuration, Outcome, Parameters, Property, Refusal, Response, Topic, TopicId, Topics, cbor};
+use crate::{
+    Configuration, Outcome, Parameters, Payload, Property, Refusal, Response, Topic, TopicId, Topics, cbor,
+};
 
 pub(super) fn handle(topics: &mut Topics, request: &Request<'_>, number: &[u8]) -> Result<Outcome, Refusal> {
     request.expect_no_query()?;
@@ -28,7 +30,7 @@ pub(super) fn handle(topics: &mut Topics, request: &Request<'_>, number: &[u8]) 
 
 fn read(topic: &Topic, request: &Request<'_>) -> Result<Outcome, Refusal> {
     request.expect_accepts(ContentFormat::CORE_PUBSUB)?;
-    let response = Response::content(ContentFormat::CORE_PUBSUB, topic.representation());
+    let response = Response::content(ContentFormat::CORE_PUBSUB, Payload::Bytes(topic.representation()));
     Ok(response.validated(request.message).into())
 }
 
@@ -39,7 +41,7 @@ fn read_part(topic: &Topic, request: &Request<'_>) -> Result<Outcome, Refusal> {
     let mut wanted = 0_u16;
     cbor::read_keys(request.body, |property| wanted |= 1 << property.key()).map_err(Refusal::Cbor)?;
     let part = topic.partial_representation(|property: Property| wanted & 1 << property.key() != 0);
-    Ok(Response::content(ContentFormat::CORE_PUBSUB, part).into())
+    Ok(Response::content(ContentFormat::CORE_PUBSUB, Payload::Bytes(part)).into())
 }
 
 /// Puts what the body gives into the configuration that `base` starts from.
@@ -59,7 +61,7 @@ fn update(
     let topic = topics.get(id).ok_or(Refusal::NotFound)?;
     let response = Response {
         code: Code::CHANGED,
-        ..Response::content(ContentFormat::CORE_PUBSUB, topic.representation())
+        ..Response::content(ContentFormat::CORE_PUBSUB, Payload::Bytes(topic.representation()))
     };
     Ok(Outcome::with_change(response, change))
 }

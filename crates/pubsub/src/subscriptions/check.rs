@@ -13,12 +13,13 @@ impl Subscriptions {
     /// When [`expire`](Self::expire) is to be called; `None` if only an input can change anything.
     pub fn deadline(&self) -> Option<Instant> {
         let check = (!self.is_empty()).then_some(self.next_check);
-        [check, self.fetch_deadline()].into_iter().flatten().min()
+        [check, self.fetch_deadline(), self.listings.deadline()].into_iter().flatten().min()
     }
 
     /// Does what the time has come for.
     pub fn expire(&mut self, now: Instant, outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized)) {
         self.expire_fetches(now, outlet);
+        self.listings.expire(now);
         if self.next_check > now {
             return;
         }

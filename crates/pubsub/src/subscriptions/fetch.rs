@@ -3,12 +3,12 @@
 
 use alloc::sync::Arc;
 
-use sedge_coap::block::Block;
+use sedge_coap::block::{Block, BlockSize};
 use sedge_time::Instant;
 
 use super::observation::ObservationId;
 use super::{Handed, Notification, Subscriptions};
-use crate::{TopicId, Value};
+use crate::{Response, TopicId, Value};
 
 /// When to stop waiting for a subscriber that is fetching blocks.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,7 @@ impl Subscriptions {
     /// The value whose blocks a session is fetching from a topic, if it is; `block` is the one it asks for
     /// now. With it comes whether that was the last one, so that the session is ready for more.
     pub(crate) fn fetch(&mut self, session: u64, topic: TopicId, block: Block) -> Option<(Arc<Value>, bool)> {
+        let size = self.block(Some(block)).bytes();
         let index = self.feeds.find(topic)?;
         let slot = self.sessions.slots(session, &self.observations).find(|&slot| {
             let observation = self.observations.at(slot);
@@ -39,14 +40,40 @@ impl Subscriptions {
         })?;
         let observation = self.observations.at_mut(slot)?;
         let value = self.feeds.at(index)?.value(observation.cursor)?.clone();
-        let sent = block.size().min(self.policy.block).bytes();
-        let was_last = block.offset() + sent >= value.payload.len();
+        let was_last = block.offset() + size >= value.payload.len();
         if was_last {
             observation.set_fetching(false);
         } else {
             observation.touch();
         }
         Some((value, was_last && !observation.is_in_flight()))
+    }
+
+    /// A list of links, as `write` makes it: for later blocks of a long one, the list that the first block was
+    /// of. `request` is what the requests for all its blocks share.
+    pub(crate) fn fetch_list(
+        &mut self,
+        now: Instant,
+        (session, request): (u64, u64),
+        asked: Option<Block>,
+        write: impl FnOnce() -> Response,
+    ) -> Response {
+        let kept = self.listings.find(session, request);
+        if let Some(kept) = kept.filter(|_| asked.is_some_and(|block| block.num() > 0)) {
+            return kept.clone();
+        }
+        let response = write();
+        if response.payload().len() > self.block(asked).bytes() {
+            let patience_ends = now + self.policy.fetch_patience;
+            self.listings.keep(session, request, response.clone(), patience_ends);
+        }
+        response
+    }
+
+    /// The size of the blocks for a client that asks for this one.
+    pub(crate) fn block(&self, asked: Option<Block>) -> BlockSize {
+        let largest = self.policy.block;
+        asked.map_or(largest, |block| block.size().min(largest))
     }
 
     pub(super) fn fetch_deadline(&self) -> Option<Instant> {

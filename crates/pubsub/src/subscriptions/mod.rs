@@ -4,6 +4,7 @@ mod check;
 mod deliver;
 mod feed;
 mod fetch;
+mod listings;
 mod notification;
 mod observation;
 mod policy;
@@ -25,6 +26,7 @@ use crate::counters::SubscriptionCounters;
 use crate::{Settings, Topic, TopicId, Topics};
 use feed::{Feed, Feeds};
 use fetch::Fetch;
+use listings::Listings;
 use observation::{Observation, Observations};
 use sessions::Sessions;
 
@@ -53,6 +55,8 @@ pub struct Subscriptions {
     queue: VecDeque<u32>,
     /// Subscribers that are fetching blocks, in the order in which patience with them ends.
     fetches: VecDeque<Fetch>,
+    /// Lists of links that are fetched block by block.
+    listings: Listings,
     next_check: Instant,
     counters: SubscriptionCounters,
 }
@@ -76,6 +80,7 @@ impl Subscriptions {
             feeds: Feeds::default(),
             queue: VecDeque::new(),
             fetches: VecDeque::new(),
+            listings: Listings::default(),
             next_check: Instant::DISTANT_FUTURE,
             counters: SubscriptionCounters::default(),
         }
@@ -207,8 +212,9 @@ impl Subscriptions {
         }
     }
 
-    /// Ends all observations of a session that is no more.
+    /// Forgets a session that is no more, and all its observations.
     pub fn close(&mut self, session: u64) {
+        self.listings.close(session);
         while let Some(slot) = self.sessions.first(session, &self.observations) {
             self.take(slot);
             self.counters.left += 1;

@@ -37,12 +37,13 @@ pub enum Content<'v> {
 /// What became of a notification that was handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handed {
-    /// It is on its way. Of a confirmable one, [`Subscriptions::acknowledged`] or [`Subscriptions::failed`]
-    /// is to tell the fate.
+    /// It is on its way. Of a confirmable one, [`acknowledged`](super::Subscriptions::acknowledged) or
+    /// [`failed`](super::Subscriptions::failed) is to tell the fate.
     Sent,
-    /// Its session cannot take one now; [`Subscriptions::ready`] is to say when it can.
+    /// Its session cannot take one now; [`ready`](super::Subscriptions::ready) is to say when it can.
     Busy,
-    /// Nobody can be sent anything now; [`Subscriptions::deliver`] is to be called again when they can.
+    /// Nobody can be sent anything now; [`deliver`](super::Subscriptions::deliver) is to be called again when
+    /// they can.
     Blocked,
     /// Its session is no more.
     Gone,

@@ -74,6 +74,42 @@ fn nobody_sees_topics_that_are_not_for_him() {
     assert_eq!(broker.ask_with(1, &grants, Req::get("/ps")).unwrap().links().len(), 4);
 }
 
+/// RFC 7959 section 2.4: the blocks of a long list fit together, even if topics come and go meanwhile.
+#[test]
+fn a_long_list_is_read_in_blocks_of_one_list() {
+    let mut broker = Broker::new();
+    for number in 0..100 {
+        broker.create(&format!("t{number}"), &[]);
+    }
+    type Make = fn() -> Req;
+    let requests: [Make; 2] = [|| Req::get("/ps"), || Req::fetch("/ps").pubsub(&[])];
+    for make in requests {
+        let whole = broker.topics.len() * 15 - 1;
+        let first = broker.ask(make());
+        let mut list = first.text();
+        broker.put("/d/new", "1");
+        // Another session has lists of its own.
+        assert_ne!(broker.ask_as(3, make()).etag(), first.etag());
+        for num in 1.. {
+            let reply = broker.ask(make().block2(num, 1024));
+            assert_eq!(reply.etag(), first.etag());
+            list += &reply.text();
+            if !reply.message().block2().unwrap().more() {
+                break;
+            }
+        }
+        assert_eq!(list.len(), whole);
+        assert!(list.split(',').all(|link| link.len() == 14 && link.starts_with("</ps/")), "{list}");
+        // It is not kept for ever, and not for those who ask anew.
+        assert_ne!(broker.ask(make()).etag(), first.etag());
+        broker.pass(60);
+        broker.on_shard(1, |shard, now, outlet| shard.expire(now, outlet));
+        assert_eq!(broker.shards[1].deadline(), None);
+        let id = broker.topics.find("new").unwrap().0;
+        let _change = broker.topics.remove(id).unwrap();
+    }
+}
+
 #[test]
 fn link_format_is_the_only_representation() {
     let mut broker = Broker::new();
