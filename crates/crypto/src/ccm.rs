@@ -148,26 +148,43 @@ fn padded_block(bytes: &[u8]) -> [u8; BLOCK] {
     block
 }
 
+/// One step of the MAC's chain, and the block of keystream with this number.
 #[inline(always)]
-fn encrypt<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, block: u128) -> u128 {
-    let mut block = Block::<B>::from(block.to_ne_bytes());
+fn step<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, chain: u128, number: u128) -> (u128, u128) {
+    let mut words = [chain, number.to_be()];
+    if takes_pairs::<B>() {
+        let mut pair = ParBlocks::<B>::default();
+        for (block, word) in pair.iter_mut().zip(words) {
+            *block = Block::<B>::from(word.to_ne_bytes());
+        }
+        backend.encrypt_par_blocks_inplace(&mut pair);
+        for (word, block) in words.iter_mut().zip(pair) {
+            *word = u128::from_ne_bytes(block.into());
+        }
+    } else {
+        words = words.map(|word| encrypt_single(backend, word));
+    }
+    words.into()
+}
+
+/// One block alone. A cipher that takes pairs gets it in a pair, so that small targets need not carry its code
+/// for single blocks as well.
+#[inline(always)]
+fn encrypt<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, word: u128) -> u128 {
+    if takes_pairs::<B>() { step(backend, word, 0).0 } else { encrypt_single(backend, word) }
+}
+
+#[inline(always)]
+fn encrypt_single<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, word: u128) -> u128 {
+    let mut block = Block::<B>::from(word.to_ne_bytes());
     backend.encrypt_block_inplace(&mut block);
     u128::from_ne_bytes(block.into())
 }
 
-/// One step of the MAC's chain, and the block of keystream with this number.
+/// Whether the cipher's natural portion is two blocks, as bitslicing in 32-bit words makes it.
 #[inline(always)]
-fn step<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, chain: u128, number: u128) -> (u128, u128) {
-    if B::ParBlocksSize::USIZE != 2 {
-        return (encrypt(backend, chain), encrypt(backend, number.to_be()));
-    }
-    let mut pair = ParBlocks::<B>::default();
-    for (block, word) in pair.iter_mut().zip([chain, number.to_be()]) {
-        *block = Block::<B>::from(word.to_ne_bytes());
-    }
-    backend.encrypt_par_blocks_inplace(&mut pair);
-    let mut words = pair.iter().map(|block| u128::from_ne_bytes((*block).into()));
-    (words.next().unwrap_or_default(), words.next().unwrap_or_default())
+fn takes_pairs<B: BlockCipherEncBackend<BlockSize = U16>>() -> bool {
+    B::ParBlocksSize::USIZE == 2
 }
 
 #[cfg(test)]
