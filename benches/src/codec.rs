@@ -110,7 +110,6 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String
         return Err("the two codecs read different things".into());
     }
 
-    report.peers.push("coap-lite 0.13 (crate)".into());
     let mut bench = Bench { settings, rows: &mut report.rows };
     bench.case(
         "parse a 53 B PUT",

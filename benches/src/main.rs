@@ -112,7 +112,7 @@ fn main() -> ExitCode {
         eprintln!("sedge-bench serve: {error}");
         return ExitCode::FAILURE;
     }
-    let mut report = Report { machine: Machine::here(), peers: Vec::new(), rows: Vec::new() };
+    let mut report = Report { machine: Machine::here(), peers: peers::versions(), rows: Vec::new() };
     let mut failed = false;
     for &(name, run) in command.parts() {
         eprintln!("measuring {name} ...");

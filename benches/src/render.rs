@@ -52,6 +52,7 @@ pub(crate) fn markdown(report: &Report) -> String {
         let cells = cells(row).map(|cell| cell.replace('|', "\\|"));
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
+    text.push_str(METHOD);
     text.push_str("\n## Notes\n\n");
     for note in notes(report) {
         let _ = writeln!(text, "- {note}");
@@ -62,6 +63,28 @@ pub(crate) fn markdown(report: &Report) -> String {
     }
     text
 }
+
+const METHOD: &str = "
+## How it is measured
+
+- **Contenders take turns**, repetition by repetition, after one round to warm up; the table has medians.
+- **Servers** run in a process of their own, with one thread on the sockets. Their CPU time (user and system, all \
+threads, the store's included) is read from outside with `clock_getcpuclockid`, until they rest.
+- **Clients** are one thread with one socket that speaks from as many addresses of 127.0.0.0/8 as there are \
+clients (IP_PKTINFO). It polls instead of sleeping in the kernel, so that no server pays for waking it. OpenSSL and \
+libcoap get the same clients with the same handshakes and records.
+- **(broker)** is `sedge broker` as it comes, with its store, on one shard; only notifications are not confirmable \
+where the table says so. **(endpoint)** is `sedge-endpoint` on a socket, without a broker around it.
+- **OpenSSL** runs in a server of our own, with stateless cookies, recvmmsg and sendmmsg, one socket, and \
+SSL_MODE_RELEASE_BUFFERS; **libcoap** is Debian's coap-server-openssl.
+- **Handshakes**: full TLS_PSK_WITH_AES_128_CCM_8 with HelloVerifyRequest, every client from a new address.
+- **Echo**: 16 sessions, 128 requests at once, every answer decrypted and compared. The yardstick is a loop of \
+recv_from and send_to that returns 64 bytes.
+- **Memory**: growth of VmRSS from the first session to the last, each with one observation of one topic.
+- **Fan-out**: one publication, all observers of its topic; the first time every notification is decrypted and \
+compared. The yardstick is a loop of sendmmsg that sends as many datagrams of the same size to the same addresses.
+- **Codec**: CPU time of the thread; allocations are counted by the process's heap in a separate call.
+";
 
 const fn ratio_legend() -> &'static str {
     "\"Times better\" is the median of the ratios of single repetitions, with the lowest and highest behind it; \
@@ -136,5 +159,70 @@ fn times(ratio: f64) -> String {
         ..10.0 => format!("{ratio:.2}"),
         ..100.0 => format!("{ratio:.1}"),
         _ => format!("{ratio:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::Samples;
+    use crate::report::{Better, Machine};
+
+    fn report() -> Report {
+        let (sedge, other) = (Samples(vec![30_000.0, 10_000.0, 20_000.0]), Samples(vec![10_000.0; 3]));
+        let row = Row::compare("part", "a|b", "/s", Better::Higher, &sedge, ("peer", &other));
+        let alone = Row::figure("part", "size", "B", Better::Lower, 486.0);
+        let rows = vec![
+            row.goal(Goal::Ratio(2.5)),
+            alone.goal(Goal::AtMost(500.0)).note("counted"),
+            Row::missing("other", "thing", "no compiler"),
+        ];
+        Report { machine: Machine::here(), peers: vec!["peer 1.0".into()], rows }
+    }
+
+    #[test]
+    fn a_goal_is_judged_by_the_median_of_ratios() {
+        let report = report();
+        assert_eq!(report.rows[0].ratio, Some(2.0));
+        assert_eq!(report.rows[0].ratio_range, Some((1.0, 3.0)));
+        assert_eq!(report.rows[0].reached, Some(false));
+        assert_eq!(report.rows[1].reached, Some(true));
+        assert_eq!(report.rows[2].reached, None);
+    }
+
+    #[test]
+    fn less_is_better_turns_the_ratio_round() {
+        let (sedge, other) = (Samples(vec![25.0]), Samples(vec![500.0]));
+        let row = Row::compare("part", "time", "ns", Better::Lower, &sedge, ("peer", &other));
+        assert_eq!((row.ratio, row.ratio_range), (Some(20.0), None));
+    }
+
+    #[test]
+    fn the_terminal_table_lines_up_and_tells_what_is_missing() {
+        let text = terminal(&report());
+        let lines: Vec<_> = text.lines().collect();
+        let column = |line: &str, text: &str| line.find(text).unwrap_or_else(|| panic!("{text} in {line}"));
+        assert_eq!(column(lines[2], "20 k/s"), column(lines[3], "486 B"), "{text}");
+        assert!(lines[2].contains("2.00 (1.00 to 3.00)") && lines[2].ends_with("MISSED"), "{text}");
+        assert!(lines[3].starts_with("     ") && lines[3].ends_with("reached"), "{text}");
+        assert!(text.contains("- other, thing: not measured: no compiler"), "{text}");
+    }
+
+    #[test]
+    fn the_markdown_table_keeps_its_columns() {
+        let text = markdown(&report());
+        let pipes = |line: &str| line.replace("\\|", "").matches('|').count();
+        let table: Vec<_> = text.lines().filter(|line| line.starts_with('|')).collect();
+        assert_eq!(table.len(), 5);
+        assert!(table.iter().all(|line| pipes(line) == pipes(table[0])), "{table:#?}");
+        assert!(text.contains("peer 1.0"));
+    }
+
+    #[test]
+    fn figures_have_three_digits() {
+        let texts =
+            [(12_345.0, "/s"), (7_340.2, "/s"), (486.0, "B"), (14.84, "ns"), (1.5e6, "/s"), (0.0, "")]
+                .map(|(value, unit)| with_unit(value, unit));
+        assert_eq!(texts, ["12.3 k/s", "7340 /s", "486 B", "14.8 ns", "1.50 M/s", "0"]);
     }
 }

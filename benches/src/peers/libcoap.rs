@@ -45,10 +45,10 @@ pub(crate) fn start() -> Result<ServerProcess, String> {
 
 /// Its own name and version.
 pub(crate) fn version() -> Option<String> {
-    // It knows no option for that, but says it before its complaint about an unknown one.
+    // There is no option for that, but a complaint about an unknown one begins with it.
     let output = Command::new(PROGRAM).arg("-?").output().ok()?;
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    text.lines()
-        .find(|line| line.contains(" v"))
-        .map(|line| line.split(" --").next().unwrap_or(line).to_owned())
+    let text = String::from_utf8_lossy(&output.stderr);
+    let line = text.lines().find(|line| line.contains(" - a small CoAP"))?;
+    let tls = text.lines().find_map(|line| line.strip_prefix("TLS Library: "));
+    Some(format!("{} ({})", line.split(" - ").next()?.trim(), tls.unwrap_or("unknown TLS library")))
 }
