@@ -122,7 +122,7 @@ fn fetched(
     id: TopicId,
 ) -> Option<(Arc<Value>, bool)> {
     let block = request.message.block2().filter(|block| block.num() > 0)?;
-    subscriptions.fetch(request.session, id, block)
+    subscriptions.fetch(request.now, request.session, id, block)
 }
 
 fn representation(request: &Request<'_>, value: &Arc<Value>) -> Result<Response, Refusal> {

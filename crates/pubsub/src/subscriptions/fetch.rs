@@ -1,52 +1,87 @@
 //! Values that are too long for one message: the subscriber fetches the other blocks of what it was notified
 //! of ([RFC 7959 §2.6](https://www.rfc-editor.org/rfc/rfc7959#section-2.6)), and gets nothing newer meanwhile.
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use sedge_coap::block::{Block, BlockSize};
 use sedge_time::Instant;
 
-use super::observation::ObservationId;
 use super::{Handed, Notification, Subscriptions};
 use crate::{Response, TopicId, Value};
 
-/// When to stop waiting for a subscriber that is fetching blocks.
+/// What subscribers are fetching, or were fetching last, by the slots of their observations.
+#[derive(Debug, Default)]
+pub(crate) struct Fetches {
+    by_slot: BTreeMap<u32, Fetch>,
+    /// Not after the first time that patience with one of them ends.
+    due: Instant,
+}
+
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fetch {
-    patience_ends: Instant,
-    observation: ObservationId,
-    /// The value that is being fetched.
+struct Fetch {
+    /// The value.
     sequence: u64,
+    /// How many bytes of it have been asked for so far.
+    asked: usize,
+    /// The value before it, whose last block may be asked for again if the answer was lost; or 0.
+    before: u64,
+    patience_ends: Instant,
+}
+
+impl Fetches {
+    pub(crate) fn remove(&mut self, slot: u32) {
+        self.by_slot.remove(&slot);
+    }
 }
 
 impl Subscriptions {
     /// Notes that the subscriber was sent the first block of the value its cursor is at.
     pub(super) fn start_fetch(&mut self, now: Instant, slot: u32) {
-        let observation = self.observations.id(slot);
-        let Some(record) = self.observations.at_mut(slot) else { return };
-        record.set_fetching(true);
+        let Some(observation) = self.observations.at_mut(slot) else { return };
+        observation.set_fetching(true);
         let patience_ends = now + self.policy.fetch_patience;
-        self.fetches.push_back(Fetch { patience_ends, observation, sequence: record.cursor });
+        let Fetches { by_slot, due } = &mut self.fetches;
+        *due = if by_slot.is_empty() { patience_ends } else { patience_ends.min(*due) };
+        let before = by_slot.get(&slot).map_or(0, |fetch| fetch.sequence);
+        let asked = observation.block().bytes();
+        by_slot.insert(slot, Fetch { sequence: observation.cursor, asked, before, patience_ends });
     }
 
     /// The value whose blocks a session is fetching from a topic, if it is; `block` is the one it asks for
     /// now. With it comes whether that was the last one, so that the session is ready for more.
-    pub(crate) fn fetch(&mut self, session: u64, topic: TopicId, block: Block) -> Option<(Arc<Value>, bool)> {
+    pub(crate) fn fetch(
+        &mut self,
+        now: Instant,
+        session: u64,
+        topic: TopicId,
+        block: Block,
+    ) -> Option<(Arc<Value>, bool)> {
         let size = self.block(Some(block)).bytes();
         let index = self.feeds.find(topic)?;
-        let slot = self.sessions.slots(session, &self.observations).find(|&slot| {
-            let observation = self.observations.at(slot);
-            observation.is_some_and(|observation| observation.feed == index && observation.is_fetching())
+        let feed = self.feeds.at(index)?;
+        let slot = self.sessions.slots(session, &self.observations).find(|slot| {
+            let observation = self.observations.at(*slot);
+            observation.is_some_and(|observation| observation.feed == index)
+                && self.fetches.by_slot.contains_key(slot)
         })?;
+        let fetch = self.fetches.by_slot.get_mut(&slot)?;
         let observation = self.observations.at_mut(slot)?;
-        let value = self.feeds.at(index)?.value(observation.cursor)?.clone();
-        let was_last = block.offset() + size >= value.payload.len();
-        if was_last {
-            observation.set_fetching(false);
-        } else {
-            observation.touch();
+        fetch.patience_ends = now + self.policy.fetch_patience;
+        if block.offset() > fetch.asked
+            && let Some(before) = feed.value(fetch.before)
+        {
+            // Blocks are asked for one after the other: this one is not the next of the new value.
+            return Some((before.clone(), false));
         }
-        Some((value, was_last && !observation.is_in_flight()))
+        let value = feed.value(fetch.sequence)?.clone();
+        fetch.asked = fetch.asked.max(block.offset() + size);
+        let is_over = observation.is_fetching() && fetch.asked >= value.payload.len();
+        if is_over {
+            observation.set_fetching(false);
+        }
+        Some((value, is_over && !observation.is_in_flight()))
     }
 
     /// A list of links, as `write` makes it: for later blocks of a long one, the list that the first block was
@@ -77,7 +112,7 @@ impl Subscriptions {
     }
 
     pub(super) fn fetch_deadline(&self) -> Option<Instant> {
-        self.fetches.front().map(|fetch| fetch.patience_ends)
+        (!self.fetches.by_slot.is_empty()).then_some(self.fetches.due)
     }
 
     /// Stops waiting for those who have been silent for too long.
@@ -86,22 +121,27 @@ impl Subscriptions {
         now: Instant,
         outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) {
-        while let Some(&fetch) = self.fetches.front().filter(|fetch| fetch.patience_ends <= now) {
-            self.fetches.pop_front();
-            let Some(slot) = self.observations.find(fetch.observation) else { continue };
+        if self.fetch_deadline().is_none_or(|due| due > now) {
+            return;
+        }
+        let patience_ends = now + self.policy.fetch_patience;
+        let mut over = Vec::new();
+        for (&slot, fetch) in &mut self.fetches.by_slot {
             let Some(observation) = self.observations.at_mut(slot) else { continue };
-            if !observation.is_fetching() || observation.cursor != fetch.sequence {
+            if fetch.patience_ends > now {
                 continue;
             }
-            // Before the first block arrives there is nothing to fetch the others of.
-            if observation.is_in_flight() || observation.take_touched() {
-                let patience_ends = now + self.policy.fetch_patience;
-                self.fetches.push_back(Fetch { patience_ends, ..fetch });
-            } else {
-                observation.set_fetching(false);
-                let session = observation.session;
-                self.ready(now, session, outlet);
+            if observation.is_in_flight() && observation.is_fetching() {
+                // Before the first block arrives there is nothing to fetch the others of.
+                fetch.patience_ends = patience_ends;
+                continue;
             }
+            observation.set_fetching(false);
+            over.push((slot, observation.session));
         }
+        over.iter().for_each(|(slot, _)| self.fetches.remove(*slot));
+        let first = self.fetches.by_slot.values().map(|fetch| fetch.patience_ends).min();
+        self.fetches.due = first.unwrap_or(patience_ends);
+        over.iter().for_each(|(_, session)| self.ready(now, *session, outlet));
     }
 }

@@ -25,7 +25,7 @@ pub use policy::{Policy, Reliability};
 use crate::counters::SubscriptionCounters;
 use crate::{Settings, Topic, TopicId, Topics};
 use feed::{Feed, Feeds};
-use fetch::Fetch;
+use fetch::Fetches;
 use listings::Listings;
 use observation::{Observation, Observations};
 use sessions::Sessions;
@@ -53,8 +53,7 @@ pub struct Subscriptions {
     feeds: Feeds,
     /// Feeds with members that a sweep is still to visit.
     queue: VecDeque<u32>,
-    /// Subscribers that are fetching blocks, in the order in which patience with them ends.
-    fetches: VecDeque<Fetch>,
+    fetches: Fetches,
     /// Lists of links that are fetched block by block.
     listings: Listings,
     next_check: Instant,
@@ -79,7 +78,7 @@ impl Subscriptions {
             sessions: Sessions::default(),
             feeds: Feeds::default(),
             queue: VecDeque::new(),
-            fetches: VecDeque::new(),
+            fetches: Fetches::default(),
             listings: Listings::default(),
             next_check: Instant::DISTANT_FUTURE,
             counters: SubscriptionCounters::default(),
@@ -270,6 +269,7 @@ impl Subscriptions {
                 self.feeds.remove(index);
             }
         }
+        self.fetches.remove(slot);
         self.observations.remove(slot);
     }
 

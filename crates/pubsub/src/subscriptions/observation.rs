@@ -57,12 +57,10 @@ const LIVE: u8 = 1;
 const IN_FLIGHT: u8 = 1 << 1;
 /// The subscriber is to fetch the other blocks of the value that was handed out.
 const FETCHING: u8 = 1 << 2;
-/// It has fetched one since somebody looked.
-const TOUCHED: u8 = 1 << 3;
 /// The end has been handed out.
-const TOLD: u8 = 1 << 4;
+const TOLD: u8 = 1 << 3;
 /// Where the size exponent of its blocks is.
-const SZX_SHIFT: u8 = 5;
+const SZX_SHIFT: u8 = 4;
 
 impl Observation {
     const FREE: Self = Self {
@@ -103,25 +101,12 @@ impl Observation {
         self.set(IN_FLIGHT, yes);
     }
 
-    /// Begins or ends the fetching of blocks.
     pub(crate) const fn set_fetching(&mut self, yes: bool) {
         self.set(FETCHING, yes);
-        self.set(TOUCHED, false);
     }
 
     pub(crate) const fn set_told(&mut self) {
         self.set(TOLD, true);
-    }
-
-    pub(crate) const fn touch(&mut self) {
-        self.set(TOUCHED, true);
-    }
-
-    /// Whether a block was fetched since the last call.
-    pub(crate) const fn take_touched(&mut self) -> bool {
-        let touched = self.flags & TOUCHED != 0;
-        self.set(TOUCHED, false);
-        touched
     }
 
     pub(crate) fn block(&self) -> BlockSize {

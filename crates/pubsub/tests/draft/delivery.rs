@@ -397,6 +397,34 @@ fn long_values_arrive_whole_and_one_by_one() {
     assert!(broker.sent().is_empty());
 }
 
+/// The answer to the request for the last block may be lost; its repetition gets the same block, even if the
+/// first block of the next value has been sent meanwhile.
+#[test]
+fn the_last_block_can_be_asked_for_again() {
+    let mut broker = Broker::new();
+    let long = |letter: char| letter.to_string().repeat(3000);
+    broker.put("/d/a", "short");
+    broker.observe(1, "/d/a");
+    broker.put("/d/a", &long('a'));
+    for next in [long('b'), "short".into()] {
+        let sent = broker.sent();
+        assert_eq!(sent.len(), 1);
+        broker.acknowledge(&sent[0]);
+        let etag = sent[0].message().etags().next().unwrap().to_vec();
+        broker.put("/d/a", &next);
+        let mut text = sent[0].text();
+        for num in [1, 1, 2, 2, 2] {
+            let reply = broker.ask(Req::get("/d/a").token(500).block2(num, 1024));
+            assert_eq!(reply.etag(), etag, "block {num}");
+            if text.len() == num as usize * 1024 {
+                text += &reply.text();
+            }
+        }
+        assert_eq!(text.len(), 3000);
+    }
+    assert_eq!(broker.drain(1), ["short"]);
+}
+
 /// The size of blocks that a subscriber asked for holds for its notifications.
 #[test]
 fn notifications_keep_to_the_block_size_of_the_subscription() {
