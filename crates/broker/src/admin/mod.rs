@@ -7,6 +7,8 @@
 
 mod local;
 mod message;
+mod reply;
+mod request;
 mod service;
 mod socket;
 mod topics;
@@ -15,10 +17,11 @@ mod topics;
 mod tests;
 
 pub use local::{AdminError, LocalAdmin, connect_local};
-pub use message::{
-    ADMIN_PATH, AdminReply, AdminRequest, After, Counter, DeviceInfo, NewDevice, Page, Reason, Refusal,
-    SessionInfo, Status, TopicInfo, TopicSettings, VERSION, ValueInfo,
+pub use message::{ADMIN_PATH, VERSION};
+pub use reply::{
+    AdminReply, Counter, DeviceInfo, Page, Reason, Refusal, SessionInfo, Status, TopicInfo, ValueInfo,
 };
+pub use request::{AdminRequest, After, NewDevice, TopicSettings};
 pub use service::check_device_name;
 pub(crate) use service::{Live, PageBuilder, Service, unix_seconds};
 pub(crate) use socket::{listen, serve};

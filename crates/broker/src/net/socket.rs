@@ -50,13 +50,12 @@ fn open_one(address: SocketAddr, plain: bool, shared: bool) -> io::Result<Listen
         setsockopt(&fd, sockopt::Ipv6V6Only, &false)?;
         setsockopt(&fd, sockopt::Ipv6RecvPacketInfo, &wildcard)?;
     }
-    for outcome in
-        [setsockopt(&fd, sockopt::RcvBuf, &KERNEL_BUFFER), setsockopt(&fd, sockopt::SndBuf, &KERNEL_BUFFER)]
-    {
-        if outcome.is_err() {
-            // Smaller buffers are no reason not to start.
-            tracing::debug!("the kernel keeps its own size of socket buffers");
-        }
+    // More than the system's limit takes a privilege; less is no reason not to start.
+    if setsockopt(&fd, sockopt::RcvBufForce, &KERNEL_BUFFER).is_err() {
+        let _less = setsockopt(&fd, sockopt::RcvBuf, &KERNEL_BUFFER);
+    }
+    if setsockopt(&fd, sockopt::SndBufForce, &KERNEL_BUFFER).is_err() {
+        let _less = setsockopt(&fd, sockopt::SndBuf, &KERNEL_BUFFER);
     }
     bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
     let socket = UdpSocket::from(fd);

@@ -60,12 +60,17 @@ impl Shard {
     }
 
     fn closed(&mut self, now: Instant, session: SessionId, reason: CloseReason) {
-        if let CloseReason::HandshakeFailed(alert) = reason
-            && let Some(suppressed) = self.failed_handshakes.admit(now)
-        {
-            tracing::warn!(%alert, suppressed, "a handshake failed: unknown identity, or wrong key");
-        } else {
-            tracing::debug!(session = session.to_u64(), ?reason, "session ends");
+        let failed = matches!(reason, CloseReason::HandshakeFailed(_) | CloseReason::HandshakeTimeout);
+        match failed.then(|| self.failed_handshakes.admit(now)) {
+            // A peer with a wrong key looks like one that went away: what it sends cannot be told from forgeries.
+            Some(Some(suppressed)) => {
+                tracing::warn!(
+                    ?reason,
+                    suppressed,
+                    "a handshake came to nothing: wrong identity or key, perhaps"
+                );
+            }
+            _ => tracing::debug!(session = session.to_u64(), ?reason, "session ends"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The embedded store: one redb file, and one thread that alone touches it.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -84,6 +84,11 @@ impl RedbStore {
     /// The file cannot be opened, is in use, or is no store.
     pub fn open(path: &Path, options: RedbOptions) -> Result<Self, StoreError> {
         let path = path.to_owned();
+        if !path.exists() {
+            drop(private(OpenOptions::new().create(true).truncate(false)).open(&path)?);
+            // So that a power cut cannot take the file away again.
+            File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+        }
         let opener = move || {
             let file = private(OpenOptions::new().create(true).truncate(false)).open(&path)?;
             let backend = FileBackend::new(file)?;

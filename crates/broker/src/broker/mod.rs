@@ -1,27 +1,29 @@
 //! A broker in this process: started, asked, stopped.
 
+mod control;
+mod error;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Weak, mpsc};
-use std::task::{Context, Poll, Wake};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
-use sedge_access::{Grants, PatternError, Permissions, TopicPattern};
-use tokio::sync::oneshot;
+use sedge_access::{Grants, Permissions, TopicPattern};
 
 use crate::admin::{self, AdminReply, AdminRequest, Reason, Refusal, Service};
-use crate::clock::{self, Clock};
-use crate::config::{Config, ConfigError, MAX_SHARDS};
-use crate::first_start::{FirstStart, FirstStartError, first_start};
+use crate::clock::Clock;
+use crate::config::{Config, MAX_SHARDS};
+use crate::first_start::{FirstStart, first_start};
 use crate::live::Running;
 use crate::net::{self, Listener};
 use crate::shard::{Mailbox, Order, Shard, Shared};
 use crate::state::State;
-use crate::store::{Change, DataDir, Lock, RedbOptions, RedbStore, Store, StoreError, Urgency};
+use crate::store::{DataDir, Lock, RedbOptions, RedbStore, Store, StoreError};
+use control::{Control, expire_topics, wait};
+
+pub use error::StartError;
 
 /// A broker that runs on threads of its own until it is stopped or dropped.
 ///
@@ -46,49 +48,6 @@ pub struct Broker {
     /// Dropped last: when somebody else gets the lock, nothing of this broker is left.
     _lock: Lock,
 }
-
-/// Why a broker could not be started, as one line that says what to do.
-#[derive(Debug)]
-pub enum StartError {
-    /// The configuration.
-    Config(ConfigError),
-    /// A pattern in the configuration's `[insecure]`.
-    Pattern(String, PatternError),
-    /// The folder, or a file in it.
-    Dir(PathBuf, io::Error),
-    /// Another process works on the folder.
-    Busy(PathBuf),
-    /// The store.
-    Store(PathBuf, StoreError),
-    /// The administrator's credential of a first start that was cut short.
-    Credential(String),
-    /// An address cannot be listened on.
-    Listen(SocketAddr, io::Error),
-    /// A thread.
-    Thread(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(error) => write!(f, "configuration: {error}"),
-            Self::Pattern(pattern, error) => write!(f, "configuration: [insecure] `{pattern}`: {error}"),
-            Self::Dir(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Busy(dir) => {
-                write!(f, "another broker runs on {}: stop it first, or use another folder", dir.display())
-            }
-            Self::Store(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Credential(error) => f.write_str(error),
-            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "{address} is in use: stop what listens there, or choose another with --listen")
-            }
-            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
-            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
 
 impl Broker {
     /// Starts a broker on `dir` and returns when it serves. Port 0 stands for any free port.
@@ -247,38 +206,6 @@ impl fmt::Debug for Broker {
     }
 }
 
-/// The thread on which everything waits that shards cannot wait for.
-struct Control {
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Control {
-    fn start(state: Arc<State>) -> io::Result<(Self, tokio::runtime::Handle)> {
-        let (stop, stopped) = oneshot::channel();
-        let (started, outcome) = mpsc::channel();
-        let thread = thread::Builder::new().name("sedge-control".into()).spawn(move || {
-            // Lives as long as the tasks that use it.
-            let _state = state;
-            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => {
-                    drop(started.send(Ok(runtime.handle().clone())));
-                    let _told = runtime.block_on(stopped);
-                }
-                Err(error) => drop(started.send(Err(error))),
-            }
-        })?;
-        let handle = outcome.recv().unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()))?;
-        Ok((Self { stop, thread }, handle))
-    }
-
-    fn stop(self) {
-        // If it has ended already, all the better.
-        let _ended = self.stop.send(());
-        let _ended = self.thread.join();
-    }
-}
-
 /// The sockets of all shards.
 struct Sockets {
     by_shard: Vec<Vec<Listener>>,
@@ -317,16 +244,6 @@ impl Sockets {
     }
 }
 
-impl StartError {
-    fn in_first_start(dir: &DataDir, error: FirstStartError) -> Self {
-        match error {
-            FirstStartError::Io(error) => Self::Dir(dir.admin_credential(), error),
-            FirstStartError::Store(error) => Self::Store(dir.store(), error),
-            FirstStartError::Credential(error) => Self::Credential(error.to_string()),
-        }
-    }
-}
-
 fn insecure_grants(config: &Config) -> Result<Grants, StartError> {
     let publish = config.insecure.publish.iter().map(|pattern| (pattern, Permissions::PUBLISH));
     let subscribe = config.insecure.subscribe.iter().map(|pattern| (pattern, Permissions::READ));
@@ -350,37 +267,4 @@ fn take(dir: &DataDir) -> Result<Lock, StartError> {
         thread::sleep(std::time::Duration::from_millis(20));
     }
     Err(StartError::Busy(dir.path().to_owned()))
-}
-
-/// Removes topics whose `expiration-date` has come.
-async fn expire_topics(shared: Weak<Shared>) {
-    loop {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        let Some(shared) = shared.upgrade() else { return };
-        loop {
-            let mut topics = shared.state.topics();
-            let Some(change) = topics.expire(clock::unix()) else { break };
-            shared.state.store.submit(Change::Topic(change.persist), Urgency::Grouped, None);
-            drop(topics);
-            shared.topic_changed(change.topic, None);
-        }
-    }
-}
-
-/// Waits for something that only threads of this crate work on, wherever it is called from.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Arc::new(Unpark(thread::current())).into();
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(outcome) => return outcome,
-            Poll::Pending => thread::park(),
-        }
-    }
 }

@@ -1,0 +1,102 @@
+//! What administrators ask.
+//!
+//! Field numbers are never reused; a field that a later version adds is optional.
+
+use minicbor::{Decode, Encode};
+use sedge_access::Grants;
+
+use crate::Key;
+
+/// What an administrator asks.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum AdminRequest {
+    /// Enrols a device. Answer: [`AdminReply::Enrolled`].
+    #[n(0)]
+    DeviceAdd(#[n(0)] NewDevice),
+    /// Devices in the order of their names. Answer: [`AdminReply::Devices`].
+    #[n(1)]
+    DeviceList(#[n(0)] After),
+    /// One device. Answer: [`AdminReply::Device`].
+    #[n(2)]
+    DeviceShow(#[n(0)] String),
+    /// Removes a device and ends its sessions. Answer: [`AdminReply::Done`].
+    #[n(3)]
+    DeviceRemove(#[n(0)] String),
+    /// Creates a topic. Answer: [`AdminReply::Topic`].
+    #[n(4)]
+    TopicCreate(#[n(0)] TopicSettings),
+    /// Topics in the order of their names. Answer: [`AdminReply::Topics`].
+    #[n(5)]
+    TopicList(#[n(0)] After),
+    /// One topic. Answer: [`AdminReply::Topic`].
+    #[n(6)]
+    TopicShow(#[n(0)] String),
+    /// Deletes a topic and its value, and tells its observers. Answer: [`AdminReply::Done`].
+    #[n(7)]
+    TopicDelete(#[n(0)] String),
+    /// How the broker is. Answer: [`AdminReply::Status`].
+    #[n(8)]
+    Status,
+    /// Sessions of a running broker. Answer: [`AdminReply::Sessions`].
+    #[n(9)]
+    SessionList(#[n(0)] After),
+}
+
+/// Where a list goes on: after the entry with this name. The default is the beginning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct After(#[n(0)] pub String);
+
+/// A device to be enrolled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct NewDevice {
+    /// Its name: 1 to 64 letters, digits, `.`, `_`, `-`, `:` or `@`.
+    #[n(0)]
+    pub name: String,
+    /// Its PSK identity, 1 to 128 bytes; the name in UTF-8 if not given.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub identity: Option<Vec<u8>>,
+    /// Its key if it has one already; otherwise 16 random bytes are made.
+    #[n(2)]
+    pub key: Option<Key>,
+    /// What it may do.
+    #[n(3)]
+    pub grants: Grants,
+}
+
+/// How a topic is set up: the properties of draft-ietf-core-coap-pubsub, and two that only administrators set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct TopicSettings {
+    /// `topic-name`: levels separated by `/`.
+    #[n(0)]
+    pub name: String,
+    /// `resource-type`; `core.ps.data` if not given.
+    #[n(1)]
+    pub resource_type: Option<String>,
+    /// `topic-content-format`: the only Content-Format that may be published.
+    #[n(2)]
+    pub content_format: Option<u16>,
+    /// `topic-type`: what the values are about.
+    #[n(3)]
+    pub topic_type: Option<String>,
+    /// `expiration-date`, in seconds since 1970.
+    #[n(4)]
+    pub expiration: Option<u64>,
+    /// `max-subscribers`.
+    #[n(5)]
+    pub max_subscribers: Option<u32>,
+    /// `observer-check`: longest time between two confirmable notifications, in seconds.
+    #[n(6)]
+    pub observer_check: Option<u32>,
+    /// `initialize`: the value that the topic is born with; needs `content_format`.
+    #[cbor(n(7), with = "minicbor::bytes")]
+    pub initialize: Option<Vec<u8>>,
+    /// Whether a publish waits for the disk; as configured if not given.
+    #[n(8)]
+    pub durable: Option<bool>,
+    /// How many recent values are kept for subscribers that are behind; as configured if not given.
+    #[n(9)]
+    pub history: Option<u16>,
+}
