@@ -66,8 +66,6 @@ discards! {
     UnofferedChoice = "unoffered_choice";
     /// An alert that nothing authenticates.
     UnauthenticatedAlert = "unauthenticated_alert";
-    /// A Finished whose verify_data is wrong.
-    BadFinished = "bad_finished";
     /// The handshake or session is over.
     Closed = "closed";
 }
