@@ -75,8 +75,13 @@ impl Admin {
             ..Request::new(Code::POST, Target::Path(&path))
         };
         let mut buffer = zeroize::Zeroizing::new(vec![0; REPLY_MAX]);
-        let response =
-            client.request(&request, &mut buffer).await.map_err(|error| connection::explain(&error))?;
+        let response = match client.request(&request, &mut buffer).await {
+            Ok(response) if response.code.is_success() => response,
+            other => {
+                client.close().await;
+                other.map_err(|error| connection::explain(&error))?
+            }
+        };
         if response.code == Code::FORBIDDEN || response.code == Code::NOT_FOUND {
             return Err(Failure::new("the broker says no: this takes an administrator's credential"));
         }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rand_core::UnwrapErr;
 use sedge_client::tokio::{Address, Socket, TokioClock, config};
-use sedge_client::{Client, Code, ContentFormat, Credential, Disconnect, Error, Growing, Psk, Security};
+use sedge_client::{
+    Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Psk, Security,
+};
 
 use crate::codec::value;
 use crate::failure::Failure;
@@ -72,8 +74,9 @@ pub(crate) async fn connect_to(
             Ok(Err(error @ Error::Network(_))) => refusal = Some(error),
             Ok(Err(error)) => return Err(cannot_connect(address, &security, &error)),
             Err(_) => {
-                let error = Error::Disconnected(Disconnect::Unreachable);
-                return Err(cannot_connect(address, &security, &error));
+                let answered = client.is_answered();
+                let reason = if answered { Disconnect::NotAccepted } else { Disconnect::Unreachable };
+                return Err(cannot_connect(address, &security, &Error::Disconnected(reason)));
             }
         }
     }
@@ -85,7 +88,9 @@ pub(crate) async fn connect_to(
 pub(crate) fn client(socket: Socket, security: Security<'_>, tape: Tape) -> Result<CliClient, Failure> {
     let socket = TapSocket { socket, tape: tape.clone() };
     let rng = UnwrapErr(getrandom::SysRng);
-    Client::new(config(), security, socket, TokioClock::new(), TapCrypto { tape }, rng)
+    // Whoever waits at a terminal wants to hear at once that nobody listens.
+    let config = Config { fail_on_network_error: true, ..config() };
+    Client::new(config, security, socket, TokioClock::new(), TapCrypto { tape }, rng)
         .map_err(|error| explain(&error))
 }
 
@@ -114,6 +119,9 @@ fn cannot_connect(address: &Address, security: &Security<'_>, error: &Error<io::
 /// An error of an operation, for the user.
 pub(crate) fn explain(error: &Error<io::Error>) -> Failure {
     Failure::new(match error {
+        Error::Network(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            "nothing listens there: check the address, and that the server is running".into()
+        }
         Error::Timeout => "the server did not answer: check that it is still running".into(),
         Error::NotObserved => "the topic has as many subscribers as it may: try later".into(),
         Error::KeepsChanging => {

@@ -2,6 +2,7 @@
 
 use sedge_client::TOPIC_DATA;
 use sedge_client::tokio::Address;
+use sedge_coap::uri::Uri;
 
 use crate::failure::Failure;
 
@@ -15,19 +16,21 @@ pub(crate) struct Target {
 impl Target {
     /// Reads a topic's URI or its bare name.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
-        let Some((scheme, _)) = text.split_once("://") else {
+        if !text.contains("://") {
             let topic = text.strip_prefix('/').unwrap_or(text);
             if topic.is_empty() {
                 return Err(Failure::usage("the topic is missing: write for example site/7/temp"));
             }
             return Ok(Self { broker: None, topic: topic.into() });
-        };
+        }
         let broker = Address::parse(text).map_err(Failure::usage)?;
-        let path = text.get(scheme.len() + 3..).and_then(|rest| rest.split_once('/')).map(|(_, path)| path);
-        let topic =
-            path.and_then(|path| path.strip_prefix(TOPIC_DATA)).and_then(|path| path.strip_prefix('/'));
-        match topic {
-            Some(topic) if !topic.is_empty() => Ok(Self { broker: Some(broker), topic: topic.into() }),
+        let uri = Uri::parse(text).map_err(|error| Failure::usage(format!("`{text}`: {error}")))?;
+        let segments: Option<Vec<String>> =
+            uri.path().map(|segment| String::from_utf8(segment.bytes().collect()).ok()).collect();
+        match segments.unwrap_or_default().split_first() {
+            Some((first, topic)) if first == TOPIC_DATA && topic.iter().any(|level| !level.is_empty()) => {
+                Ok(Self { broker: Some(broker), topic: topic.join("/") })
+            }
             _ => Err(Failure::usage(format!(
                 "`{text}` is no topic: write {broker}/{TOPIC_DATA}/TOPIC, or only TOPIC for the broker of the credential"
             ))),
@@ -43,6 +46,7 @@ mod tests {
     fn uris_and_names_are_topics() {
         let full = Target::parse("coaps://h:1/d/site/7/temp").unwrap();
         assert_eq!((full.topic.as_str(), full.broker.unwrap().port), ("site/7/temp", 1));
+        assert_eq!(Target::parse("coaps://h/d/caf%C3%A9").unwrap().topic, "café");
         assert_eq!(Target::parse("site/7").unwrap(), Target { broker: None, topic: "site/7".into() });
         assert_eq!(Target::parse("/site/7").unwrap().topic, "site/7");
         for wrong in [

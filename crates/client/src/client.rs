@@ -269,6 +269,11 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         self.core.is_connected()
     }
 
+    /// Whether anything has come from the server since it was last dialled.
+    pub const fn is_answered(&self) -> bool {
+        self.core.is_answered()
+    }
+
     /// Why there is none, as far as known.
     pub const fn failure(&self) -> Option<Disconnect> {
         self.core.failure()

@@ -22,7 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
     sedge coap get coap://[::1]/.well-known/core -v
     sedge coap put coaps://broker.example/d/site/7/temp 21.5 --as boiler-7.toml
-    sedge coap fetch coaps://broker.example/ps --format core-pubsub --hex a1026b636f72652e70732e64617461 --as admin.toml
+    sedge coap fetch coaps://broker.example/ps --format core-pubsub --hex a1026c636f72652e70732e64617461 --as admin.toml
     sedge coap observe coaps://device.example/temp --identity me --key 00112233445566778899aabbccddeeff";
 
 #[derive(Debug, clap::Args)]

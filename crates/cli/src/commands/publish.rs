@@ -59,14 +59,15 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let request = Request::publish(&target.topic, args.format, &payload);
     let mut buffer = [0; 1024];
     let asked = client.request(&request, &mut buffer);
-    let Ok(answer) = tokio::time::timeout(Duration::from_secs(args.timeout), asked).await else {
+    let answer = tokio::time::timeout(Duration::from_secs(args.timeout), asked).await;
+    client.close().await;
+    let Ok(answer) = answer else {
         return Err(Failure::new(format!(
             "the broker did not acknowledge within {} s: the value may or may not have arrived",
             args.timeout
         )));
     };
     let response = answer.map_err(|error| connection::explain(&error))?;
-    client.close().await;
     if response.code.is_success() {
         Ok(())
     } else {

@@ -47,13 +47,19 @@ pub(crate) struct Args {
 const VALUE_MAX: usize = 1 << 20;
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    tokio::select! {
-        outcome = follow(&args) => outcome,
+    let mut client = tokio::select! {
+        client = subscribe(&args) => client?,
+        () = interrupted() => return Err(Failure::interrupted()),
+    };
+    let outcome = tokio::select! {
+        outcome = follow(&args, &mut client) => outcome,
         () = interrupted() => Ok(()),
-    }
+    };
+    client.close().await;
+    outcome
 }
 
-async fn follow(args: &Args) -> Result<(), Failure> {
+async fn subscribe(args: &Args) -> Result<CliClient, Failure> {
     let targets: Vec<Target> =
         args.topics.iter().map(|text| Target::parse(text)).collect::<Result<_, _>>()?;
     let mut brokers = targets.iter().filter_map(|target| target.broker.as_ref());
@@ -64,17 +70,22 @@ async fn follow(args: &Args) -> Result<(), Failure> {
     let credential = args.who.read()?;
     let mut client = connection::connect(&credential, broker, args.verbose).await?;
     for target in &targets {
-        let subscribed = client.subscribe(&target.topic).await;
-        subscribed.map_err(|error| cannot_subscribe(&target.topic, &error))?;
+        if let Err(error) = client.subscribe(&target.topic).await {
+            client.close().await;
+            return Err(cannot_subscribe(&target.topic, &error));
+        }
     }
+    Ok(client)
+}
+
+async fn follow(args: &Args, client: &mut CliClient) -> Result<(), Failure> {
     let mut buffer = vec![0; VALUE_MAX];
     let mut seen = 0;
     while args.count.is_none_or(|count| seen < count) {
-        if next(args, &mut client, &mut buffer).await? {
+        if next(args, client, &mut buffer).await? {
             seen += 1;
         }
     }
-    client.close().await;
     Ok(())
 }
 

@@ -52,6 +52,8 @@ struct Inner {
     sealed: VecDeque<Vec<u8>>,
     /// Sealed records that arrived and were not opened yet, with the size of their datagram.
     arrived: VecDeque<(Option<u8>, usize)>,
+    /// What the datagram that is being opened or sent has had in it so far, beside CoAP.
+    parts: Vec<String>,
     /// Message IDs of confirmable messages: sent, and received.
     seen: [BTreeSet<u16>; 2],
 }
@@ -65,6 +67,7 @@ impl Tape {
             style: Style::stderr(),
             sealed: VecDeque::new(),
             arrived: VecDeque::new(),
+            parts: Vec::new(),
             seen: [BTreeSet::new(), BTreeSet::new()],
         })))
     }
@@ -91,9 +94,10 @@ impl Tape {
         let (content_type, datagram) = inner.arrived.pop_front().unwrap_or((None, 0));
         match plaintext {
             Some(plaintext) => inner.record(Direction::In, content_type, plaintext, datagram),
-            None => {
-                inner.print(Direction::In, "a record that nobody with our keys has made: dropped", datagram)
-            }
+            None => inner.parts.push("record that nobody with our keys has made: dropped".into()),
+        }
+        if inner.arrived.is_empty() {
+            inner.print_parts(Direction::In, datagram);
         }
     }
 
@@ -110,13 +114,14 @@ impl Tape {
         }
         for record in dtls::records(datagram, None) {
             match record.content {
-                Content::Clear(what) => inner.print(Direction::Out, &what, datagram.len()),
+                Content::Clear(what) => inner.parts.push(what),
                 Content::Sealed { content_type, .. } => {
                     let plaintext = inner.sealed.pop_front().unwrap_or_default();
                     inner.record(Direction::Out, content_type, &plaintext, datagram.len());
                 }
             }
         }
+        inner.print_parts(Direction::Out, datagram.len());
     }
 
     /// A datagram came in.
@@ -130,15 +135,19 @@ impl Tape {
         if !inner.secure {
             return inner.message(Direction::In, datagram, datagram.len());
         }
-        // We ask for records without a Connection ID.
         inner.arrived.clear();
+        inner.parts.clear();
+        // We ask for records without a Connection ID.
         for record in dtls::records(datagram, Some(0)) {
             match record.content {
-                Content::Clear(what) => inner.print(Direction::In, &what, datagram.len()),
+                Content::Clear(what) => inner.parts.push(what),
                 Content::Sealed { content_type, .. } => {
                     inner.arrived.push_back((content_type, datagram.len()));
                 }
             }
+        }
+        if inner.arrived.is_empty() {
+            inner.print_parts(Direction::In, datagram.len());
         }
     }
 }
@@ -161,10 +170,8 @@ impl Inner {
         };
         match (content_type, content) {
             (23, content) => self.message(direction, content, datagram),
-            (21, [level, description]) => {
-                self.print(direction, &dtls::alert(*level, *description), datagram);
-            }
-            (other, content) => self.print(direction, &dtls::clear(other, content), datagram),
+            (21, [level, description]) => self.parts.push(dtls::alert(*level, *description)),
+            (other, content) => self.parts.push(dtls::clear(other, content)),
         }
     }
 
@@ -188,8 +195,11 @@ impl Inner {
         self.write(direction, &lines.join("\n"));
     }
 
-    fn print(&self, direction: Direction, what: &str, datagram: usize) {
-        self.write(direction, &format!("DTLS {what}{}", self.style.dim(format!("  {datagram} B"))));
+    fn print_parts(&mut self, direction: Direction, datagram: usize) {
+        if !self.parts.is_empty() {
+            let what = std::mem::take(&mut self.parts).join(" + ");
+            self.write(direction, &format!("DTLS {what}{}", self.style.dim(format!("  {datagram} B"))));
+        }
     }
 
     fn write(&self, direction: Direction, text: &str) {

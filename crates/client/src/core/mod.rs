@@ -129,6 +129,11 @@ impl<M: Memory> Core<M> {
         self.link.session().is_some()
     }
 
+    /// Whether anything has come from the server since it was last dialled.
+    pub const fn is_answered(&self) -> bool {
+        self.heard
+    }
+
     /// Whether the client was closed.
     pub const fn is_closed(&self) -> bool {
         matches!(self.link, Link::Closed)

@@ -180,6 +180,11 @@ impl<M: Memory> Core<M> {
             }
             return;
         }
+        if last && code == Code::NOT_ACCEPTABLE {
+            // The format of the values has changed, which ends an observation (RFC 7641 section 4.2).
+            subscription.state = State::Due(now);
+            return;
+        }
         if last && !code.is_success() {
             subscription.state = State::Over(code);
             self.inbox.push(&Entry {
