@@ -8,7 +8,7 @@
 use alloc::sync::Arc;
 
 use sedge_access::{Verb, name};
-use sedge_coap::{Code, Values};
+use sedge_coap::{Code, OptionNumber, Values};
 
 use super::Request;
 use crate::name::join_segments;
@@ -16,7 +16,7 @@ use crate::response::Payload;
 use crate::subscriptions::Registered;
 use crate::{
     Change, Configuration, Identity, Outcome, Persist, Publication, Published, Refusal, Response,
-    Subscriptions, Topic, TopicId, TopicName, TopicOptions, Topics, Value,
+    Subscriptions, TopicId, TopicName, TopicOptions, Topics, Value,
 };
 
 pub(super) fn handle(
@@ -49,7 +49,7 @@ fn publish(topics: &mut Topics, request: &Request<'_>, name: &str) -> Result<Out
     let publication = Publication {
         payload: request.body,
         content_format: request.message.content_format(),
-        max_age: request.message.uint(sedge_coap::OptionNumber::MAX_AGE),
+        max_age: request.message.uint(OptionNumber::MAX_AGE),
     };
     let known = topics.find(name);
     request.expect_conditions(known.and_then(|(_, topic)| topic.etag()))?;
@@ -108,7 +108,7 @@ fn read(
         return Ok(Outcome { ready, ..response.into() });
     }
     let mut response = representation(request, newest)?;
-    if message.observe() == Some(0) && subscribe(topics, subscriptions, request, id, topic) {
+    if message.observe() == Some(0) && subscribe(topics, subscriptions, request, id) {
         response.observe = Some(newest.observe());
     }
     Ok(response.validated(message).into())
@@ -143,14 +143,7 @@ fn representation(request: &Request<'_>, value: &Arc<Value>) -> Result<Response,
 
 /// Subscribes, unless there are too many subscribers: then the answer is the value without Observe
 /// ([RFC 7641 §4.1](https://www.rfc-editor.org/rfc/rfc7641#section-4.1)).
-fn subscribe(
-    topics: &Topics,
-    subscriptions: &mut Subscriptions,
-    request: &Request<'_>,
-    id: TopicId,
-    topic: &Topic,
-) -> bool {
-    debug_assert!(topic.value().is_some());
+fn subscribe(topics: &Topics, subscriptions: &mut Subscriptions, request: &Request<'_>, id: TopicId) -> bool {
     let block = subscriptions.block(request.message.block2());
     let subscriber = (request.session, request.message.token());
     subscriptions.register(request.now, topics, id, subscriber, block) == Registered::Yes
