@@ -18,6 +18,73 @@
 //! # A client
 //! [`ClientHandshake::connect`], then as from step 2.
 //!
+//! # Both, in memory
+//! ```
+//! use sedge_crypto::RustCrypto;
+//! use sedge_dtls::*;
+//! use sedge_time::Instant;
+//!
+//! # struct Rng(u64);
+//! # impl sedge_crypto::TryRng for Rng {
+//! #     type Error = core::convert::Infallible;
+//! #     fn try_next_u32(&mut self) -> Result<u32, Self::Error> { Ok(self.try_next_u64()? as u32) }
+//! #     fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+//! #         self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1);
+//! #         Ok(self.0)
+//! #     }
+//! #     fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Self::Error> {
+//! #         dst.iter_mut().try_for_each(|byte| self.try_next_u64().map(|word| *byte = (word >> 56) as u8))
+//! #     }
+//! # }
+//! # impl sedge_crypto::TryCryptoRng for Rng {}
+//! # let mut rng = Rng(7);
+//! let mut cx = Context::new(&RustCrypto, &mut rng, Instant::EPOCH);
+//! let cookies = CookieKeys::new(cx.crypto, cx.rng);
+//! let psk = Psk::new(b"sixteen secrets!").unwrap();
+//! let address = b"192.0.2.7:40000";
+//! let (mut to_server, mut to_client) = ([0; 256], [0; 256]);
+//!
+//! let config = ClientConfig::new(b"sensor-7", &psk, Transport::default());
+//! let mut client = ClientHandshake::connect(&mut cx, &config).unwrap();
+//!
+//! // The first hello is answered with a cookie, and nothing is kept for it.
+//! let len = client.poll_transmit(&mut cx, &mut to_server).unwrap();
+//! let Hello::Reply(len) = hello(&cookies, address, &to_server[..len], &mut to_client) else { panic!() };
+//! client.receive(&mut cx, &mut to_client[..len]).unwrap();
+//!
+//! // The second one brings the cookie back.
+//! let len = client.poll_transmit(&mut cx, &mut to_server).unwrap();
+//! let Hello::Accept(verified) = hello(&cookies, address, &to_server[..len], &mut to_client) else { panic!() };
+//! let cid = ConnectionId::new(b"slot0042").unwrap();
+//! let mut server = ServerHandshake::accept(&mut cx, &ServerConfig::default(), &verified, cid).unwrap();
+//!
+//! let mut look_up = |identity: &[u8]| (identity == b"sensor-7").then(|| (psk.clone(), 42));
+//! for _ in 0..2 {
+//!     if let Some(len) = server.poll_transmit(&mut cx, &mut to_client) {
+//!         for record in Records::new(&mut to_client[..len], 0) {
+//!             client.receive(&mut cx, record).unwrap();
+//!         }
+//!     }
+//!     if let Some(len) = client.poll_transmit(&mut cx, &mut to_server) {
+//!         for record in Records::new(&mut to_server[..len], cid.len()) {
+//!             server.receive(&mut cx, &mut look_up, record).unwrap();
+//!         }
+//!     }
+//! }
+//! let mut client = client.take_session().unwrap().session;
+//! let Established { session: mut server, principal } = server.take_session().unwrap();
+//! assert_eq!(principal, 42);
+//!
+//! // A message is written where it will be sealed, and read where it was opened.
+//! let at = client.headroom();
+//! to_server[at..at + 4].copy_from_slice(b"21.5");
+//! let len = client.seal(&RustCrypto, ContentType::APPLICATION_DATA, &mut to_server, 4).unwrap();
+//! assert_eq!(peek_cid(&to_server[..len], 8), Some(&b"slot0042"[..]));
+//! let opened = server.open(&RustCrypto, &mut to_server[..len]).unwrap();
+//! let Content::ApplicationData(plaintext) = opened.content else { panic!() };
+//! assert_eq!(plaintext, b"21.5");
+//! ```
+//!
 //! # What arrives and should not
 //! is a [`Discard`]: it changed nothing, gets no answer, and is to be counted. Nobody who lacks the keys can end
 //! a session or a handshake.
