@@ -1,59 +1,16 @@
 /* A DTLS 1.2 PSK server on OpenSSL, for benchmarks: many sessions on one UDP socket, echo of application data.
  *
- * It is what a user of OpenSSL would write who wants it fast: no socket per peer, stateless cookies
- * (DTLSv1_listen) before anything is kept, datagrams in and out by recvmmsg and sendmmsg as the contender has
- * it, sessions found in a hash table by address. Prints "ready ADDRESS" and ends with its standard input. */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <netinet/in.h>
+ * It is what a user of OpenSSL would write who wants it fast: no socket per peer, and stateless cookies
+ * (DTLSv1_listen) before anything is kept. Prints "ready ADDRESS" and ends with its standard input. */
+#include "batch.h"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-enum { BATCH = 64, DATAGRAM = 1500, BUCKETS = 1 << 18 };
-
-struct peer {
-    SSL *ssl;
-    struct sockaddr_in address;
-    struct peer *next;
-};
-
-static int udp;
 static unsigned char secret[16];
-static const unsigned char key[16] = "benchmarks only!";
-static struct peer *buckets[BUCKETS];
-
-/* The datagram that is being read, and whose it is. */
-static unsigned char *incoming;
-static int incoming_len;
-static struct sockaddr_in current;
-
-/* Datagrams to be sent together. */
-static unsigned char out[BATCH][DATAGRAM];
-static struct sockaddr_in out_to[BATCH];
-static struct iovec out_iov[BATCH];
-static struct mmsghdr out_msg[BATCH];
-static int out_count;
-
-static void flush(void) {
-    for (int sent = 0; sent < out_count;) {
-        int n = sendmmsg(udp, out_msg + sent, out_count - sent, 0);
-        if (n < 0) {
-            perror("sendmmsg");
-            exit(1);
-        }
-        sent += n;
-    }
-    out_count = 0;
-}
 
 /* A BIO that reads the datagram at hand, and writes into the batch. */
 static int bio_read(BIO *bio, char *buffer, int len) {
@@ -72,11 +29,7 @@ static int bio_read(BIO *bio, char *buffer, int len) {
 
 static int bio_write(BIO *bio, const char *buffer, int len) {
     BIO_clear_retry_flags(bio);
-    if (out_count == BATCH)
-        flush();
-    memcpy(out[out_count], buffer, len);
-    out_iov[out_count].iov_len = len;
-    out_to[out_count++] = current;
+    batch_send(buffer, len);
     return len;
 }
 
@@ -122,15 +75,6 @@ static unsigned int psk(SSL *ssl, const char *identity, unsigned char *out_key, 
     return sizeof key;
 }
 
-static struct peer **find(const struct sockaddr_in *address) {
-    unsigned int hash = (ntohl(address->sin_addr.s_addr) ^ (unsigned)ntohs(address->sin_port) << 16) * 2654435761u;
-    struct peer **place = &buckets[hash % BUCKETS];
-    while (*place && ((*place)->address.sin_addr.s_addr != address->sin_addr.s_addr ||
-                      (*place)->address.sin_port != address->sin_port))
-        place = &(*place)->next;
-    return place;
-}
-
 static SSL_CTX *context;
 static BIO_METHOD *method;
 static SSL *listener;
@@ -151,7 +95,7 @@ static SSL *new_ssl(void) {
 static void datagram(void) {
     static BIO_ADDR *unused;
     unsigned char buffer[DATAGRAM];
-    struct peer **place = find(&current);
+    struct peer **place = find();
     if (*place == NULL) {
         if (unused == NULL)
             unused = BIO_ADDR_new();
@@ -162,51 +106,29 @@ static void datagram(void) {
             return;
         }
         /* The listener becomes the connection. */
-        *place = calloc(1, sizeof **place);
-        (*place)->ssl = listener;
-        (*place)->address = current;
+        add(place, listener);
         listener = NULL;
     }
-    struct peer *peer = *place;
+    SSL *ssl = (*place)->connection;
     int n;
-    while ((n = SSL_read(peer->ssl, buffer, sizeof buffer)) > 0)
-        SSL_write(peer->ssl, buffer, n);
-    int error = SSL_get_error(peer->ssl, n);
+    while ((n = SSL_read(ssl, buffer, sizeof buffer)) > 0)
+        SSL_write(ssl, buffer, n);
+    int error = SSL_get_error(ssl, n);
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
-        *place = peer->next;
-        SSL_free(peer->ssl);
-        free(peer);
+        forget(place);
+        SSL_free(ssl);
         ERR_clear_error();
     }
 }
 
-int main(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t address_len = sizeof address;
-    int size = 4 << 20;
-    udp = socket(AF_INET, SOCK_DGRAM, 0);
-    setsockopt(udp, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-    setsockopt(udp, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    if (bind(udp, (struct sockaddr *)&address, sizeof address) != 0 ||
-        getsockname(udp, (struct sockaddr *)&address, &address_len) != 0) {
-        perror("bind");
-        return 1;
-    }
-    for (int i = 0; i < BATCH; i++) {
-        out_iov[i].iov_base = out[i];
-        out_msg[i].msg_hdr.msg_iov = &out_iov[i];
-        out_msg[i].msg_hdr.msg_iovlen = 1;
-        out_msg[i].msg_hdr.msg_name = &out_to[i];
-        out_msg[i].msg_hdr.msg_namelen = sizeof out_to[i];
-    }
-
+static void set_up(void) {
     RAND_bytes(secret, sizeof secret);
     context = SSL_CTX_new(DTLS_server_method());
     SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION);
     SSL_CTX_set_security_level(context, 0);
     if (SSL_CTX_set_cipher_list(context, "PSK-AES128-CCM8") != 1) {
         ERR_print_errors_fp(stderr);
-        return 1;
+        exit(1);
     }
     SSL_CTX_set_psk_server_callback(context, psk);
     SSL_CTX_set_cookie_generate_cb(context, make_cookie);
@@ -220,34 +142,4 @@ int main(void) {
     BIO_meth_set_write(method, bio_write);
     BIO_meth_set_ctrl(method, bio_ctrl);
     BIO_meth_set_create(method, bio_create);
-
-    printf("ready 127.0.0.1:%d\n", ntohs(address.sin_port));
-    fflush(stdout);
-
-    static unsigned char in[BATCH][DATAGRAM];
-    static struct sockaddr_in from[BATCH];
-    static struct iovec iov[BATCH];
-    static struct mmsghdr msg[BATCH];
-    for (;;) {
-        struct pollfd wait[2] = {{.fd = udp, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
-        for (int i = 0; i < BATCH; i++) {
-            iov[i] = (struct iovec){in[i], DATAGRAM};
-            msg[i].msg_hdr = (struct msghdr){.msg_name = &from[i], .msg_namelen = sizeof from[i], .msg_iov = &iov[i], .msg_iovlen = 1};
-        }
-        int n = recvmmsg(udp, msg, BATCH, MSG_DONTWAIT, NULL);
-        if (n < 0) {
-            char ignored[16];
-            if (poll(wait, 2, -1) < 0 || (wait[1].revents && read(0, ignored, sizeof ignored) <= 0))
-                return 0;
-            continue;
-        }
-        for (int i = 0; i < n; i++) {
-            incoming = in[i];
-            incoming_len = msg[i].msg_len;
-            current = from[i];
-            datagram();
-            incoming = NULL;
-        }
-        flush();
-    }
 }

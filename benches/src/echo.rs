@@ -6,7 +6,7 @@ use crate::Settings;
 use crate::cpu::Samples;
 use crate::fleet::{Fleet, FleetSocket};
 use crate::load::{CLIENTS, CoapRequest, Contender, Load, take_turns};
-use crate::peers::{libcoap, openssl};
+use crate::peers::{libcoap, mbedtls, openssl};
 use crate::process::ServerProcess;
 use crate::report::{Better, Goal, Report, Row};
 use crate::serve::IDENTITY;
@@ -36,6 +36,7 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String
         Err(why) => missing.push((name, why)),
     };
     add("OpenSSL", openssl::start(settings).and_then(|server| dtls("OpenSSL", server)));
+    add("Mbed TLS", mbedtls::start(settings).and_then(|server| dtls("Mbed TLS", server)));
     add("libcoap", libcoap::start().and_then(|server| coap("libcoap", server, libcoap::ECHO)));
 
     let count = if settings.quick { 2_560 } else { 25_600 };

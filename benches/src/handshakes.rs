@@ -3,7 +3,7 @@
 use crate::Settings;
 use crate::cpu::Samples;
 use crate::fleet::Fleet;
-use crate::peers::openssl;
+use crate::peers::{mbedtls, openssl};
 use crate::process::ServerProcess;
 use crate::report::{Better, Goal, Report, Row};
 use crate::serve::IDENTITY;
@@ -40,33 +40,31 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String
     let count = if settings.quick { 500 } else { 3000 };
     let mut broker = Contender::new(ServerProcess::broker()?)?;
     let mut endpoint = Contender::new(ServerProcess::ours(&["endpoint"])?)?;
-    let mut openssl = openssl::start(settings).and_then(Contender::new);
+    let mut peers = [("OpenSSL", openssl::start(settings)), ("Mbed TLS", mbedtls::start(settings))]
+        .map(|(name, server)| (name, server.and_then(Contender::new)));
     // The first round warms up.
     for repetition in 0..=settings.repetitions(9) {
-        let turn = |contender: &mut Contender| -> Result<(), String> {
+        let sedge = [&mut broker, &mut endpoint].into_iter();
+        for contender in sedge.chain(peers.iter_mut().filter_map(|(_, peer)| peer.as_mut().ok())) {
             let rate = contender.repeat(count)?;
             if repetition > 0 {
                 contender.samples.push(rate);
             }
-            Ok(())
-        };
-        turn(&mut broker)?;
-        turn(&mut endpoint)?;
-        if let Ok(openssl) = &mut openssl {
-            turn(openssl)?;
         }
     }
-    match &openssl {
-        Ok(openssl) => {
-            let peer = ("OpenSSL", &openssl.samples);
-            let compare = |which: &str, sedge: &Contender| {
-                let what = format!("{WHAT} ({which})");
-                Row::compare(PART, what, "/s", Better::Higher, &sedge.samples, peer)
-            };
-            report.rows.push(compare("broker", &broker).goal(Goal::Ratio(2.5)));
-            report.rows.push(compare("endpoint", &endpoint));
+    for (name, peer) in &peers {
+        match peer {
+            Ok(peer) => {
+                let compare = |which: &str, sedge: &Contender| {
+                    let what = format!("{WHAT} ({which})");
+                    Row::compare(PART, what, "/s", Better::Higher, &sedge.samples, (name, &peer.samples))
+                };
+                let row = compare("broker", &broker);
+                report.rows.push(if *name == "OpenSSL" { row.goal(Goal::Ratio(2.5)) } else { row });
+                report.rows.push(compare("endpoint", &endpoint));
+            }
+            Err(why) => report.rows.push(Row::missing(PART, *name, why)),
         }
-        Err(why) => report.rows.push(Row::missing(PART, WHAT, why)),
     }
     bytes(report)
 }

@@ -76,7 +76,8 @@ libcoap get the same clients with the same handshakes and records.
 - **(broker)** is `sedge broker` as it comes, with its store, on one shard; only notifications are not confirmable \
 where the table says so. **(endpoint)** is `sedge-endpoint` on a socket, without a broker around it.
 - **OpenSSL** runs in a server of our own, with stateless cookies, recvmmsg and sendmmsg, one socket, and \
-SSL_MODE_RELEASE_BUFFERS; **libcoap** is Debian's coap-server-openssl.
+SSL_MODE_RELEASE_BUFFERS; **Mbed TLS** likewise, with buffers of 1 kB; **libcoap** is Debian's \
+coap-server-openssl. `benches/setup` installs what is missing of them.
 - **Handshakes**: full TLS_PSK_WITH_AES_128_CCM_8 with HelloVerifyRequest, every client from a new address.
 - **Echo**: 16 sessions, 128 requests at once, every answer decrypted and compared. The yardstick is a loop of \
 recv_from and send_to that returns 64 bytes.

@@ -11,7 +11,7 @@ use crate::Settings;
 use crate::cpu::Samples;
 use crate::fleet::{Drain, Fleet, FleetSocket};
 use crate::net::DATAGRAM;
-use crate::peers::{libcoap, openssl};
+use crate::peers::{libcoap, mbedtls, openssl};
 use crate::process::ServerProcess;
 use crate::report::{Better, Goal, Report, Row};
 use crate::serve::{IDENTITY, fan_out_order};
@@ -182,7 +182,8 @@ pub(crate) fn memory(settings: &Settings, report: &mut Report) -> Result<(), Str
         let fleet = new_fleet(&server)?;
         bytes_per_session(&mut Observed::new("libcoap", server, fleet, libcoap::OBSERVABLE), fewer)
     });
-    let openssl = openssl::start(settings).and_then(|server| {
+    let [openssl, mbedtls] = [openssl::start(settings), mbedtls::start(settings)].map(|server| {
+        let server = server?;
         let mut fleet = new_fleet(&server)?;
         fleet.connect(1)?;
         let before = server.resident()?;
@@ -202,6 +203,7 @@ pub(crate) fn memory(settings: &Settings, report: &mut Report) -> Result<(), Str
     for (name, what, bytes) in [
         ("libcoap", "the same beside the same", libcoap),
         ("OpenSSL", "the same beside a session alone", openssl),
+        ("Mbed TLS", "the same beside a session alone", mbedtls),
     ] {
         report.rows.push(match bytes {
             Ok(bytes) => {
