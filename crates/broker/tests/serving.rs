@@ -122,6 +122,45 @@ fn what_is_published_reaches_those_who_observe() {
 }
 
 #[test]
+fn an_observer_that_has_forgotten_is_forgotten() {
+    // With notifications that ask for an acknowledgement, and with those that do not.
+    for unconfirmed in [0, 200] {
+        let setup = Setup::with(|config| config.topics.unconfirmed = unconfirmed);
+        let mut device = setup.connect("t1");
+        assert_eq!(device.put("d/site/1", b"0").code, Code::CREATED);
+        let (observation, _) = device.observe("d/site/1");
+        assert_eq!(device.put("d/site/1", b"1").code, Code::CHANGED);
+        assert_eq!(device.reply(observation, 5 * SECOND).unwrap().payload, b"1");
+        assert_eq!(setup.counter("observe.delivered_confirmable"), u64::from(unconfirmed == 0));
+        device.forget(observation);
+        assert_eq!(device.put("d/site/1", b"2").code, Code::CHANGED);
+        device.idle(Duration::from_millis(300));
+        assert_eq!(setup.status().observations, 0, "its reset was heard");
+        assert_eq!(device.get("d/site/1").payload, b"2");
+    }
+}
+
+#[test]
+fn a_topic_goes_when_its_time_has_come() {
+    let setup = Setup::new();
+    let mut device = setup.connect("t1");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let settings = TopicSettings {
+        name: "site/short".into(),
+        expiration: Some(now + 2),
+        content_format: Some(0),
+        initialize: Some(b"0".to_vec()),
+        ..TopicSettings::default()
+    };
+    assert!(matches!(setup.admin(AdminRequest::TopicCreate(settings)), AdminReply::Topic(_)));
+    let (observation, first) = device.observe("d/site/short");
+    assert_eq!(first.payload, b"0");
+    let last = device.reply(observation, 6 * SECOND).expect("the end");
+    assert_eq!((last.code, last.observe), (Code::NOT_FOUND, None));
+    assert_eq!(setup.status().topics, 0);
+}
+
+#[test]
 fn values_and_devices_outlive_the_broker() {
     let setup = Setup::with(|config| config.topics.durable = true);
     let key = setup.enrol("t1");

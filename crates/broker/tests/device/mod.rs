@@ -227,6 +227,11 @@ impl Device {
         (exchange, self.reply(exchange, StdDuration::from_secs(10)).expect("a reply"))
     }
 
+    /// Forgets a request or an observation without telling anyone.
+    pub(crate) fn forget(&mut self, exchange: ExchangeId) {
+        assert!(self.endpoint.cancel(exchange));
+    }
+
     /// Lets time pass, in which whatever comes is taken in.
     pub(crate) fn idle(&mut self, span: StdDuration) {
         let until = StdInstant::now() + span;
