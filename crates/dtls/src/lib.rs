@@ -86,8 +86,8 @@
 //! ```
 //!
 //! # What arrives and should not
-//! is a [`Discard`]: it changed nothing, gets no answer, and is to be counted. Nobody who lacks the keys can end
-//! a session or a handshake.
+//! is a [`Discard`]: it gets no answer and is to be counted. Nobody who lacks the keys can end a session. A
+//! handshake, which starts without keys, survives forged answers as long as the genuine ones get through.
 #![no_std]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(

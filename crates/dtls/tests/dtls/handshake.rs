@@ -96,6 +96,27 @@ fn an_unusable_configuration_is_refused() {
     assert!(Psk::new(b"").is_none() && Psk::new(&[1; 65]).is_none());
 }
 
+/// RFC 6347 section 4.2.8: the old session is good until the new one is.
+#[test]
+fn a_client_may_dial_again_from_the_same_address() {
+    let mut world = World::established(Setup::default());
+    let mut old = world.reconnect();
+    for step in 0..4 {
+        world.transmit();
+        world.step();
+        let late = seal(&mut old, ContentType::APPLICATION_DATA, b"from the old session");
+        world.deliver(Direction::ToServer, late);
+        assert!(world.received.pop().is_some(), "the old session was given up at step {step}");
+    }
+    world.run();
+    assert!(world.client.is_established() && world.server.is_established() && world.predecessor.is_none());
+    exchange_data(&mut world);
+    world.discards.clear();
+    let late = seal(&mut old, ContentType::APPLICATION_DATA, b"too late");
+    world.deliver(Direction::ToServer, late);
+    assert_eq!(world.discards, [(Direction::ToServer, Discard::BadTag)]);
+}
+
 /// Every byte of the longest hello fits the flight it is sent in.
 #[test]
 fn the_longest_hello_can_be_sent() {

@@ -253,6 +253,27 @@ fn a_refusal_that_nothing_authenticates_needs_two_turns_of_the_timer() {
     assert_eq!(world.trace.last().unwrap().1[13..], [2, 47]);
 }
 
+/// Someone who contradicts himself all the time cannot keep a client busy for ever.
+#[test]
+fn a_client_that_is_told_nonsense_gives_up_in_the_end() {
+    for flight in [1, 2] {
+        let mut world = World::new(Setup::default());
+        world.fate = Box::new(|_, _, _| vec![]);
+        let start = world.now;
+        for round in 0..=255u8 {
+            world.deliver(Direction::ToClient, message(3, 0, &[0xfe, 0xff, 1, round]));
+            world.deliver(Direction::ToClient, server_hello(round, 0xc0a8));
+            if flight == 2 {
+                world.deliver(Direction::ToClient, message(14, 2, b""));
+            }
+            world.run_for(Duration::from_secs(2));
+        }
+        assert!(matches!(world.client, Peer::Failed(Failure::TimedOut)));
+        assert!(world.trace.len() < 60, "{} datagrams", world.trace.len());
+        assert!(world.now.saturating_since(start) <= Duration::from_secs(512));
+    }
+}
+
 #[test]
 fn a_server_without_a_common_suite_says_so() {
     let suites = vec![CipherSuite::TLS_PSK_WITH_AES_128_CCM];

@@ -135,6 +135,20 @@ impl Default for Setup {
     }
 }
 
+impl Setup {
+    fn connect(&self, rng: &mut TestRng, now: Instant) -> ClientHandshake<Watched> {
+        let psk = Psk::new(&self.key).unwrap();
+        let config = ClientConfig {
+            identity: &self.identity,
+            psk: &psk,
+            suites: &self.client_suites,
+            own_cid: self.client_cid,
+            transport: self.client,
+        };
+        ClientHandshake::connect(&mut Context::new(&Watched, rng, now), &config).unwrap()
+    }
+}
+
 /// One side of the connection.
 pub enum Peer<H> {
     Absent,
@@ -212,16 +226,7 @@ impl World {
         let mut rng = TestRng(setup.seed);
         let cookies = CookieKeys::new(&Watched, &mut rng);
         let now = Instant::from_micros(1_000_000);
-        let psk = Psk::new(&setup.key).unwrap();
-        let config = ClientConfig {
-            identity: &setup.identity,
-            psk: &psk,
-            suites: &setup.client_suites,
-            own_cid: setup.client_cid,
-            transport: setup.client,
-        };
-        let mut cx = Context::new(&Watched, &mut rng, now);
-        let client = ClientHandshake::connect(&mut cx, &config).unwrap();
+        let client = setup.connect(&mut rng, now);
         Self {
             now,
             rng,
@@ -247,6 +252,15 @@ impl World {
         world.run();
         assert!(world.client.is_established() && world.server.is_established(), "{:?}", world.discards);
         world
+    }
+
+    /// The client loses its memory and dials again from the same address. Returns its old session.
+    pub fn reconnect(&mut self) -> Session {
+        let handshake = self.setup.connect(&mut self.rng, self.now);
+        match std::mem::replace(&mut self.client, Peer::Handshaking(handshake)) {
+            Peer::Established(session) => session,
+            _ => panic!("not established"),
+        }
     }
 
     /// Delivers the next datagram on the link, if there is one.
