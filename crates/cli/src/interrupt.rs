@@ -2,6 +2,8 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::failure::Failure;
+
 /// Waits until the user or the system asks the process to end.
 pub(crate) async fn interrupted() {
     let (Ok(mut interrupt), Ok(mut terminate)) =
@@ -12,5 +14,15 @@ pub(crate) async fn interrupted() {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+/// What a command comes to, unless it is interrupted before.
+pub(crate) async fn or_interrupted<T>(
+    command: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        outcome = command => outcome,
+        () = interrupted() => Err(Failure::interrupted()),
     }
 }

@@ -67,27 +67,17 @@ fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> Result<(), Failure> {
-    // These end by themselves when they are told to, and clean up.
     match command {
+        // These end well when they are interrupted.
         Command::Broker(args) => commands::broker::run(args).await,
-        Command::Sub(args) => commands::subscribe::run(args).await,
-        command => tokio::select! {
-            outcome = run_interruptibly(command) => outcome,
-            () = interrupt::interrupted() => Err(Failure::interrupted()),
-        },
-    }
-}
-
-async fn run_interruptibly(command: Command) -> Result<(), Failure> {
-    match command {
-        Command::Demo(args) => demo::run(args).await,
-        Command::Broker(args) => commands::broker::run(args).await,
-        Command::Device(args) => commands::device::run(args).await,
-        Command::Topic(args) => commands::topic::run(args).await,
-        Command::Pub(args) => commands::publish::run(args).await,
         Command::Sub(args) => commands::subscribe::run(args).await,
         Command::Coap(args) => commands::coap::run(args).await,
-        Command::Status(args) => commands::status::run(args).await,
+        // These fail, and what they hold is cleaned up as it is dropped.
+        Command::Demo(args) => interrupt::or_interrupted(demo::run(args)).await,
+        Command::Device(args) => interrupt::or_interrupted(commands::device::run(args)).await,
+        Command::Topic(args) => interrupt::or_interrupted(commands::topic::run(args)).await,
+        Command::Pub(args) => interrupt::or_interrupted(commands::publish::run(args)).await,
+        Command::Status(args) => interrupt::or_interrupted(commands::status::run(args)).await,
         Command::Version => output::line(Cli::command().render_version().trim_end()),
     }
 }

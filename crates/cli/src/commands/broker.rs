@@ -45,10 +45,7 @@ enum Command {
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     if let Some(Command::Status(args)) = args.command {
-        return tokio::select! {
-            outcome = status::run(args) => outcome,
-            () = interrupt::interrupted() => Err(Failure::interrupted()),
-        };
+        return interrupt::or_interrupted(status::run(args)).await;
     }
     if args.print_config {
         return output::line(DEFAULT_TOML.trim_end());

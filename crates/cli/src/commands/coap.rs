@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::codec::{format, hex, value};
 use crate::connection::{self, CliClient};
 use crate::failure::Failure;
+use crate::interrupt::{interrupted, or_interrupted};
 use crate::output;
 use crate::trace::Tape;
 
@@ -70,7 +71,7 @@ struct WithBody {
     #[command(flatten)]
     common: Common,
     /// The body
-    #[arg(conflicts_with_all = ["hex", "file"], allow_hyphen_values = true)]
+    #[arg(conflicts_with_all = ["hex", "file"], allow_negative_numbers = true)]
     body: Option<String>,
     /// The body in hexadecimal digits
     #[arg(long, value_name = "DIGITS", conflicts_with = "file")]
@@ -134,34 +135,39 @@ const BODY_MAX: usize = 16 << 20;
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let (code, common, body) = match args.method {
         Method::Observe(args) => return observe(args).await,
-        Method::Get(args) => (Code::GET, args.common, None),
-        Method::Delete(args) => (Code::DELETE, args.common, None),
+        Method::Get(args) => (Code::GET, args.common, Body::default()),
+        Method::Delete(args) => (Code::DELETE, args.common, Body::default()),
         Method::Put(args) => with_body(Code::PUT, args)?,
         Method::Post(args) => with_body(Code::POST, args)?,
         Method::Fetch(args) => with_body(Code::FETCH, args)?,
         Method::Ipatch(args) => with_body(Code::IPATCH, args)?,
     };
+    or_interrupted(request(code, &common, &body)).await
+}
+
+/// Sends one request and prints its answer.
+async fn request(code: Code, common: &Common, body: &Body) -> Result<(), Failure> {
     let uri = parse_uri(&common.uri)?;
-    let options = options(&uri, &common);
+    let options = options(&uri, common);
     let borrowed: Vec<(OptionNumber, &[u8])> =
         options.iter().map(|(number, value)| (*number, value.as_slice())).collect();
-    let (payload, content_format) = body.unwrap_or_default();
     let request = Request {
         confirmable: !common.non,
-        content_format,
+        content_format: body.format,
         accept: common.accept,
-        payload: &payload,
+        payload: &body.bytes,
         options: &borrowed,
         ..Request::new(code, Target::Path(""))
     };
-    let mut client = connect(&uri, &common).await?;
+    let mut client = connect(&uri, common).await?;
     let mut buffer = vec![0; BODY_MAX];
     let limit = Duration::from_secs(common.timeout);
-    let Ok(answer) = tokio::time::timeout(limit, client.request(&request, &mut buffer)).await else {
+    let answer = tokio::time::timeout(limit, client.request(&request, &mut buffer)).await;
+    client.close().await;
+    let Ok(answer) = answer else {
         return Err(Failure::new(format!("no answer within {} s: --timeout allows more", common.timeout)));
     };
     let response = answer.map_err(|error| connection::explain(&error))?;
-    client.close().await;
     let (code, format, payload) = (response.code, response.content_format, response.payload);
     if common.json {
         print_json(Some(code), format, payload)?;
@@ -183,13 +189,29 @@ async fn observe(args: Observe) -> Result<(), Failure> {
         return Err(Failure::usage("observe takes no --non, --option or --accept"));
     }
     let uri = parse_uri(&common.uri)?;
-    let mut client = connect(&uri, &common).await?;
     let target = path_and_query(&uri)?;
+    let mut client = or_interrupted(connect(&uri, &common)).await?;
     let limit = Duration::from_secs(common.timeout);
-    let Ok(observed) = tokio::time::timeout(limit, client.observe(Target::Path(&target))).await else {
+    let observing = tokio::time::timeout(limit, client.observe(Target::Path(&target)));
+    let observed = tokio::select! {
+        observed = observing => observed,
+        () = interrupted() => return Err(Failure::interrupted()),
+    };
+    let Ok(observed) = observed else {
         return Err(Failure::new(format!("no answer within {} s: --timeout allows more", common.timeout)));
     };
-    observed.map_err(|error| connection::explain(&error))?;
+    let observation = observed.map_err(|error| connection::explain(&error))?;
+    let outcome = tokio::select! {
+        outcome = follow(&mut client, &common, count) => outcome,
+        () = interrupted() => Ok(()),
+    };
+    client.unsubscribe(observation).await;
+    client.close().await;
+    outcome
+}
+
+/// Prints values until there are enough of them.
+async fn follow(client: &mut CliClient, common: &Common, count: Option<u64>) -> Result<(), Failure> {
     let mut buffer = vec![0; BODY_MAX];
     let mut seen = 0;
     while count.is_none_or(|count| seen < count) {
@@ -202,7 +224,6 @@ async fn observe(args: Observe) -> Result<(), Failure> {
         }
         seen += 1;
     }
-    client.close().await;
     Ok(())
 }
 
@@ -218,10 +239,15 @@ fn print_json(code: Option<Code>, format: Option<ContentFormat>, payload: &[u8])
     output::line(answer)
 }
 
-type Body = (Vec<u8>, Option<ContentFormat>);
+/// What goes along with a request.
+#[derive(Debug, Default)]
+struct Body {
+    bytes: Vec<u8>,
+    format: Option<ContentFormat>,
+}
 
-fn with_body(code: Code, args: WithBody) -> Result<(Code, Common, Option<Body>), Failure> {
-    let body = match (&args.file, &args.hex) {
+fn with_body(code: Code, args: WithBody) -> Result<(Code, Common, Body), Failure> {
+    let bytes = match (&args.file, &args.hex) {
         (Some(path), _) => std::fs::read(path)
             .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?,
         (None, Some(digits)) => {
@@ -229,7 +255,7 @@ fn with_body(code: Code, args: WithBody) -> Result<(Code, Common, Option<Body>),
         }
         (None, None) => args.body.unwrap_or_default().into_bytes(),
     };
-    Ok((code, args.common, Some((body, args.format))))
+    Ok((code, args.common, Body { bytes, format: args.format }))
 }
 
 fn parse_uri(text: &str) -> Result<Uri<'_>, Failure> {

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// The topic, or its URI
     topic: String,
     /// The value; `-` reads it from standard input
-    #[arg(required_unless_present = "file", conflicts_with = "file", allow_hyphen_values = true)]
+    #[arg(required_unless_present = "file", conflicts_with = "file", allow_negative_numbers = true)]
     value: Option<String>,
     #[command(flatten)]
     who: As,

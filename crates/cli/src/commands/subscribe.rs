@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::codec::value;
 use crate::connection::{self, As, CliClient};
 use crate::failure::Failure;
-use crate::interrupt::interrupted;
+use crate::interrupt::{interrupted, or_interrupted};
 use crate::output::{self, Style};
 use crate::target::Target;
 
@@ -47,10 +47,7 @@ pub(crate) struct Args {
 const VALUE_MAX: usize = 1 << 20;
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    let mut client = tokio::select! {
-        client = subscribe(&args) => client?,
-        () = interrupted() => return Err(Failure::interrupted()),
-    };
+    let mut client = or_interrupted(subscribe(&args)).await?;
     let outcome = tokio::select! {
         outcome = follow(&args, &mut client) => outcome,
         () = interrupted() => Ok(()),
