@@ -31,6 +31,7 @@ const FLIGHT: usize = HANDSHAKE_HEADER
 /// The longest message put together from fragments; whole ones may be of any length. Servers have no reason to cut
 /// a ServerHello of 80 bytes, and fewer to cut a HelloVerifyRequest.
 const INBOX: usize = 192;
+
 /// A client's handshake with one server.
 ///
 /// It lives in a pool of the caller's: it borrows nothing, and once complete it yields a [`Session`] and can be
