@@ -217,6 +217,9 @@ impl Shard {
     fn receive(&mut self, now: Instant, inbox: &mut Inbox) {
         for listener in 0..self.link.wire.listeners() {
             for _ in 0..BATCHES {
+                if self.link.wire.is_blocked() {
+                    return;
+                }
                 match self.link.wire.receive(listener, inbox) {
                     Ok(0) => break,
                     Ok(_) => self.take_batch(now, listener, inbox),
@@ -294,6 +297,7 @@ impl Shard {
         self.subscriptions.expire(now, &mut |notification| link.notify(now, unix, &notification));
         if now >= self.next_chores {
             self.next_chores = now + CHORES;
+            self.link.wire.try_again();
             self.bodies.expire(now);
             self.kept.expire(now);
             self.count_observers();

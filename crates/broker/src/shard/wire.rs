@@ -82,18 +82,23 @@ impl Wire {
         self.outbox.counters()
     }
 
-    /// Ready when a socket has something to read, or has room again for what waits.
+    /// Ready when a socket has something to read; while the system has no room for what waits here, when it has room
+    /// again, because what is read then could not be answered.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.outbox.is_blocked() {
+            return self.poll_room(cx).map(|()| self.try_again());
+        }
         let mut ready = false;
         for socket in &self.sockets {
             ready |= socket.poll_read_ready(cx).is_ready();
         }
-        if self.outbox.is_blocked() && self.poll_room(cx).is_ready() {
-            self.full = None;
-            self.outbox.unblock();
-            ready = true;
-        }
         if ready { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Assumes that the system has room again.
+    pub(super) fn try_again(&mut self) {
+        self.full = None;
+        self.outbox.unblock();
     }
 
     /// Ready when the socket that something waits for has room.
