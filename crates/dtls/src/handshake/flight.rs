@@ -99,8 +99,11 @@ impl<const N: usize> Flight<N> {
         (used > 0).then_some(used)
     }
 
-    /// Writes one record with as many messages as fit. One that does not fit waits for the next datagram; only
-    /// one that has a datagram for itself and is still too long is cut.
+    /// Writes a record with the next message. One that does not fit waits for the next datagram; only one that has
+    /// a datagram for itself and is still too long is cut.
+    ///
+    /// RFC 6347 section 4.2.3 lets several messages share a record, which would save 13 bytes in flight 4, but
+    /// TinyDTLS, the engine of Contiki-NG, RIOT and Zephyr, refuses a record that holds more than one.
     fn write_record<C: Crypto>(
         &mut self,
         outlet: &mut Outlet<'_, C>,
@@ -109,34 +112,31 @@ impl<const N: usize> Flight<N> {
     ) -> Option<usize> {
         let Self { messages, len, change_cipher_spec, cursor } = self;
         let end = if cursor.protected { *len } else { change_cipher_spec.unwrap_or(*len) };
+        if cursor.message >= end {
+            return None;
+        }
         let (headroom, overhead) = match &outlet.session {
             Some(session) if cursor.protected => (session.headroom(), session.overhead()),
             _ if cursor.protected => return None,
             _ => (RECORD_HEADER, RECORD_HEADER),
         };
-        let capacity = buf.len().checked_sub(overhead)?;
-        let mut out = Writer::new(buf.get_mut(headroom..headroom + capacity)?);
-        while cursor.message < end {
-            let (whole, _) = Fragment::parse(messages.get(cursor.message..end)?)?;
-            let unsent = whole.body.get(cursor.offset..)?;
-            let Some(room) = (capacity - out.len()).checked_sub(HANDSHAKE_HEADER) else { break };
-            let body = match unsent.get(..room) {
-                Some(part) if part.len() < unsent.len() => {
-                    if !starts_datagram || out.len() > 0 || part.is_empty() {
-                        break;
-                    }
-                    part
-                }
-                _ => unsent,
-            };
-            Fragment { offset: cursor.offset, body, ..whole }.write(&mut out);
-            cursor.offset += body.len();
-            if cursor.offset == whole.length {
-                cursor.message += HANDSHAKE_HEADER + whole.length;
-                cursor.offset = 0;
-            }
+        let (whole, _) = Fragment::parse(messages.get(cursor.message..end)?)?;
+        let unsent = whole.body.get(cursor.offset..)?;
+        let capacity = buf.len().checked_sub(overhead + HANDSHAKE_HEADER)?;
+        let body = unsent.get(..capacity).unwrap_or(unsent);
+        let cut = body.len() < unsent.len();
+        if cut && (body.is_empty() || !starts_datagram) {
+            return None;
         }
-        let written = out.finish().filter(|&written| written > 0)?;
+        let mut out = Writer::new(buf.get_mut(headroom..)?);
+        Fragment { offset: cursor.offset, body, ..whole }.write(&mut out);
+        let written = out.finish()?;
+        if cut {
+            cursor.offset += body.len();
+        } else {
+            cursor.message += HANDSHAKE_HEADER + whole.length;
+            cursor.offset = 0;
+        }
         match &mut outlet.session {
             Some(session) if cursor.protected => {
                 session.seal(outlet.crypto, ContentType::HANDSHAKE, buf, written).ok()
