@@ -139,6 +139,11 @@ impl Running {
         }
     }
 
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Everything it has printed so far.
     pub fn printed(&self) -> String {
         let state = self.output.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,7 +2,9 @@
 //!
 //! `tests/interop/setup` installs the others.
 
+mod broker;
 mod dtls_client;
 mod dtls_server;
 mod peer;
 mod peers_alone;
+mod servers;
