@@ -26,11 +26,20 @@ impl ServerProcess {
         Self::announced(Command::new(program).arg("serve").args(server))
     }
 
-    /// Starts a broker.
+    /// Starts a broker whose notifications are not confirmable.
     pub(crate) fn broker() -> Result<Self, String> {
+        Self::broker_with(&[])
+    }
+
+    /// Starts a broker whose notifications are confirmable, as they are if nothing else is said.
+    pub(crate) fn confirming_broker() -> Result<Self, String> {
+        Self::broker_with(&["--confirmable"])
+    }
+
+    fn broker_with(options: &[&str]) -> Result<Self, String> {
         let dir = TempDir::new().map_err(|error| format!("no room for a store: {error}"))?;
         let path = dir.path().to_str().ok_or("the temporary folder's name is not UTF-8")?;
-        let mut server = Self::ours(&["broker", path])?;
+        let mut server = Self::ours(&[&["broker", path], options].concat())?;
         server.dir = Some(dir);
         Ok(server)
     }

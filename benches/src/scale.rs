@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
-use sedge_coap::{Code, Message, OptionNumber, Token, Type, Writer};
+use sedge_coap::{Code, Message, OptionNumber, Token, Type, Writer, empty_message};
 
 use crate::Settings;
 use crate::cpu::Samples;
@@ -20,6 +20,9 @@ const MEMORY: &str = "memory";
 const FAN_OUT: &str = "fan-out";
 const VALUE: &[u8; 32] = b"a reading of 32 bytes in a topic";
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Bytes of a notification's datagram, about.
+const NOTIFICATION: usize = 74;
 
 /// Sessions for the figure of bytes per session, and observers of the larger fan-out.
 const MANY: u32 = 100_000;
@@ -127,6 +130,17 @@ impl Observed {
         Ok(())
     }
 
+    /// Server CPU seconds for one publication to everybody that everybody acknowledges.
+    fn acknowledged_fan_out(&mut self) -> Result<f64, String> {
+        let publication = self.publication().map_err(|error| error.to_string())?;
+        let Self { server, fleet, .. } = self;
+        let (seconds, outcome) = server.cpu_seconds(|| {
+            fleet.send(0, &publication)?;
+            acknowledge_all(fleet)
+        })?;
+        outcome.map(|()| seconds).map_err(|error| error.to_string())
+    }
+
     /// Server CPU seconds for one publication to everybody, and how many datagrams came of it.
     fn fan_out(&mut self, drain: &mut Drain) -> Result<(f64, u32), String> {
         let publication = self.publication().map_err(|error| error.to_string())?;
@@ -140,6 +154,36 @@ impl Observed {
     }
 }
 
+/// Acknowledges notifications until each client has got one.
+fn acknowledge_all(fleet: &mut Fleet) -> io::Result<()> {
+    let (mut told, mut notified) = (0, None);
+    while told < fleet.len() {
+        let came = fleet.receive(PATIENCE, |client, plaintext| {
+            notified = Message::parse(plaintext)
+                .ok()
+                .filter(|message| message.kind() == Type::Con && message.observe().is_some())
+                .map(|message| (client, message.message_id()));
+        })?;
+        if !came {
+            return Err(io::Error::other(format!("{told} of {} observers were told", fleet.len())));
+        }
+        if let Some((client, message_id)) = notified.take() {
+            let acknowledgement = fleet.seal(client, |buffer| {
+                let message = empty_message(Type::Ack, message_id);
+                buffer[..message.len()].copy_from_slice(&message);
+                message.len()
+            })?;
+            fleet.send(client, &acknowledgement)?;
+            told += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of an acknowledgement's datagram: header with a Connection ID of 8 bytes, explicit nonce, the message and
+/// its inner content type, tag.
+const ACKNOWLEDGEMENT: usize = 13 + 8 + 8 + 4 + 1 + 8;
+
 /// What DTLS adds to a message for a client that asked for no Connection ID: header, explicit nonce, tag.
 const RECORD_OVERHEAD: usize = 13 + 8 + 8;
 
@@ -150,7 +194,10 @@ fn endpoint() -> Result<Observed, String> {
 }
 
 fn broker() -> Result<Observed, String> {
-    let server = ServerProcess::broker()?;
+    observed_broker(ServerProcess::broker()?)
+}
+
+fn observed_broker(server: ServerProcess) -> Result<Observed, String> {
     let fleet = new_fleet(&server)?;
     let mut broker = Observed::new("broker", server, fleet, &["d", "bench"]);
     // What is to be observed must have been published.
@@ -222,7 +269,7 @@ pub(crate) fn memory(settings: &Settings, report: &mut Report) -> Result<(), Str
 pub(crate) fn fan_out(settings: &Settings, report: &mut Report) -> Result<(), String> {
     let mut contenders = vec![broker()?, endpoint()?];
     let raw = ServerProcess::ours(&["raw-fan-out"])?;
-    let target = FleetSocket::new(raw.address).map_err(|error| error.to_string())?;
+    let mut target = FleetSocket::new(raw.address).map_err(|error| error.to_string())?;
     let mut drain = Drain::new();
     let many = if settings.quick { MANY / 10 } else { MANY };
     for count in [SOME, many] {
@@ -264,5 +311,39 @@ pub(crate) fn fan_out(settings: &Settings, report: &mut Report) -> Result<(), St
             report.rows.push(row.note(note));
         }
     }
+    acknowledged(settings, report, &raw, &mut target)
+}
+
+/// The same as the broker does it if nothing else is said: every notification is confirmable.
+fn acknowledged(
+    settings: &Settings,
+    report: &mut Report,
+    raw: &ServerProcess,
+    target: &mut FleetSocket,
+) -> Result<(), String> {
+    let mut broker = observed_broker(ServerProcess::confirming_broker()?)?;
+    broker.grow(SOME)?;
+    let (mut ours, mut theirs) = (Samples::default(), Samples::default());
+    for repetition in 0..=settings.repetitions(9) {
+        let sedge = broker.acknowledged_fan_out().map_err(|error| format!("confirmable: {error}"))?;
+        let port = target.port().map_err(|error| error.to_string())?;
+        let (kernel, outcome) = raw.cpu_seconds(|| {
+            target.send(0, &fan_out_order(SOME, NOTIFICATION as u16, port))?;
+            for _ in 0..SOME {
+                let from = target.receive(PATIENCE)?.map(|(client, _)| client);
+                let client = from.ok_or_else(|| io::Error::other("sendmmsg's datagrams are missing"))?;
+                target.send(client, &[0; ACKNOWLEDGEMENT])?;
+            }
+            io::Result::Ok(())
+        })?;
+        outcome.map_err(|error| error.to_string())?;
+        if repetition > 0 {
+            ours.push(f64::from(SOME) / sedge);
+            theirs.push(f64::from(SOME) / kernel);
+        }
+    }
+    let what = format!("the same to {SOME}, each acknowledged, as is the default (broker)");
+    let row = Row::compare(FAN_OUT, what, "/s", Better::Higher, &ours, ("sendmmsg/recvmmsg", &theirs));
+    report.rows.push(row);
     Ok(())
 }

@@ -31,6 +31,9 @@ pub(crate) enum Server {
     Broker {
         /// The folder.
         dir: PathBuf,
+        /// Asks for an acknowledgement of every notification, as is the default of the broker.
+        #[arg(long)]
+        confirmable: bool,
     },
 }
 
@@ -43,7 +46,7 @@ impl Server {
             Self::RawEcho => announce(&socket).and_then(|()| raw::echo(&socket)),
             Self::RawEchoBatched => announce(&socket).and_then(|()| raw::echo_batched(&socket)),
             Self::RawFanOut => announce(&socket).and_then(|()| raw::fan_out(&socket)),
-            Self::Broker { dir } => broker::serve(dir),
+            Self::Broker { dir, confirmable } => broker::serve(dir, *confirmable),
             Self::Endpoint => announce(&socket).and_then(|()| endpoint::serve(&socket)),
         }
     }

@@ -15,12 +15,14 @@ use crate::fleet::KEY;
 /// The identity of the one device, as which every client connects.
 pub(crate) const IDENTITY: &str = "bench";
 
-pub(super) fn serve(dir: &Path) -> io::Result<()> {
+pub(super) fn serve(dir: &Path, confirmable: bool) -> io::Result<()> {
     let mut config = Config { shards: 1, ..Config::default() };
     config.listen.coaps = vec![(Ipv4Addr::LOCALHOST, 0).into()];
-    // Notifications that are not to be acknowledged, as long as the broker lets them be, and no limit to the
-    // rate at which one topic is published to: everything else is as it comes.
-    config.topics.unconfirmed = u8::MAX;
+    // Everything is as it comes, but for the rate at which one topic may be published to, and for notifications
+    // where the kernel's own sending is the measure: nobody acknowledges that either.
+    if !confirmable {
+        config.topics.unconfirmed = u8::MAX;
+    }
     config.topics.publishes_per_second = 0;
     let broker = Broker::start(&DataDir::new(dir), config).map_err(io::Error::other)?;
 

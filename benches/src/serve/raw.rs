@@ -40,25 +40,26 @@ pub(crate) fn fan_out_order(count: u32, len: u16, port: u16) -> [u8; 8] {
 }
 
 pub(super) fn fan_out(socket: &UdpSocket) -> io::Result<()> {
-    let mut sender = Sender::new();
-    let mut order = [0; 8];
+    let (mut receiver, mut sender) = (Receiver::new(), Sender::new());
     loop {
-        let len = socket.recv(&mut order)?;
-        let (count, rest) = order.split_first_chunk().unwrap_or((&[0; 4], &[]));
-        let (&[len_high, len_low, port_high, port_low], 8) = (rest.first_chunk().unwrap_or(&[0; 4]), len)
-        else {
-            continue;
-        };
-        let len = usize::from(u16::from_be_bytes([len_high, len_low])).min(DATAGRAM);
-        let port = u16::from_be_bytes([port_high, port_low]);
-        for client in 0..u32::from_be_bytes(*count) {
-            let to = SocketAddrV4::new(crate::fleet::address(client), port);
-            sender.push(socket, to, |buffer| {
-                // As a notification does, each datagram differs from the one before.
-                buffer[..4].copy_from_slice(&client.to_be_bytes());
-                len
-            })?;
+        receiver.receive(socket, MsgFlags::MSG_WAITFORONE)?;
+        // Whatever is no order is an answer to what was sent.
+        for (_, order) in receiver.datagrams() {
+            let Ok([count @ .., len_high, len_low, port_high, port_low]) = <[u8; 8]>::try_from(&*order)
+            else {
+                continue;
+            };
+            let len = usize::from(u16::from_be_bytes([len_high, len_low])).min(DATAGRAM);
+            let port = u16::from_be_bytes([port_high, port_low]);
+            for client in 0..u32::from_be_bytes(count) {
+                let to = SocketAddrV4::new(crate::fleet::address(client), port);
+                sender.push(socket, to, |buffer| {
+                    // As a notification does, each datagram differs from the one before.
+                    buffer[..4].copy_from_slice(&client.to_be_bytes());
+                    len
+                })?;
+            }
+            sender.flush(socket)?;
         }
-        sender.flush(socket)?;
     }
 }
