@@ -402,6 +402,21 @@ fn without_security_only_what_the_operator_named() {
         writer.option(OptionNumber::ECHO, challenge.as_deref().unwrap());
     });
     assert_eq!(stolen.code, Code::UNAUTHORIZED);
+
+    // Anyone can pretend to be many: those who prove nothing make room for each other, and only for each other.
+    let (observation, _) = anyone.observe_with_proof("d/site/public");
+    let flood = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let _junk = flood.send_to(b"neither CoAP nor anything", setup.broker.insecure_addresses()[0]).unwrap();
+    for number in 0..1500u16 {
+        let one = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let [high, low] = number.to_be_bytes();
+        let _get = one.send_to(&[0x50, 1, high, low], setup.broker.insecure_addresses()[0]).unwrap();
+    }
+    assert_eq!(anyone.put("d/site/public", b"after").code, Code::CHANGED);
+    assert_eq!(anyone.reply(observation, 5 * SECOND).unwrap().payload, b"after");
+    let sessions = setup.status().sessions;
+    assert!(sessions <= 2 * 1025 + 2, "{sessions}");
+    assert_eq!(setup.counter("coap.strangers_ignored"), 1);
     assert_eq!(anyone.request(Code::POST, "sedge/admin", |_| {}).code, Code::FORBIDDEN);
 }
 

@@ -82,6 +82,7 @@ impl Shard {
 
     /// Forgets what other parts keep of a session that is no more.
     fn forget(&mut self, session: SessionId) {
+        self.strangers.close(session);
         let session = session.to_u64();
         self.subscriptions.close(session);
         self.bodies.close(session);

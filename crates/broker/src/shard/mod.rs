@@ -14,6 +14,7 @@ mod orders;
 mod proof;
 mod requests;
 mod resets;
+mod strangers;
 mod throttle;
 mod wire;
 
@@ -42,6 +43,7 @@ use kept::Kept;
 use link::{Link, Memory};
 use proof::Proof;
 use resets::Resets;
+use strangers::Strangers;
 use throttle::Throttle;
 use wire::Wire;
 
@@ -84,6 +86,7 @@ pub(crate) struct Shard {
     bodies: Bodies,
     kept: Kept,
     proof: Proof,
+    strangers: Strangers,
     /// The largest block that fits a datagram.
     block: BlockSize,
     counters: Counters,
@@ -106,6 +109,8 @@ struct Counters {
     responses_failed: u64,
     handshakes_of_removed: u64,
     proofs_asked: u64,
+    strangers_ignored: u64,
+    strangers_ended: u64,
 }
 
 /// Batches taken from one socket before something else has its turn.
@@ -163,6 +168,7 @@ impl Shard {
             bodies: Bodies::new(body_limits),
             kept: Kept::default(),
             proof: Proof::new(),
+            strangers: Strangers::default(),
             block,
             counters: Counters::default(),
             failed_handshakes: Throttle::new(log.repeat.into()),
@@ -282,6 +288,10 @@ impl Shard {
         datagram: &mut [u8],
     ) {
         let path = self.link.wire.vias.path(from, via);
+        if plain && !self.strangers.admits(&path, datagram) {
+            self.counters.strangers_ignored += 1;
+            return;
+        }
         let mut incoming =
             if plain { Incoming::plain(path, datagram) } else { Incoming::new(path, datagram) };
         while let Some(event) = self.link.endpoint.receive(now, &mut incoming, &mut self.link.wire) {

@@ -91,6 +91,8 @@ impl Shard {
             responses_failed,
             handshakes_of_removed,
             proofs_asked,
+            strangers_ignored,
+            strangers_ended,
         } = self.counters;
         let sent = *self.link.wire.counters();
         let own = [
@@ -107,6 +109,8 @@ impl Shard {
             ("coap.bodies_open", self.bodies.len() as u64),
             ("coap.responses_failed", responses_failed),
             ("coap.proofs_asked", proofs_asked),
+            ("coap.strangers_ignored", strangers_ignored),
+            ("coap.strangers_ended", strangers_ended),
             ("coap.notifications_too_long", self.link.oversized),
             ("store.refused", store_refused),
             ("dtls.handshakes_of_removed", handshakes_of_removed),

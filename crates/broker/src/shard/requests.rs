@@ -47,7 +47,7 @@ impl Shard {
         let shared = self.shared.clone();
         let (grants, trusted) = match &caller {
             Caller::Device(device) => (&device.grants, true),
-            Caller::Anyone => (&shared.insecure, self.is_proved(now, &ticket, message)),
+            Caller::Anyone => (&shared.insecure, self.meet(now, &ticket, message)),
         };
         let whole = Whole { message, body: message.payload(), block1: None, trusted };
         // What is not understood is refused before anything is kept of it.
@@ -210,10 +210,16 @@ impl Shard {
         self.counters.responses_failed += u64::from(sent.is_err());
     }
 
-    /// Whether the sender of a request without security has proved its address.
-    fn is_proved(&self, now: Instant, ticket: &Ticket, message: &Message<'_>) -> bool {
-        let path = self.link.endpoint.path(ticket.session());
-        path.is_some_and(|path| self.proof.is_given(now, &path, message))
+    /// Notes a request without security; says whether its sender has proved its address.
+    fn meet(&mut self, now: Instant, ticket: &Ticket, message: &Message<'_>) -> bool {
+        let session = ticket.session();
+        let Some(path) = self.link.endpoint.path(session) else { return false };
+        let proved = self.proof.is_given(now, &path, message);
+        if let Some(other) = self.strangers.heard(session, path, proved) {
+            self.counters.strangers_ended += 1;
+            self.end(other);
+        }
+        proved
     }
 
     /// Answers 4.01 with what the sender is to repeat.

@@ -227,6 +227,17 @@ impl Device {
         (exchange, self.reply(exchange, StdDuration::from_secs(10)).expect("a reply"))
     }
 
+    /// Observes where the broker asks for proof of this device's address first.
+    pub(crate) fn observe_with_proof(&mut self, path: &str) -> (ExchangeId, Reply) {
+        let (_, challenge) = self.observe(path);
+        let request = Request { observe: true, ..Request::confirmable(Code::GET) };
+        let exchange = self.send(request, |writer| {
+            writer.option_uint(OptionNumber::OBSERVE, 0).path(path.split('/'));
+            writer.option(OptionNumber::ECHO, challenge.echo.as_deref().expect("a challenge"));
+        });
+        (exchange, self.reply(exchange, StdDuration::from_secs(10)).expect("a reply"))
+    }
+
     /// Forgets a request or an observation without telling anyone.
     pub(crate) fn forget(&mut self, exchange: ExchangeId) {
         assert!(self.endpoint.cancel(exchange));
