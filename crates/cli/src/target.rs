@@ -16,13 +16,24 @@ pub(crate) struct Target {
 impl Target {
     /// Reads a topic's URI or its bare name.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
-        if !text.contains("://") {
-            let topic = text.strip_prefix('/').unwrap_or(text);
-            if topic.is_empty() {
-                return Err(Failure::usage("the topic is missing: write for example site/7/temp"));
-            }
-            return Ok(Self { broker: None, topic: topic.into() });
+        let target = if text.contains("://") { Self::from_uri(text)? } else { Self::from_name(text)? };
+        if target.topic.split('/').any(|level| matches!(level, "+" | "#")) {
+            return Err(Failure::usage(format!(
+                "`{}` is a pattern: name the topics one by one (`sedge topic list` shows them)",
+                target.topic
+            )));
         }
+        Ok(target)
+    }
+
+    fn from_name(text: &str) -> Result<Self, Failure> {
+        match text.strip_prefix('/').unwrap_or(text) {
+            "" => Err(Failure::usage("the topic is missing: write for example site/7/temp")),
+            topic => Ok(Self { broker: None, topic: topic.into() }),
+        }
+    }
+
+    fn from_uri(text: &str) -> Result<Self, Failure> {
         let broker = Address::parse(text).map_err(Failure::usage)?;
         let uri = Uri::parse(text).map_err(|error| Failure::usage(format!("`{text}`: {error}")))?;
         let segments: Option<Vec<String>> =
@@ -32,7 +43,8 @@ impl Target {
                 Ok(Self { broker: Some(broker), topic: topic.join("/") })
             }
             _ => Err(Failure::usage(format!(
-                "`{text}` is no topic: write {broker}/{TOPIC_DATA}/TOPIC, or only TOPIC for the broker of the credential"
+                "`{text}` is no topic: write {broker}/{TOPIC_DATA}/TOPIC, or only TOPIC for the broker of \
+                 the credential"
             ))),
         }
     }
@@ -58,6 +70,8 @@ mod tests {
             "coaps://h/d/",
             "coaps://h/x/y",
             "http://h/d/x",
+            "a/+/b",
+            "#",
         ] {
             assert!(Target::parse(wrong).is_err(), "{wrong}");
         }

@@ -68,6 +68,7 @@ fn values_travel_from_one_command_to_the_other() {
     let got: Vec<Json> = values.stdout.lines().map(|line| json(line)["value"].clone()).collect();
     assert_eq!(got, ["21.5", "-3", "22"]);
 
+    desk.ok(&["pub", "site/7/other", "1", "--non", "--as", "boiler.toml"]);
     desk.fails(1, &["pub", "site/8/temp", "1", "--as", "boiler.toml"], "4.03");
     desk.fails(1, &["sub", "site/7/temp", "--as", "boiler.toml"], "4.03");
     desk.fails(1, &["device", "list", "--as", "boiler.toml"], "administrator");

@@ -116,8 +116,12 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         let options = &[(OptionNumber::NO_RESPONSE, NONE)];
         let request = Request { confirmable: false, options, ..Request::publish(topic, format, payload) };
         let mut transfer = Transfer::new(request, BlockSize::MAX, &mut []);
-        while !transfer.is_over() && !transfer.is_sent() {
-            self.turn(Some(&mut transfer)).await?;
+        loop {
+            self.advance(Some(&mut transfer)).await.map_err(Error::Network)?;
+            if transfer.is_over() || transfer.is_sent() {
+                break;
+            }
+            self.wait(Some(&mut transfer)).await.map_err(Error::Network)?;
         }
         match transfer.into_response() {
             Ok(_) | Err(Failure::Timeout) => Ok(()),

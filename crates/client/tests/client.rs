@@ -279,7 +279,10 @@ fn a_value_that_changes_under_way_is_never_mixed() {
 fn a_value_sent_once_may_be_lost_and_is_never_answered() {
     let world = World::new();
     let mut client = client(&world);
+    run(client.connect()).unwrap();
+    let before = world.borrow().now;
     run(client.publish_once("a", TEXT, b"1")).unwrap();
+    assert_eq!(world.borrow().now, before, "nothing is waited for");
     run(client.ping()).unwrap();
     assert_eq!(world.borrow().broker.published.len(), 1);
     let before = client.counters().responses_received;

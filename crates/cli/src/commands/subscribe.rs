@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use sedge_client::{Disconnect, Error, Notification};
+use sedge_client::{Code, Disconnect, Error, Notification};
 use serde_json::json;
 
 use crate::codec::value;
@@ -69,7 +69,7 @@ async fn subscribe(args: &Args) -> Result<CliClient, Failure> {
     for target in &targets {
         if let Err(error) = client.subscribe(&target.topic).await {
             client.close().await;
-            return Err(cannot_subscribe(&target.topic, &error));
+            return Err(cannot_subscribe(&credential.name, &target.topic, &error));
         }
     }
     Ok(client)
@@ -126,8 +126,11 @@ fn print(args: &Args, topic: &str, notification: &Notification<'_>) -> Result<()
     output::line(format_args!("{}  {}", style.cyan(topic), value::display(content_format, payload)))
 }
 
-fn cannot_subscribe(topic: &str, error: &Error<std::io::Error>) -> Failure {
+fn cannot_subscribe(name: &str, topic: &str, error: &Error<std::io::Error>) -> Failure {
     match error {
+        Error::Refused(Code::FORBIDDEN) => Failure::new(format!(
+            "{name} may not read {topic} (4.03 Forbidden): `sedge device show {name}` shows what it may do"
+        )),
         Error::Refused(code) => {
             Failure::new(format!("cannot subscribe to {topic}: the server answered {code:?}"))
         }
