@@ -10,34 +10,34 @@ use crate::Key;
 /// What an administrator asks.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum AdminRequest {
-    /// Enrols a device. Answer: [`AdminReply::Enrolled`].
+    /// Enrols a device. Answer: [`AdminReply::Enrolled`](super::AdminReply::Enrolled).
     #[n(0)]
     DeviceAdd(#[n(0)] NewDevice),
-    /// Devices in the order of their names. Answer: [`AdminReply::Devices`].
+    /// Devices in the order of their names. Answer: [`AdminReply::Devices`](super::AdminReply::Devices).
     #[n(1)]
     DeviceList(#[n(0)] After),
-    /// One device. Answer: [`AdminReply::Device`].
+    /// One device. Answer: [`AdminReply::Device`](super::AdminReply::Device).
     #[n(2)]
     DeviceShow(#[n(0)] String),
-    /// Removes a device and ends its sessions. Answer: [`AdminReply::Done`].
+    /// Removes a device and ends its sessions. Answer: [`AdminReply::Done`](super::AdminReply::Done).
     #[n(3)]
     DeviceRemove(#[n(0)] String),
-    /// Creates a topic. Answer: [`AdminReply::Topic`].
+    /// Creates a topic. Answer: [`AdminReply::Topic`](super::AdminReply::Topic).
     #[n(4)]
     TopicCreate(#[n(0)] TopicSettings),
-    /// Topics in the order of their names. Answer: [`AdminReply::Topics`].
+    /// Topics in the order of their names. Answer: [`AdminReply::Topics`](super::AdminReply::Topics).
     #[n(5)]
     TopicList(#[n(0)] After),
-    /// One topic. Answer: [`AdminReply::Topic`].
+    /// One topic. Answer: [`AdminReply::Topic`](super::AdminReply::Topic).
     #[n(6)]
     TopicShow(#[n(0)] String),
-    /// Deletes a topic and its value, and tells its observers. Answer: [`AdminReply::Done`].
+    /// Deletes a topic and its value, and tells its observers. Answer: [`AdminReply::Done`](super::AdminReply::Done).
     #[n(7)]
     TopicDelete(#[n(0)] String),
-    /// How the broker is. Answer: [`AdminReply::Status`].
+    /// How the broker is. Answer: [`AdminReply::Status`](super::AdminReply::Status).
     #[n(8)]
     Status,
-    /// Sessions of a running broker. Answer: [`AdminReply::Sessions`].
+    /// Sessions of a running broker. Answer: [`AdminReply::Sessions`](super::AdminReply::Sessions).
     #[n(9)]
     SessionList(#[n(0)] After),
 }
