@@ -247,7 +247,11 @@ impl<M: Memory> Endpoint<M> {
                 self.pump(now, session, host);
                 None
             }
-            Err(failure) => self.fail(session, failure),
+            Err(failure) => {
+                // There may be an alert to send.
+                self.pump(now, session, host);
+                self.fail(session, failure)
+            }
         }
     }
 
