@@ -5,7 +5,8 @@
 
 The client prints one line `CODE PAYLOAD` for each response or notification; with --size it sends or expects that
 many bytes of a pattern and prints their number instead. The server has /hello (text), /large (6,000 bytes of the
-pattern), /echo (PUT and POST come back), /tick (observable: counts) and prints `listening`.
+pattern), /echo (PUT and POST come back),
+/count (PUT is answered with its length), /tick (observable: counts) and prints `listening`.
 """
 
 import argparse
@@ -83,6 +84,12 @@ class Echo(aiocoap.resource.Resource):
     render_post = render_put
 
 
+class Count(aiocoap.resource.Resource):
+    async def render_put(self, request):
+        right = request.payload == pattern(len(request.payload))
+        return aiocoap.Message(code=aiocoap.CHANGED, payload=str(len(request.payload)).encode() if right else b"wrong")
+
+
 class Tick(aiocoap.resource.ObservableResource):
     def __init__(self):
         super().__init__()
@@ -103,6 +110,7 @@ async def server(task):
     site.add_resource(["hello"], Fixed(b"hello from aiocoap", 0))
     site.add_resource(["large"], Fixed(pattern(6000), 42))
     site.add_resource(["echo"], Echo())
+    site.add_resource(["count"], Count())
     tick = Tick()
     site.add_resource(["tick"], tick)
     await aiocoap.Context.create_server_context(site, bind=(task.address, task.port), transports=["udp6"])
