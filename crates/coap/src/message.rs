@@ -110,17 +110,47 @@ pub struct Options<'a> {
     number: u16,
 }
 
+impl<'a> Options<'a> {
+    /// The next option whose number is at least `least`.
+    #[inline(always)]
+    fn seek(&mut self, least: u16) -> Option<(u16, &'a [u8])> {
+        let mut number = self.number.into();
+        let mut at = 0;
+        loop {
+            let &first = self.rest.get(at)?;
+            // `Message::parse` has passed here before, so there is no error to lose.
+            let head = OptionHead::read(number, first, self.rest, at).ok()??;
+            number = head.number;
+            at = head.value_at + head.value_len;
+            if number >= usize::from(least) {
+                let (head_and_value, rest) = self.rest.split_at_checked(at)?;
+                self.rest = rest;
+                self.number = number as u16;
+                return Some((self.number, head_and_value.get(head.value_at..)?));
+            }
+        }
+    }
+
+    /// The next value of `wanted` that has a length it allows. Once it is `None`, so are all that follow.
+    fn value_of(&mut self, wanted: OptionNumber) -> Option<&'a [u8]> {
+        loop {
+            let (number, value) = self.seek(wanted.0)?;
+            if number != wanted.0 {
+                self.rest = &[];
+                return None;
+            }
+            if wanted.allows_len(value.len()) {
+                return Some(value);
+            }
+        }
+    }
+}
+
 impl<'a> Iterator for Options<'a> {
     type Item = (OptionNumber, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let &first = self.rest.first()?;
-        // `Message::parse` has passed here before, so there is no error to lose.
-        let head = OptionHead::read(self.number.into(), first, self.rest, 0).ok()??;
-        let (value, rest) = self.rest.get(head.value_at..)?.split_at_checked(head.value_len)?;
-        self.rest = rest;
-        self.number = head.number as u16;
-        Some((OptionNumber(self.number), value))
+        self.seek(0).map(|(number, value)| (OptionNumber(number), value))
     }
 }
 
@@ -137,16 +167,7 @@ impl<'a> Iterator for Values<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let (number, value) = self.options.next()?;
-            if number == self.number && number.allows_len(value.len()) {
-                return Some(value);
-            }
-            if number > self.number {
-                self.options.rest = &[];
-                return None;
-            }
-        }
+        self.options.value_of(self.number)
     }
 }
 

@@ -54,6 +54,18 @@ macro_rules! options {
                     _ => return None,
                 })
             }
+
+            /// The fewest and the most bytes that a value may have; any number for an unknown option.
+            ///
+            /// An option with another length is treated as one that is not recognised
+            /// ([RFC 7252 section 5.4.3](https://www.rfc-editor.org/rfc/rfc7252#section-5.4.3)).
+            pub const fn len_limits(self) -> (u16, u16) {
+                // Apart from the definition: the getters want nothing else of it.
+                match self {
+                    $(Self::$constant => ($min, $max),)*
+                    _ => (0, u16::MAX),
+                }
+            }
         }
     };
     (@repeatable) => { true };
@@ -147,15 +159,10 @@ impl OptionNumber {
         }
     }
 
-    /// Whether a value of `len` bytes has a length the option allows; true for an unknown option.
-    ///
-    /// An option with another length is treated as one that is not recognised
-    /// ([RFC 7252 section 5.4.3](https://www.rfc-editor.org/rfc/rfc7252#section-5.4.3)).
+    /// Whether a value of `len` bytes has a length the option allows.
     pub const fn allows_len(self, len: usize) -> bool {
-        match self.definition() {
-            Some(definition) => len >= definition.min_len as usize && len <= definition.max_len as usize,
-            None => true,
-        }
+        let (min, max) = self.len_limits();
+        min as usize <= len && len <= max as usize
     }
 }
 

@@ -16,7 +16,7 @@ impl<'a> Message<'a> {
 
     /// The first value of `number`.
     pub fn value(&self, number: OptionNumber) -> Option<&'a [u8]> {
-        self.values(number).next()
+        self.options().value_of(number)
     }
 
     /// The first value of `number`, read as an unsigned integer.

@@ -73,11 +73,10 @@ impl OptionHead {
         bytes: &[u8],
         at: usize,
     ) -> Result<Option<Self>, Malformed> {
-        let nibbles = usize::from(first);
-        // One test finds most options: a nibble without bits 3 and 2 together is below 12.
-        if nibbles & nibbles << 1 & 0x88 == 0 {
-            let number = previous.wrapping_add(nibbles >> 4);
-            return Ok(Some(Self { number, value_at: at + 1, value_len: nibbles & 0xf }));
+        // One test finds most options: a nibble without its bits 3 and 2 together is below 12.
+        if first & first << 1 & 0x88 == 0 {
+            let number = previous + usize::from(first >> 4);
+            return Ok(Some(Self { number, value_at: at + 1, value_len: usize::from(first & 0xf) }));
         }
         if first == 0xff { Ok(None) } else { Self::read_long(previous, first, bytes, at).map(Some) }
     }
@@ -85,7 +84,7 @@ impl OptionHead {
     fn read_long(previous: usize, first: u8, bytes: &[u8], at: usize) -> Result<Self, Malformed> {
         let (delta, at) = extended(first >> 4, bytes, at + 1)?;
         let (value_len, value_at) = extended(first & 0xf, bytes, at)?;
-        let number = check_number(previous.wrapping_add(delta as usize))?;
+        let number = check_number(previous + delta as usize)?;
         Ok(Self { number, value_at, value_len: value_len as usize })
     }
 }
