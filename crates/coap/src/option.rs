@@ -55,15 +55,15 @@ macro_rules! options {
                 })
             }
 
-            /// The fewest and the most bytes that a value may have; any number for an unknown option.
+            /// Whether a value of `len` bytes has a length the option allows; true for an unknown option.
             ///
             /// An option with another length is treated as one that is not recognised
             /// ([RFC 7252 section 5.4.3](https://www.rfc-editor.org/rfc/rfc7252#section-5.4.3)).
-            pub const fn len_limits(self) -> (u16, u16) {
+            pub const fn allows_len(self, len: usize) -> bool {
                 // Apart from the definition: the getters want nothing else of it.
                 match self {
-                    $(Self::$constant => ($min, $max),)*
-                    _ => (0, u16::MAX),
+                    $(Self::$constant => matches!(len, $min..=$max),)*
+                    _ => true,
                 }
             }
         }
@@ -157,12 +157,6 @@ impl OptionNumber {
             Some(definition) => definition.repeatable,
             None => true,
         }
-    }
-
-    /// Whether a value of `len` bytes has a length the option allows.
-    pub const fn allows_len(self, len: usize) -> bool {
-        let (min, max) = self.len_limits();
-        min as usize <= len && len <= max as usize
     }
 }
 

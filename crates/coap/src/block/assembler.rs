@@ -105,15 +105,17 @@ impl Assembler {
             return Err(BlockError::TooLarge);
         }
         let end = start + payload.len();
+        let progress = if block.more() {
+            let next = Block::new(block.num() + 1, false, block.size());
+            Progress::Continue(next.ok_or(BlockError::TooLarge)?)
+        } else {
+            Progress::Complete(end)
+        };
         memory.get_mut(start..end).ok_or(BlockError::TooLarge)?.copy_from_slice(payload);
-        if !block.more() {
-            *self = Self { key, len: end };
-            return Ok(Progress::Complete(end));
-        }
-        let next = Block::new(block.num() + 1, false, block.size()).ok_or(BlockError::TooLarge)?;
-        let len = if start == 0 { end } else { end.max(self.len) };
+        // A block that came before leaves the body as long as it is.
+        let len = if block.more() && start != 0 { end.max(self.len) } else { end };
         *self = Self { key, len };
-        Ok(Progress::Continue(next))
+        Ok(progress)
     }
 }
 
