@@ -3,6 +3,7 @@
 //! `tests/interop/setup` installs the others.
 
 mod broker;
+mod capture;
 mod dtls_client;
 mod dtls_server;
 mod peer;
