@@ -40,6 +40,9 @@ pub struct Transfer<'a> {
     /// Tells the blocks of this body from those of another one to the same place
     /// ([RFC 9175 section 3](https://www.rfc-editor.org/rfc/rfc9175#section-3)).
     pub(crate) tag: u16,
+    /// Whether the request goes out in blocks. Then all messages carry the tag, those that fetch the blocks of
+    /// the answer too: it is by their options that the server knows what they belong to.
+    tagged: bool,
 }
 
 /// Where a transfer stands.
@@ -77,6 +80,7 @@ impl<'a> Transfer<'a> {
             body,
             answer: Answer { code: Code::EMPTY, content_format: None, max_age: 60, key: 0, len: 0 },
             tag: 0,
+            tagged: false,
         };
         transfer.begin_upload();
         transfer
@@ -165,7 +169,7 @@ impl<'a> Transfer<'a> {
         };
         let whole = u32::try_from(self.request.payload.len()).unwrap_or(u32::MAX);
         let size1 = block1.filter(|block| block.num() == 0).map(|_| (O::SIZE1, whole));
-        let tag = block1.map(|_| (O::REQUEST_TAG, u32::from(self.tag)));
+        let tag = self.tagged.then_some((O::REQUEST_TAG, u32::from(self.tag)));
         let value = |(number, block): (O, Option<Block>)| block.map(|block| (number, block.value()));
         let block2 = value((O::BLOCK2, self.wanted.or(early)));
         self.request.write(writer, &[block2, value((O::BLOCK1, block1)), size1, tag]);
@@ -255,7 +259,10 @@ impl<'a> Transfer<'a> {
             return;
         }
         match Slicer::new(self.request.payload.len(), self.size) {
-            Ok(upload) => self.upload = Some(upload),
+            Ok(upload) => {
+                self.tagged = upload.current().block.is_some();
+                self.upload = Some(upload);
+            }
             Err(_) => self.fail(Failure::Send(SendError::TooLong)),
         }
     }

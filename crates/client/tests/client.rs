@@ -3,7 +3,7 @@
 
 mod world;
 
-use sedge_client::{Code, Config, ContentFormat, Disconnect, Error, Request};
+use sedge_client::{Code, Config, ContentFormat, Disconnect, Error, Request, Target};
 use sedge_time::{Duration, Instant};
 use world::{KEY, World, abandon, client, client_with, run, socket};
 
@@ -273,6 +273,23 @@ fn a_value_that_changes_under_way_is_never_mixed() {
     assert_eq!(response.payload[1..], [9; 999]);
     world.borrow_mut().broker.change_every = Some(1);
     assert_eq!(run(client.request(&Request::get("/d/a"), &mut buffer)), Err(Error::KeepsChanging));
+}
+
+#[test]
+fn a_long_request_may_have_a_long_answer() {
+    let world = World::new();
+    world.borrow_mut().loss = 10;
+    let mut client = client(&world);
+    while run(client.connect()).is_err() {}
+    let body: Vec<u8> = (0..6000).map(|i| (i % 249) as u8).collect();
+    let request = Request {
+        content_format: Some(ContentFormat::OCTET_STREAM),
+        payload: &body,
+        ..Request::new(Code::POST, Target::Path("/d/echo"))
+    };
+    let mut buffer = [0; 6000];
+    let response = run(client.request(&request, &mut buffer)).unwrap();
+    assert_eq!((response.code, response.payload), (Code::CHANGED, &body[..]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use sedge_coap::block::{Assembler, BlockSize, Progress, slice};
+use sedge_coap::block::{Assembler, Block, BlockSize, Progress, slice};
 use sedge_coap::{Code, ContentFormat, Message, OptionNumber, Token, Writer};
 use sedge_crypto::RustCrypto;
 use sedge_dtls::Psk;
@@ -46,6 +46,7 @@ pub(crate) struct Broker {
     observers: Vec<Observer>,
     body: Vec<u8>,
     assembler: Assembler,
+    echoed: Option<(u64, Vec<u8>)>,
     /// Blocks that it sends, and the largest it takes.
     pub(crate) block: BlockSize,
     /// Every value that was published, whole.
@@ -92,6 +93,7 @@ impl Broker {
             observers: Vec::new(),
             body: vec![0; 70_000],
             assembler: Assembler::new(),
+            echoed: None,
             block: BlockSize::at_most(256),
             published: Vec::new(),
             refuse: None,
@@ -160,7 +162,7 @@ impl Broker {
                     &mut self.outbox,
                     Code::CONTENT,
                     |writer| {
-                        represent(writer, topic, Some(sequence), None, block);
+                        represent(writer, topic, Some(sequence), None, None, block);
                     },
                 );
             }
@@ -200,6 +202,7 @@ impl Broker {
         match message.code() {
             Code::PUT => self.put(now, ticket, message, &name),
             Code::GET => self.get(now, ticket, message, &name),
+            Code::POST => self.echo(now, ticket, message),
             _ => self.simple(now, ticket, Code::METHOD_NOT_ALLOWED, b""),
         }
     }
@@ -211,7 +214,7 @@ impl Broker {
                 message.payload().len()
             }
             Some(block) if block.size() > self.block && block.num() == 0 => {
-                let smaller = sedge_coap::block::Block::new(0, block.more(), self.block).unwrap();
+                let smaller = Block::new(0, block.more(), self.block).unwrap();
                 let code = Code::REQUEST_ENTITY_TOO_LARGE;
                 let sent = self.endpoint.respond(now, ticket, &mut self.outbox, code, |writer| {
                     writer.block(OptionNumber::BLOCK1, smaller);
@@ -274,7 +277,36 @@ impl Broker {
         let (asked, block) = (message.block2(), self.block);
         self.endpoint
             .respond(now, ticket, &mut self.outbox, Code::CONTENT, |writer| {
-                represent(writer, topic, sequence, asked, block);
+                represent(writer, topic, sequence, asked, None, block);
+            })
+            .unwrap();
+    }
+
+    /// Answers with the request's body; blocks of either belong together by the other options.
+    fn echo(&mut self, now: Instant, ticket: Ticket, message: &Message<'_>) {
+        let key = message.request_key();
+        if let Some(block) = message.block1() {
+            let size = message.size1();
+            match self.assembler.receive(&mut self.body, key, block, size, message.payload()) {
+                Ok(Progress::Complete(len)) => self.echoed = Some((key, self.body[..len].to_vec())),
+                Ok(Progress::Continue(_)) => {
+                    let sent =
+                        self.endpoint.respond(now, ticket, &mut self.outbox, Code::CONTINUE, |writer| {
+                            writer.block(OptionNumber::BLOCK1, block);
+                        });
+                    return sent.unwrap();
+                }
+                Err(error) => return self.simple(now, ticket, error.code(), b""),
+            }
+        }
+        let Some((_, value)) = self.echoed.clone().filter(|(known, _)| *known == key) else {
+            return self.simple(now, ticket, Code::REQUEST_ENTITY_INCOMPLETE, b"");
+        };
+        let topic = Topic { value, format: 0, version: 1 };
+        let (asked, block, block1) = (message.block2(), self.block, message.block1());
+        self.endpoint
+            .respond(now, ticket, &mut self.outbox, Code::CHANGED, |writer| {
+                represent(writer, &topic, None, asked, block1, block);
             })
             .unwrap();
     }
@@ -297,7 +329,7 @@ impl Broker {
                 Notification { key, token: observer.token, code, confirmable: self.confirmable };
             let _ = self.endpoint.notify(now, observer.session, notification, &mut self.outbox, |writer| {
                 if let Some(topic) = topic {
-                    represent(writer, topic, Some(sequence), None, block);
+                    represent(writer, topic, Some(sequence), None, None, block);
                 }
             });
         }
@@ -308,7 +340,8 @@ fn represent(
     writer: &mut Writer<'_>,
     topic: &Topic,
     sequence: Option<u32>,
-    asked: Option<sedge_coap::block::Block>,
+    asked: Option<Block>,
+    block1: Option<Block>,
     size: BlockSize,
 ) {
     let part = slice(topic.value.len(), asked, size).unwrap();
@@ -319,6 +352,11 @@ fn represent(
     writer.content_format(ContentFormat(topic.format));
     if let Some(block) = part.block {
         writer.block(OptionNumber::BLOCK2, block);
+    }
+    if let Some(block1) = block1 {
+        writer.block(OptionNumber::BLOCK1, block1);
+    }
+    if part.block.is_some() {
         writer.option_uint(OptionNumber::SIZE2, topic.value.len() as u32);
     }
     writer.payload(&topic.value[part.range]);
