@@ -1,5 +1,6 @@
 //! From a datagram to the session it belongs to.
 
+use sedge_coap::{Code, Message, Type};
 use sedge_dtls::{Alert, Content, ContentType, Records, is_client_hello, peek_cid};
 use sedge_time::Instant;
 
@@ -74,7 +75,9 @@ impl<M: Memory> Endpoint<M> {
     ) -> Option<Event<'d>> {
         let slot = match self.paths.get(&path) {
             Some(slot) => slot,
-            None if self.config.accept => self.new_peer(now, path, Channel::Plain)?.slot,
+            None if self.config.accept && starts_something(datagram) => {
+                self.new_peer(now, path, Channel::Plain)?.slot
+            }
             None => {
                 self.counters.unknown_peer += 1;
                 return None;
@@ -262,6 +265,16 @@ impl<M: Memory> Endpoint<M> {
 fn is_for_handshake(record: &[u8]) -> bool {
     let kinds = [ContentType::HANDSHAKE, ContentType::CHANGE_CIPHER_SPEC, ContentType::TLS12_CID];
     record.first().is_some_and(|first| kinds.iter().any(|kind| kind.0 == *first))
+}
+
+/// Whether a plain datagram is worth remembering its sender for: a request or a ping. Nothing else means
+/// anything from somebody unknown.
+fn starts_something(datagram: &[u8]) -> bool {
+    Message::parse(datagram).is_ok_and(|message| match message.kind() {
+        Type::Con => message.code().is_request() || message.code() == Code::EMPTY,
+        Type::Non => message.code().is_request(),
+        Type::Ack | Type::Rst => false,
+    })
 }
 
 /// The host's clock in whole seconds, for comparing only.

@@ -376,6 +376,12 @@ fn made_up_plain_peers_leave_room_for_those_with_keys() {
     }
     assert_eq!(world.server.endpoint.session_count(), 2);
     assert_eq!(world.server.endpoint.counters().sessions_refused, 8);
+    for worthless in [&b"\x60\0\0\x01"[..], b"\x70\0\0\x01", b"\x60\x45\0\x01", b"junk"] {
+        let mut datagram = worthless.to_vec();
+        let mut incoming = Incoming::plain(Address(120), &mut datagram);
+        assert!(world.server.endpoint.receive(world.now, &mut incoming, &mut world.server.out).is_none());
+    }
+    assert_eq!(world.server.endpoint.counters().sessions_refused, 8, "no session was even asked for");
     world.server.out.sent.clear();
     let _ = world.dial();
     world.settle();
