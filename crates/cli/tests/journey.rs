@@ -81,7 +81,7 @@ fn values_travel_from_one_command_to_the_other() {
     assert_eq!(json(&back)["value"], Json::from(large));
 
     let topics = json(&desk.ok(&["topic", "list", "--data", "broker", "--json"]));
-    assert_eq!(topics[0]["name"], "site/7/temp");
+    assert_eq!((&topics[0]["name"], &topics[1]["name"]), (&"site/7/other".into(), &"site/7/temp".into()));
     let status = json(&desk.ok(&["status", "--data", "broker", "--json"]));
     assert_eq!((&status["running"], &status["devices"]), (&Json::from(true), &Json::from(3)));
     assert!(status["counters"]["topics.published"].as_u64() >= Some(4), "{status}");

@@ -289,7 +289,8 @@ fn a_long_request_may_have_a_long_answer() {
     };
     let mut buffer = [0; 6000];
     let response = run(client.request(&request, &mut buffer)).unwrap();
-    assert_eq!((response.code, response.payload), (Code::CHANGED, &body[..]));
+    assert_eq!(response.code, Code::CHANGED);
+    assert!(response.payload == body, "the answer is what was sent");
 }
 
 #[test]
