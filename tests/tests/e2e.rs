@@ -18,6 +18,8 @@ use sedge_tests::netns::Namespace;
 use sedge_tests::process::Running;
 
 const IMPAIRMENTS: &str = "delay=5ms..40ms, duplicate=10%";
+/// How long the router remembers its translations.
+const REBINDING: Duration = Duration::from_secs(30);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sedge-e2e");
 
 /// Three hosts; they go when this is dropped.
@@ -68,7 +70,7 @@ impl Network {
     }
 }
 
-/// Runs so many devices with so many messages of so many bytes each, with a new translation every few seconds,
+/// Runs so many devices with so many messages of so many bytes each, with a new translation now and then,
 /// and checks that each message was delivered once.
 fn run(test: &str, devices: u32, messages: u32, bytes: usize, limit: Duration) {
     let Some(network) = need::or_say_why(test, Network::new()) else { return };
@@ -87,7 +89,7 @@ fn run(test: &str, devices: u32, messages: u32, bytes: usize, limit: Duration) {
     let mut load = Running::start(&mut load);
     let mut rebindings = 0;
     let result = loop {
-        if let Some(result) = load.find("result ", Duration::from_secs(10)) {
+        if let Some(result) = load.find("result ", REBINDING) {
             break result;
         }
         assert!(started.elapsed() < limit, "not done after {limit:?}:\n{}", load.printed());

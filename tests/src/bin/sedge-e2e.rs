@@ -26,8 +26,9 @@ use tokio::task::LocalSet;
 const ACK_TIMEOUT: Duration = Duration::from_millis(100);
 /// CoAP's MAX_RETRANSMIT at both ends: at 20 % loss each way one exchange in 10,000 is still given up.
 const MAX_RETRANSMIT: u8 = 8;
-/// How long a subscriber waits for a value that the broker has before it subscribes anew.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a subscriber waits for a value that the broker has before it subscribes anew: behind a router that has
+/// forgotten its translation nothing reaches it until it sends something itself.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
