@@ -106,7 +106,7 @@ impl TopicInfo {
         let value = topic.value().map(|value| ValueInfo {
             content_format: value.content_format.map(|format| format.0),
             bytes: u32::try_from(value.payload.len()).unwrap_or(u32::MAX),
-            published: value.published.0,
+            published: value.published.0.saturating_mul(1000),
         });
         Self { settings, subscribers: topic.subscribers(), value }
     }
