@@ -57,7 +57,7 @@ pub(crate) fn markdown(report: &Report) -> String {
     for note in notes(report) {
         let _ = writeln!(text, "- {note}");
     }
-    let _ = writeln!(text, "\n## Machine and peers\n\n{}", machine(report));
+    let _ = writeln!(text, "\n## Machine and peers\n\n{}\n", machine(report));
     for peer in &report.peers {
         let _ = writeln!(text, "- {peer}");
     }
@@ -73,8 +73,9 @@ threads, the store's included) is read from outside with `clock_getcpuclockid`, 
 - **Clients** are one thread with one socket that speaks from as many addresses of 127.0.0.0/8 as there are \
 clients (IP_PKTINFO). It polls instead of sleeping in the kernel, so that no server pays for waking it. OpenSSL and \
 libcoap get the same clients with the same handshakes and records.
-- **(broker)** is `sedge broker` as it comes, with its store, on one shard; only notifications are not confirmable \
-where the table says so. **(endpoint)** is `sedge-endpoint` on a socket, without a broker around it.
+- **(broker)** is `sedge broker` as it comes, with its store, on one shard, but for two settings: \
+notifications are not confirmable where the table does not say that they are, and one topic may be published to \
+without limit. **(endpoint)** is `sedge-endpoint` on a socket, without a broker around it.
 - **OpenSSL** runs in a server of our own, with stateless cookies, recvmmsg and sendmmsg, one socket, and \
 SSL_MODE_RELEASE_BUFFERS; **Mbed TLS** likewise, with buffers of 1 kB; **libcoap** is Debian's \
 coap-server-openssl. `benches/setup` installs what is missing of them.

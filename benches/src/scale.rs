@@ -248,9 +248,9 @@ pub(crate) fn memory(settings: &Settings, report: &mut Report) -> Result<(), Str
     let what = format!("idle session, one observation, of {many} (endpoint)");
     report.rows.push(Row::figure(MEMORY, what, "B", Better::Lower, protocol));
     for (name, what, bytes) in [
-        ("libcoap", "the same beside the same", libcoap),
-        ("OpenSSL", "the same beside a session alone", openssl),
-        ("Mbed TLS", "the same beside a session alone", mbedtls),
+        ("libcoap", "the broker's beside a session with one observation", libcoap),
+        ("OpenSSL", "the broker's beside a session alone", openssl),
+        ("Mbed TLS", "the broker's beside a session alone", mbedtls),
     ] {
         report.rows.push(match bytes {
             Ok(bytes) => {

@@ -48,7 +48,7 @@ pub(crate) fn version() -> Option<String> {
     // There is no option for that, but a complaint about an unknown one begins with it.
     let output = Command::new(PROGRAM).arg("-?").output().ok()?;
     let text = String::from_utf8_lossy(&output.stderr);
-    let line = text.lines().find(|line| line.contains(" - a small CoAP"))?;
+    let line = text.lines().find(|line| line.contains(" -- a small CoAP"))?;
     let tls = text.lines().find_map(|line| line.strip_prefix("TLS Library: "));
-    Some(format!("{} ({})", line.split(" - ").next()?.trim(), tls.unwrap_or("unknown TLS library")))
+    Some(format!("{} ({})", line.split(" -- ").next()?.trim(), tls.unwrap_or("unknown TLS library")))
 }
