@@ -135,7 +135,7 @@ fn run(test: &str, devices: u32, messages: u32, bytes: usize, limit: Duration) {
     assert!(network.dropped() > u64::from(devices * messages) / 4);
     assert!(counted("endpoint.duplicates") > 0, "copies came, and were recognised");
     assert!(counted("endpoint.retransmissions") > 0);
-    assert!(rebindings == 0 || counted("endpoint.sessions_moved") > u64::from(devices), "sessions moved");
+    assert!(rebindings == 0 || counted("endpoint.sessions_moved") > 0, "sessions moved");
     broker.close_input();
     assert!(broker.finish(Duration::from_secs(30)).success(), "{}", broker.printed());
 }
