@@ -52,6 +52,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // Keys are in memory: no core file of it, and no other process of this user looks in. Where the kernel
+    // refuses, the rest works as well as ever.
+    let _refused = nix::sys::prctl::set_dumpable(false);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return failure::usage(&error),
