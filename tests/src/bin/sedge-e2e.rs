@@ -29,6 +29,8 @@ const MAX_RETRANSMIT: u8 = 8;
 /// How long a subscriber waits for a value that the broker has before it subscribes anew: behind a router that has
 /// forgotten its translation nothing reaches it until it sends something itself.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// How much longer for each block of the value, which it fetches one by one.
+const PATIENCE_PER_BLOCK: Duration = Duration::from_millis(700);
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -261,6 +263,8 @@ async fn subscribe(
     let mut tally = Tally::default();
     let mut counts = vec![0_u64; load.messages as usize + 1];
     let mut buffer = vec![0; load.bytes.max(64)];
+    let blocks = u32::try_from(load.bytes / 1_024)?;
+    let patience = PATIENCE + PATIENCE_PER_BLOCK * blocks;
     let mut silent_since = tokio::time::Instant::now();
     loop {
         let behind = *published.borrow() > *seen.borrow();
@@ -284,7 +288,7 @@ async fn subscribe(
                 }
                 silent_since = tokio::time::Instant::now();
             }
-            () = tokio::time::sleep_until(silent_since + PATIENCE), if behind => {
+            () = tokio::time::sleep_until(silent_since + patience), if behind => {
                 client.unsubscribe(subscription).await;
                 subscription = client.subscribe(&topic).await?;
                 tally.resubscribed += 1;
