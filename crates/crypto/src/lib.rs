@@ -18,12 +18,21 @@
     )
 )]
 
-mod ccm;
+mod aead;
+mod hkdf;
+mod key;
 mod provider;
 mod rustcrypto;
 mod secret;
+mod signature;
+mod spki;
 
-pub use provider::{Aead, AeadError, Crypto, Hash, Mac, Tag};
+pub use aead::{Aead, AeadError, Tag};
+pub use hkdf::{hkdf_expand, hkdf_extract};
+pub use key::{KeyError, KeyShare, NamedGroup, PublicKey};
+pub use provider::{Crypto, Hash, Mac};
 pub use rand_core::{CryptoRng, Rng, TryCryptoRng, TryRng};
-pub use rustcrypto::{RustCrypto, RustHash, RustMac};
+pub use rustcrypto::{RustCrypto, RustEphemeralKey, RustHash, RustMac, RustSigningKey};
 pub use secret::{Secret, constant_time_eq};
+pub use signature::Signature;
+pub use spki::{SUBJECT_PUBLIC_KEY_INFO_LEN, public_key_from_info, subject_public_key_info};

@@ -1,8 +1,11 @@
 //! What a provider of cryptography has to offer.
 
-use core::fmt;
+use rand_core::CryptoRng;
 
-use crate::secret::constant_time_eq;
+use crate::aead::{Aead, AeadError, Tag};
+use crate::key::{KeyError, KeyShare, NamedGroup, PublicKey};
+use crate::secret::Secret;
+use crate::signature::Signature;
 
 /// The cryptographic operations of one provider.
 ///
@@ -14,10 +17,14 @@ pub trait Crypto {
     type Hash: Hash;
     /// A running HMAC-SHA-256.
     type Mac: Mac;
+    /// The private key of one key exchange; erased when dropped.
+    type EphemeralKey;
+    /// A P-256 private key, prepared for signing; erased when dropped.
+    type SigningKey;
 
     /// Encrypts `in_out` in place and returns the tag.
     ///
-    /// The nonce must never have been used with this key before. A CCM nonce has 12 bytes in TLS and 13 in COSE.
+    /// The nonce must never have been used with this key before. It has 12 bytes, or with CCM also 13, as in COSE.
     /// Fails only if a length is beyond what the algorithm allows (2^24 - 1 bytes of data for CCM with a 12-byte
     /// nonce, 2^16 - 1 with a 13-byte one).
     fn seal(
@@ -49,6 +56,45 @@ pub trait Crypto {
     ///
     /// The keyed state may be cloned and used many times; that saves hashing the key again.
     fn hmac_sha256(&self, key: &[u8]) -> Self::Mac;
+
+    /// Encrypts one block with AES-128, as record numbers are in DTLS 1.3
+    /// ([RFC 9147 section 4.2.3](https://www.rfc-editor.org/rfc/rfc9147#section-4.2.3)).
+    fn encrypt_block(&self, key: &[u8; 16], block: &mut [u8; 16]);
+
+    /// Makes a private key for one key exchange.
+    fn ephemeral_key<R: CryptoRng + ?Sized>(
+        &self,
+        group: NamedGroup,
+        rng: &mut R,
+    ) -> Result<Self::EphemeralKey, KeyError>;
+
+    /// The public half of `key`, for the peer.
+    fn key_share(&self, key: &Self::EphemeralKey) -> KeyShare;
+
+    /// The secret shared with the peer whose share this is: the x-coordinate in P-256
+    /// ([RFC 8446 section 7.4.2](https://www.rfc-editor.org/rfc/rfc8446#section-7.4.2)), X25519's output in
+    /// Curve25519.
+    ///
+    /// `peer` is outside input of any length. A share that is no point of the key's group is an error, and so is
+    /// one that makes the secret zero.
+    fn agree(&self, key: &Self::EphemeralKey, peer: &[u8]) -> Result<Secret<32>, KeyError>;
+
+    /// Prepares the P-256 private key with this scalar, big-endian.
+    fn signing_key(&self, scalar: &Secret<32>) -> Result<Self::SigningKey, KeyError>;
+
+    /// The public half of `key`.
+    fn public_key(&self, key: &Self::SigningKey) -> PublicKey;
+
+    /// Signs a SHA-256 digest with ECDSA.
+    fn sign<R: CryptoRng + ?Sized>(
+        &self,
+        key: &Self::SigningKey,
+        digest: &[u8; 32],
+        rng: &mut R,
+    ) -> Result<Signature, KeyError>;
+
+    /// Checks that `signature` is ECDSA by `key` over this SHA-256 digest.
+    fn verify(&self, key: &PublicKey, digest: &[u8; 32], signature: &Signature) -> Result<(), KeyError>;
 }
 
 /// A running SHA-256; a clone goes on independently.
@@ -66,61 +112,3 @@ pub trait Mac: Clone {
     /// The authentication code of everything taken in.
     fn finish(self) -> [u8; 32];
 }
-
-/// An authenticated cipher with a 16-byte key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Aead {
-    /// AES-128 in CCM mode with an 8-byte tag ([RFC 6655](https://www.rfc-editor.org/rfc/rfc6655)).
-    Aes128Ccm8,
-    /// AES-128 in CCM mode with a 16-byte tag ([RFC 6655](https://www.rfc-editor.org/rfc/rfc6655)).
-    Aes128Ccm,
-}
-
-impl Aead {
-    /// Length of the tag in bytes.
-    pub const fn tag_len(self) -> usize {
-        match self {
-            Self::Aes128Ccm8 => 8,
-            Self::Aes128Ccm => 16,
-        }
-    }
-}
-
-/// An authentication tag of at most 16 bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Tag {
-    bytes: [u8; 16],
-    len: u8,
-}
-
-impl Tag {
-    /// The tag that is the beginning of this MAC.
-    pub const fn new(mac: [u8; 16], aead: Aead) -> Self {
-        Self { bytes: mac, len: aead.tag_len() as u8 }
-    }
-
-    /// The tag's bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or(&self.bytes)
-    }
-}
-
-impl PartialEq for Tag {
-    fn eq(&self, other: &Self) -> bool {
-        constant_time_eq(self.as_bytes(), other.as_bytes())
-    }
-}
-
-impl Eq for Tag {}
-
-/// Why sealing or opening failed; deliberately without detail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AeadError;
-
-impl fmt::Display for AeadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("authenticated encryption failed")
-    }
-}
-
-impl core::error::Error for AeadError {}

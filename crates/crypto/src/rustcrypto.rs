@@ -1,24 +1,54 @@
 //! The portable provider, from the RustCrypto crates.
 
-use hmac::{Hmac, KeyInit, Mac as _};
-use sha2::{Digest, Sha256};
+mod ccm;
+mod gcm;
+mod hash;
+mod p256;
+mod x25519;
+
+use aes::Aes128Enc;
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use rand_core::CryptoRng;
 use zeroize::Zeroize;
 
-use crate::ccm::{Direction, aes_128_ccm};
-use crate::provider::{Aead, AeadError, Crypto, Hash, Mac, Tag};
-use crate::secret::constant_time_eq;
+use crate::aead::{Aead, AeadError, Tag};
+use crate::key::{KeyError, KeyShare, NamedGroup, PublicKey};
+use crate::provider::Crypto;
+use crate::secret::{Secret, constant_time_eq};
+use crate::signature::Signature;
+use ccm::{Direction, aes_128_ccm};
+pub use hash::{RustHash, RustMac};
 
 /// The portable provider: pure Rust, no heap, no state.
 ///
 /// AES keys are expanded at every call, which costs less than keeping them expanded costs memory. On x86-64
 /// and AArch64 the processor's AES and SHA-256 instructions are found and used at run time.
+///
+/// ECDSA takes its nonces from the key, the digest and fresh randomness
+/// ([RFC 6979 section 3.6](https://www.rfc-editor.org/rfc/rfc6979#section-3.6)).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RustCrypto;
+
+/// The portable provider's private key for one key exchange.
+pub struct RustEphemeralKey {
+    scalar: Secret<32>,
+    share: KeyShare,
+}
+
+/// The portable provider's P-256 private key, beside its public key, which would take a multiplication to find.
+pub struct RustSigningKey {
+    scalar: Secret<32>,
+    public: PublicKey,
+}
 
 impl Crypto for RustCrypto {
     type Hash = RustHash;
     type Mac = RustMac;
+    type EphemeralKey = RustEphemeralKey;
+    type SigningKey = RustSigningKey;
 
+    // Inlined, so that a caller who can only mean CCM does not carry GCM.
+    #[inline(always)]
     fn seal(
         &self,
         aead: Aead,
@@ -27,10 +57,16 @@ impl Crypto for RustCrypto {
         aad: &[u8],
         in_out: &mut [u8],
     ) -> Result<Tag, AeadError> {
-        let mac = aes_128_ccm(Direction::Seal, aead.tag_len(), key, nonce, aad, in_out)?;
-        Ok(Tag::new(mac, aead))
+        let mac = match aead {
+            Aead::Aes128Gcm => gcm::seal(key, nonce, aad, in_out),
+            Aead::Aes128Ccm8 | Aead::Aes128Ccm => {
+                aes_128_ccm(Direction::Seal, aead.tag_len(), key, nonce, aad, in_out)
+            }
+        };
+        Ok(Tag::new(mac?, aead))
     }
 
+    #[inline(always)]
     fn open(
         &self,
         aead: Aead,
@@ -40,63 +76,85 @@ impl Crypto for RustCrypto {
         in_out: &mut [u8],
         tag: &[u8],
     ) -> Result<(), AeadError> {
-        let mac = aes_128_ccm(Direction::Open, aead.tag_len(), key, nonce, aad, in_out)?;
-        if constant_time_eq(Tag::new(mac, aead).as_bytes(), tag) {
-            return Ok(());
-        }
-        in_out.zeroize();
-        Err(AeadError)
+        let opened = match aead {
+            Aead::Aes128Gcm => gcm::open(key, nonce, aad, in_out, tag),
+            Aead::Aes128Ccm8 | Aead::Aes128Ccm => open_ccm(aead, key, nonce, aad, in_out, tag),
+        };
+        opened.inspect_err(|_| in_out.zeroize())
     }
 
     fn sha256(&self) -> RustHash {
-        RustHash(Sha256::new())
+        RustHash::new()
     }
 
     fn hmac_sha256(&self, key: &[u8]) -> RustMac {
-        RustMac(Hmac::new(&hmac_block(key)))
+        RustMac::new(key)
+    }
+
+    fn encrypt_block(&self, key: &[u8; 16], block: &mut [u8; 16]) {
+        Aes128Enc::new(key.into()).encrypt_block(block.into());
+    }
+
+    fn ephemeral_key<R: CryptoRng + ?Sized>(
+        &self,
+        group: NamedGroup,
+        rng: &mut R,
+    ) -> Result<RustEphemeralKey, KeyError> {
+        match group {
+            NamedGroup::Secp256r1 => {
+                let scalar = p256::generate(rng)?;
+                let share = KeyShare::secp256r1(&p256::public_key(&scalar)?);
+                Ok(RustEphemeralKey { scalar, share })
+            }
+            NamedGroup::X25519 => {
+                let scalar = x25519::generate(rng);
+                let share = KeyShare::x25519(&x25519::public_key(&scalar));
+                Ok(RustEphemeralKey { scalar, share })
+            }
+        }
+    }
+
+    fn key_share(&self, key: &RustEphemeralKey) -> KeyShare {
+        key.share
+    }
+
+    fn agree(&self, key: &RustEphemeralKey, peer: &[u8]) -> Result<Secret<32>, KeyError> {
+        match key.share.group() {
+            NamedGroup::Secp256r1 => p256::agree(&key.scalar, peer),
+            NamedGroup::X25519 => x25519::agree(&key.scalar, peer),
+        }
+    }
+
+    fn signing_key(&self, scalar: &Secret<32>) -> Result<RustSigningKey, KeyError> {
+        Ok(RustSigningKey { scalar: scalar.clone(), public: p256::public_key(scalar)? })
+    }
+
+    fn public_key(&self, key: &RustSigningKey) -> PublicKey {
+        key.public
+    }
+
+    fn sign<R: CryptoRng + ?Sized>(
+        &self,
+        key: &RustSigningKey,
+        digest: &[u8; 32],
+        rng: &mut R,
+    ) -> Result<Signature, KeyError> {
+        p256::sign(&key.scalar, digest, rng)
+    }
+
+    fn verify(&self, key: &PublicKey, digest: &[u8; 32], signature: &Signature) -> Result<(), KeyError> {
+        p256::verify(key, digest, signature)
     }
 }
 
-/// The provider's running SHA-256.
-#[derive(Clone)]
-pub struct RustHash(Sha256);
-
-impl Hash for RustHash {
-    fn update(&mut self, bytes: &[u8]) {
-        Digest::update(&mut self.0, bytes);
-    }
-
-    fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
-    }
-}
-
-/// The provider's running HMAC-SHA-256.
-#[derive(Clone)]
-pub struct RustMac(Hmac<Sha256>);
-
-impl Mac for RustMac {
-    fn update(&mut self, bytes: &[u8]) {
-        hmac::Mac::update(&mut self.0, bytes);
-    }
-
-    fn finish(self) -> [u8; 32] {
-        self.0.finalize().into_bytes().into()
-    }
-}
-
-/// The key as one block of the hash: padded, or hashed first if longer (RFC 2104 section 2).
-fn hmac_block(key: &[u8]) -> hmac::digest::Key<Hmac<Sha256>> {
-    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
-    let hashed: [u8; 32];
-    let key = if key.len() > block.len() {
-        hashed = Sha256::digest(key).into();
-        &hashed
-    } else {
-        key
-    };
-    for (to, from) in block.iter_mut().zip(key) {
-        *to = *from;
-    }
-    block
+fn open_ccm(
+    aead: Aead,
+    key: &[u8; 16],
+    nonce: &[u8],
+    aad: &[u8],
+    in_out: &mut [u8],
+    tag: &[u8],
+) -> Result<(), AeadError> {
+    let mac = aes_128_ccm(Direction::Open, aead.tag_len(), key, nonce, aad, in_out)?;
+    if constant_time_eq(Tag::new(mac, aead).as_bytes(), tag) { Ok(()) } else { Err(AeadError) }
 }

@@ -13,7 +13,7 @@ use aes::cipher::{
     ParBlocks,
 };
 
-use crate::provider::AeadError;
+use crate::aead::AeadError;
 
 const BLOCK: usize = 16;
 
