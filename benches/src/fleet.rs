@@ -18,7 +18,8 @@ use nix::sys::socket::{
 };
 use sedge_crypto::RustCrypto;
 use sedge_dtls::{
-    ClientConfig, ClientHandshake, Content, ContentType, Context, Progress, Psk, Records, Session, Transport,
+    ClientConfig, ClientHandshake, ClientPsk, Content, ContentType, Context, Progress, Psk, PskOnly, Records,
+    Session,
 };
 use sedge_time::Instant;
 
@@ -149,7 +150,7 @@ const QUIET: time::Duration = time::Duration::from_millis(200);
 
 /// A client's part in what is going on.
 enum Client {
-    Handshaking(Box<ClientHandshake<RustCrypto>>),
+    Handshaking(Box<ClientHandshake<PskOnly<RustCrypto>>>),
     Connected(Box<Session>),
     Gone,
 }
@@ -220,9 +221,11 @@ impl Fleet {
                     let Client::Handshaking(handshake) = state else { continue };
                     self.handshake_bytes.1 += datagram.len() as u64;
                     let mut context = Context::new(&self.crypto, &mut self.rng, now);
+                    let identity = self.identity.as_bytes();
+                    let mut credentials = ClientPsk { identity, psk: &self.psk };
                     let mut complete = false;
                     for record in Records::new(datagram, 0) {
-                        match handshake.receive(&mut context, record) {
+                        match handshake.receive(&mut context, &mut credentials, record) {
                             Ok(Progress::Complete) => complete = true,
                             Ok(Progress::Failed(failure)) => return Err(io::Error::other(failure)),
                             Ok(Progress::Continue) | Err(_) => {}
@@ -247,20 +250,19 @@ impl Fleet {
         let client = self.len();
         let now = self.now();
         let mut context = Context::new(&self.crypto, &mut self.rng, now);
-        let config = ClientConfig::new(self.identity.as_bytes(), &self.psk, Transport::default());
-        let handshake = ClientHandshake::connect(&mut context, &config).map_err(io::Error::other)?;
+        let mut credentials = ClientPsk { identity: self.identity.as_bytes(), psk: &self.psk };
+        let handshake = ClientHandshake::connect(&mut context, &mut credentials, &ClientConfig::default())
+            .map_err(io::Error::other)?;
         self.clients.push(Client::Handshaking(Box::new(handshake)));
         self.transmit(client)
     }
 
     fn transmit(&mut self, client: u32) -> io::Result<()> {
-        let now = self.now();
         let Some(Client::Handshaking(handshake)) = self.clients.get_mut(client as usize) else {
             return Ok(());
         };
-        let mut context = Context::new(&self.crypto, &mut self.rng, now);
         let mut datagram = [0; DATAGRAM];
-        while let Some(len) = handshake.poll_transmit(&mut context, &mut datagram) {
+        while let Some(len) = handshake.poll_transmit(&self.crypto, &mut datagram) {
             self.handshake_bytes.0 += len as u64;
             self.socket.send(client, &datagram[..len])?;
         }
@@ -282,7 +284,9 @@ impl Fleet {
             if let Client::Handshaking(handshake) = state
                 && handshake.deadline().is_some_and(|deadline| deadline <= now)
             {
-                handshake.expire(now).map_err(io::Error::other)?;
+                let mut context = Context::new(&self.crypto, &mut self.rng, now);
+                let mut credentials = ClientPsk { identity: self.identity.as_bytes(), psk: &self.psk };
+                handshake.expire(&mut context, &mut credentials).map_err(io::Error::other)?;
                 due.push(client as u32);
             }
         }

@@ -9,8 +9,9 @@ use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use sedge_crypto::RustCrypto;
 use sedge_dtls::{
-    CipherSuite, ClientConfig, ClientHandshake, ConnectionId, Content, ContentType, Context, CookieKeys,
-    Discard, Failure, Hello, Progress, Psk, Records, ServerConfig, ServerHandshake, Session, Transport,
+    CipherSuite, ClientConfig, ClientHandshake, ClientPsk, ConnectionId, Content, ContentType, Context,
+    CookieKeys, Discard, Failure, Hello, Progress, Psk, PskOnly, Records, ServerConfig, ServerHandshake,
+    Session, Transport,
 };
 
 /// How long a test waits for what should come at once.
@@ -147,22 +148,21 @@ impl Connection {
     ) -> Result<Self, Failure> {
         let psk = Psk::new(&identity.key).expect("a key of 1 to 64 bytes");
         let config = ClientConfig {
-            identity: &identity.name,
-            psk: &psk,
             suites: &identity.suites,
             own_cid: identity.cid,
             transport: identity.transport,
+            ..ClientConfig::default()
         };
+        let mut credentials = ClientPsk { identity: &identity.name, psk: &psk };
         let (crypto, mut rng) = (RustCrypto, UnwrapErr(SysRng));
         let mut log = Vec::new();
         let mut context = Context::new(&crypto, &mut rng, now());
-        let mut handshake = ClientHandshake::connect(&mut context, &config).expect("a usable identity");
+        let mut handshake =
+            ClientHandshake::connect(&mut context, &mut credentials, &config).expect("a usable identity");
         let mut count = 0;
         let mut buffer = vec![0; 2_048];
-        let mut flush = |handshake: &mut ClientHandshake<RustCrypto>,
-                         context: &mut Context<'_, _, _>,
-                         log: &mut Vec<_>| {
-            while let Some(length) = handshake.poll_transmit(context, &mut buffer) {
+        let mut flush = |handshake: &mut ClientHandshake<PskOnly<RustCrypto>>, log: &mut Vec<_>| {
+            while let Some(length) = handshake.poll_transmit(&crypto, &mut buffer) {
                 log.push(sent(&buffer[..length]));
                 for datagram in network(count, buffer[..length].to_vec()) {
                     let _ = socket.send_to(&datagram, remote);
@@ -172,28 +172,28 @@ impl Connection {
         };
         let own_cid_len = identity.cid.map_or(0, |cid| cid.len());
         loop {
-            flush(&mut handshake, &mut context, &mut log);
+            flush(&mut handshake, &mut log);
             let deadline = handshake.deadline().expect("a handshake waits for something");
             let incoming = receive(&socket, deadline.saturating_since(now()).into());
             context.now = now();
             let Some((mut datagram, _)) = incoming.filter(|(_, from)| *from == remote) else {
-                handshake.expire(context.now)?;
+                handshake.expire(&mut context, &mut credentials)?;
                 continue;
             };
             log.push(received(&datagram));
             let mut complete = false;
             for record in Records::new(&mut datagram, own_cid_len) {
-                match handshake.receive(&mut context, record) {
+                match handshake.receive(&mut context, &mut credentials, record) {
                     Ok(Progress::Continue) | Err(_) => {}
                     Ok(Progress::Complete) => complete = true,
                     Ok(Progress::Failed(failure)) => {
-                        flush(&mut handshake, &mut context, &mut log);
+                        flush(&mut handshake, &mut log);
                         return Err(failure);
                     }
                 }
             }
             if complete {
-                flush(&mut handshake, &mut context, &mut log);
+                flush(&mut handshake, &mut log);
                 let established = handshake.take_session().expect("the handshake is complete");
                 return Ok(Self {
                     socket,
@@ -346,18 +346,22 @@ impl Listener {
         let deadline = Instant::now() + within;
         let (crypto, mut rng) = (RustCrypto, UnwrapErr(SysRng));
         let cookies = CookieKeys::new(&crypto, &mut rng);
-        let config = ServerConfig { suites: &self.config.suites, transport: self.config.transport };
+        let config = ServerConfig {
+            suites: &self.config.suites,
+            transport: self.config.transport,
+            ..ServerConfig::default()
+        };
         let own_cid = self.config.cid.unwrap_or(ConnectionId::EMPTY);
         let mut lookup = |identity: &[u8]| {
             (identity == self.config.name).then(|| Psk::new(&self.config.key).map(|psk| (psk, 1))).flatten()
         };
         let mut context = Context::new(&crypto, &mut rng, now());
-        let mut handshake: Option<(ServerHandshake<RustCrypto>, SocketAddr)> = None;
+        let mut handshake: Option<(ServerHandshake<PskOnly<RustCrypto>>, SocketAddr)> = None;
         let mut log = Vec::new();
         let mut buffer = vec![0; 2_048];
         loop {
             if let Some((handshake, remote)) = &mut handshake {
-                while let Some(length) = handshake.poll_transmit(&mut context, &mut buffer) {
+                while let Some(length) = handshake.poll_transmit(&crypto, &mut buffer) {
                     log.push(sent(&buffer[..length]));
                     let _ = self.socket.send_to(&buffer[..length], *remote);
                 }
@@ -387,7 +391,13 @@ impl Listener {
                     Hello::Accept(verified) => {
                         let known = handshake.as_ref().is_some_and(|(known, _)| known.answers(&verified));
                         if !known {
-                            let accepted = ServerHandshake::accept(&mut context, &config, &verified, own_cid);
+                            let accepted = ServerHandshake::accept(
+                                &mut context,
+                                &mut lookup,
+                                &config,
+                                &verified,
+                                own_cid,
+                            );
                             let accepted = accepted.map_err(|refusal| refusal.description().to_string())?;
                             handshake = Some((accepted, from));
                         }
@@ -402,7 +412,7 @@ impl Listener {
                     Ok(Progress::Continue) | Err(_) => {}
                     Ok(Progress::Failed(failure)) => return Err(failure.to_string()),
                     Ok(Progress::Complete) => {
-                        while let Some(length) = running.poll_transmit(&mut context, &mut buffer) {
+                        while let Some(length) = running.poll_transmit(&crypto, &mut buffer) {
                             log.push(sent(&buffer[..length]));
                             let _ = self.socket.send_to(&buffer[..length], *remote);
                         }

@@ -9,9 +9,9 @@ use getrandom::rand_core::UnwrapErr;
 use nix::sys::socket::MsgFlags;
 use sedge_coap::{Code, OptionNumber};
 use sedge_crypto::RustCrypto;
-use sedge_dtls::Psk;
+use sedge_dtls::{Credentials, Psk, PskOnly};
 use sedge_endpoint::memory::{PagedMemory, Path};
-use sedge_endpoint::{CidLayout, Config, Endpoint, Event, Host, Incoming, Notification};
+use sedge_endpoint::{CidLayout, Config, Endpoint, Event, Host, Incoming, Notification, SessionId};
 use sedge_time::Instant;
 
 use crate::fleet::KEY;
@@ -37,15 +37,15 @@ struct Outside<'a> {
     sender: &'a mut Sender,
 }
 
-impl Host for Outside<'_> {
+impl Host<RustCrypto> for Outside<'_> {
     type Path = Address;
 
     fn transmit(&mut self, path: &Address, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
         self.sender.push(self.socket, path.0, fill).is_ok()
     }
 
-    fn psk(&mut self, _identity: &[u8]) -> Option<(Psk, u32)> {
-        Some((Psk::new(&KEY)?, 1))
+    fn credentials(&mut self, _: SessionId) -> impl Credentials<RustCrypto> {
+        |_identity: &[u8]| Some((Psk::new(&KEY)?, 1))
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) fn serve(socket: &UdpSocket) -> io::Result<()> {
     };
     // As many handshakes at once as the fleet has under way, and a table of handled messages as the broker's.
     let parts = PagedMemory::parts(SESSIONS, 4096, 65_536);
-    let mut endpoint: Endpoint<PagedMemory<Address, RustCrypto, UnwrapErr<SysRng>>> =
+    let mut endpoint: Endpoint<PagedMemory<Address, PskOnly<RustCrypto>, UnwrapErr<SysRng>>> =
         Endpoint::new(now(), config, RustCrypto, UnwrapErr(SysRng), parts);
 
     let (mut observers, mut sequence) = (Vec::new(), 2);

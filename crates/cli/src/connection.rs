@@ -9,13 +9,15 @@ use sedge_client::tokio::{Address, Socket, TokioClock, config};
 use sedge_client::{
     Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Psk, Security,
 };
+use sedge_dtls::PskOnly;
 
 use crate::codec::value;
 use crate::failure::Failure;
 use crate::trace::{TapCrypto, TapSocket, Tape};
 
 /// A client whose wire can be looked at.
-pub(crate) type CliClient = Client<Growing<TapCrypto, UnwrapErr<getrandom::SysRng>>, TapSocket, TokioClock>;
+pub(crate) type CliClient =
+    Client<Growing<PskOnly<TapCrypto>, UnwrapErr<getrandom::SysRng>>, TapSocket, TokioClock>;
 
 /// Who to be.
 #[derive(Debug, clap::Args)]

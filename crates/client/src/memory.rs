@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use rand_core::CryptoRng;
-use sedge_crypto::Crypto;
+use sedge_dtls::Profile;
 use sedge_endpoint::Parts;
 use sedge_endpoint::memory::{Buffer, FixedBuffer, FixedMemory, Memory as EndpointMemory, Path};
 
@@ -46,7 +46,7 @@ pub trait Memory {
 }
 
 /// The provider of cryptography that comes with a client's memory.
-pub(crate) type CryptoOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Crypto;
+pub(crate) type CryptoOf<M> = sedge_endpoint::memory::CryptoOf<<M as Memory>::Endpoint>;
 /// The source of randomness that comes with a client's memory.
 pub(crate) type RngOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Rng;
 
@@ -55,27 +55,27 @@ pub(crate) type RngOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Rng;
 ///
 /// `EXCHANGES` should be one more than `SUBSCRIPTIONS`, and is at most 15.
 pub struct Fixed<
-    C,
+    D,
     R,
     const SUBSCRIPTIONS: usize = 2,
     const EXCHANGES: usize = 3,
     const DATAGRAM: usize = 576,
     const NAME: usize = 48,
->(PhantomData<(C, R)>);
+>(PhantomData<(D, R)>);
 
 /// As many timers as the endpoint of [`Fixed`] can ever need.
 const TIMERS: usize = 16;
 
 impl<
-    C: Crypto,
+    D: Profile,
     R: CryptoRng,
     const SUBSCRIPTIONS: usize,
     const EXCHANGES: usize,
     const DATAGRAM: usize,
     const NAME: usize,
-> Memory for Fixed<C, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME>
+> Memory for Fixed<D, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME>
 {
-    type Endpoint = FixedMemory<Server, C, R, 1, 1, EXCHANGES, DATAGRAM, TIMERS>;
+    type Endpoint = FixedMemory<Server, D, R, 1, 1, EXCHANGES, DATAGRAM, TIMERS>;
     type Datagram = [u8; DATAGRAM];
     type Inbox = [u8; DATAGRAM];
     type Name = FixedBuffer<NAME>;
@@ -101,7 +101,7 @@ impl<
 /// Memory that grows with use, for hosts: up to 32 subscriptions, datagrams of 1280 bytes, and 64 KB of values
 /// that nobody has asked for yet.
 #[cfg(feature = "std")]
-pub struct Growing<C, R>(PhantomData<(C, R)>);
+pub struct Growing<D, R>(PhantomData<(D, R)>);
 
 #[cfg(feature = "std")]
 mod growing {
@@ -110,12 +110,12 @@ mod growing {
 
     use sedge_endpoint::memory::{GrowingBuffer, PagedMemory};
 
-    use super::{Crypto, CryptoRng, Growing, Memory, Parts, Server, Subscription};
+    use super::{CryptoRng, Growing, Memory, Parts, Profile, Server, Subscription};
 
     const SUBSCRIPTIONS: usize = 32;
 
-    impl<C: Crypto, R: CryptoRng> Memory for Growing<C, R> {
-        type Endpoint = PagedMemory<Server, C, R>;
+    impl<D: Profile, R: CryptoRng> Memory for Growing<D, R> {
+        type Endpoint = PagedMemory<Server, D, R>;
         type Datagram = Box<[u8]>;
         type Inbox = Box<[u8]>;
         type Name = GrowingBuffer;

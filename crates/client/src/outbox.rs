@@ -1,5 +1,6 @@
 //! Datagrams on their way to the socket.
 
+use sedge_crypto::Crypto;
 use sedge_endpoint::Host;
 
 use crate::memory::Server;
@@ -37,7 +38,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
     }
 }
 
-impl<B: AsRef<[u8]> + AsMut<[u8]>> Host for Outbox<B> {
+impl<C: Crypto, B: AsRef<[u8]> + AsMut<[u8]>> Host<C> for Outbox<B> {
     type Path = Server;
 
     fn transmit(&mut self, _: &Server, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
@@ -56,22 +57,28 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Host for Outbox<B> {
 
 #[cfg(test)]
 mod tests {
+    use sedge_crypto::RustCrypto;
+
     use super::*;
+
+    fn transmit(outbox: &mut Outbox<[u8; 16]>, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
+        Host::<RustCrypto>::transmit(outbox, &Server, fill)
+    }
 
     #[test]
     fn datagrams_queue_up_while_there_is_room() {
         let mut outbox = Outbox::new([0; 16]);
-        assert!(outbox.transmit(&Server, |room| {
+        assert!(transmit(&mut outbox, |room| {
             room[..3].copy_from_slice(b"abc");
             3
         }));
-        assert!(outbox.transmit(&Server, |_| 0));
-        assert!(outbox.transmit(&Server, |room| {
+        assert!(transmit(&mut outbox, |_| 0));
+        assert!(transmit(&mut outbox, |room| {
             assert_eq!(room.len(), 9);
             room.fill(7);
             9
         }));
-        assert!(!outbox.transmit(&Server, |_| unreachable!("there is no room")));
+        assert!(!transmit(&mut outbox, |_| unreachable!("there is no room")));
         assert_eq!(outbox.front(), Some(&b"abc"[..]));
         outbox.pop();
         assert_eq!(outbox.front(), Some(&[7; 9][..]));

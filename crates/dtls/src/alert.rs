@@ -77,17 +77,26 @@ descriptions! {
     RECORD_OVERFLOW = 22, "record_overflow";
     HANDSHAKE_FAILURE = 40, "handshake_failure";
     BAD_CERTIFICATE = 42, "bad_certificate";
+    UNSUPPORTED_CERTIFICATE = 43, "unsupported_certificate";
+    CERTIFICATE_REVOKED = 44, "certificate_revoked";
+    CERTIFICATE_EXPIRED = 45, "certificate_expired";
+    CERTIFICATE_UNKNOWN = 46, "certificate_unknown";
     ILLEGAL_PARAMETER = 47, "illegal_parameter";
+    UNKNOWN_CA = 48, "unknown_ca";
     ACCESS_DENIED = 49, "access_denied";
     DECODE_ERROR = 50, "decode_error";
     DECRYPT_ERROR = 51, "decrypt_error";
     PROTOCOL_VERSION = 70, "protocol_version";
     INSUFFICIENT_SECURITY = 71, "insufficient_security";
     INTERNAL_ERROR = 80, "internal_error";
+    INAPPROPRIATE_FALLBACK = 86, "inappropriate_fallback";
     USER_CANCELED = 90, "user_canceled";
     NO_RENEGOTIATION = 100, "no_renegotiation";
+    MISSING_EXTENSION = 109, "missing_extension";
     UNSUPPORTED_EXTENSION = 110, "unsupported_extension";
+    UNRECOGNIZED_NAME = 112, "unrecognized_name";
     UNKNOWN_PSK_IDENTITY = 115, "unknown_psk_identity";
+    CERTIFICATE_REQUIRED = 116, "certificate_required";
 }
 
 impl fmt::Debug for AlertDescription {

@@ -58,6 +58,8 @@ discards! {
     HandshakeEarly = "handshake_early";
     /// A handshake message longer than the buffer for it.
     HandshakeTooLong = "handshake_too_long";
+    /// A fragment of a handshake message of which too many pieces lie apart.
+    TooManyFragments = "too_many_fragments";
     /// A ClientHello in fragments: nothing is kept before the cookie, so it cannot be put together.
     FragmentedClientHello = "fragmented_client_hello";
     /// A ClientHello of a version before DTLS 1.2.

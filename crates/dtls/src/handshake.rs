@@ -1,19 +1,4 @@
-//! What client and server handshakes have in common.
-//!
-//! ```text
-//! Client                                                        Server
-//! flight 1  ClientHello                      ----->
-//!                                            <-----  HelloVerifyRequest        flight 2  (stateless: `hello`)
-//! flight 3  ClientHello + cookie             ----->
-//!                                                    ServerHello
-//!                                            <-----  ServerHelloDone           flight 4
-//! flight 5  ClientKeyExchange
-//!           ChangeCipherSpec
-//!           Finished                         ----->
-//!                                                    ChangeCipherSpec
-//!                                            <-----  Finished                  flight 6
-//! ```
-//! (RFC 6347 section 4.2.4 with the messages of RFC 4279 section 2.)
+//! What the handshakes of both versions and both sides have in common.
 
 use core::fmt;
 
@@ -23,16 +8,13 @@ use sedge_time::Instant;
 use crate::alert::AlertDescription;
 use crate::session::Session;
 
-pub(crate) mod client;
 pub(crate) mod extension;
 pub(crate) mod flight;
 pub(crate) mod hello;
 pub(crate) mod inbox;
 pub(crate) mod link;
 pub(crate) mod message;
-pub(crate) mod server;
 pub(crate) mod timer;
-pub(crate) mod transcript;
 
 pub use timer::Retransmission;
 
@@ -44,7 +26,7 @@ pub struct Context<'a, C, R: ?Sized> {
     pub rng: &'a mut R,
     /// When the call happens.
     pub now: Instant,
-    /// Whom to tell the master secrets, if anyone. Whoever learns one can read and forge the connection: this
+    /// Whom to tell the secrets, if anyone. Whoever learns one can read and forge the connection: this
     /// is for looking at captures (`SSLKEYLOGFILE`) and for nothing else.
     pub dangerous_key_log: Option<&'a mut dyn KeyLog>,
 }
@@ -62,11 +44,12 @@ impl<C, R: ?Sized> fmt::Debug for Context<'_, C, R> {
     }
 }
 
-/// Learns master secrets; see [`Context::dangerous_key_log`].
+/// Learns secrets; see [`Context::dangerous_key_log`].
 pub trait KeyLog {
-    /// A line `CLIENT_RANDOM <client_random> <master_secret>` of the
-    /// [NSS key log format](https://www.rfc-editor.org/rfc/rfc9850).
-    fn client_random(&mut self, client_random: &[u8; 32], master_secret: &[u8; 48]);
+    /// A line `<label> <client_random> <secret>` of the
+    /// [NSS key log format](https://www.rfc-editor.org/rfc/rfc9850): `CLIENT_RANDOM` with the master secret of DTLS
+    /// 1.2, or one of the four labels of DTLS 1.3 with a traffic secret.
+    fn secret(&mut self, label: &'static str, client_random: &[u8; 32], secret: &[u8]);
 }
 
 /// How a handshake treats the path and the peer, on either side.
@@ -149,7 +132,7 @@ impl core::error::Error for Failure {}
 pub struct Established {
     /// The connection.
     pub session: Session,
-    /// On a server, the number that [`PskLookup`](crate::PskLookup) gave for the authenticated identity;
-    /// on a client, zero.
+    /// The number that [`Credentials`](crate::Credentials) gave for the peer: on a server for its PSK identity or
+    /// its certificate, on a client for the server's certificate; zero for none.
     pub principal: u32,
 }

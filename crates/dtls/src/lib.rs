@@ -3,7 +3,8 @@
 //! DTLS 1.2 ([RFC 6347](https://www.rfc-editor.org/rfc/rfc6347)) with pre-shared keys and AES-CCM, extended
 //! master secret, Connection IDs ([RFC 9146](https://www.rfc-editor.org/rfc/rfc9146)), stateless cookies and
 //! record size limits, client and server. Time, randomness, cryptography and memory are arguments; datagrams go
-//! in and out as byte slices and are opened and sealed where they stand.
+//! in and out as byte slices and are opened and sealed where they stand. What of all that a program carries is its
+//! [`Profile`]; who it is and whom it believes are its [`Credentials`].
 //!
 //! # A server
 //! 1. A datagram for which [`is_client_hello`] holds goes to [`hello`], which keeps nothing. Only its
@@ -44,30 +45,35 @@
 //! let address = b"192.0.2.7:40000";
 //! let (mut to_server, mut to_client) = ([0; 256], [0; 256]);
 //!
-//! let config = ClientConfig::new(b"sensor-7", &psk, Transport::default());
-//! let mut client = ClientHandshake::connect(&mut cx, &config).unwrap();
+//! type Profile = PskOnly<RustCrypto>;
+//! let mut sensor = ClientPsk { identity: b"sensor-7", psk: &psk };
+//! let mut devices = |identity: &[u8]| (identity == b"sensor-7").then(|| (psk.clone(), 42));
+//!
+//! let config = ClientConfig::default();
+//! let mut client = ClientHandshake::<Profile>::connect(&mut cx, &mut sensor, &config).unwrap();
 //!
 //! // The first hello is answered with a cookie, and nothing is kept for it.
-//! let len = client.poll_transmit(&mut cx, &mut to_server).unwrap();
+//! let len = client.poll_transmit(cx.crypto, &mut to_server).unwrap();
 //! let Hello::Reply(len) = hello(&cookies, address, &to_server[..len], &mut to_client) else { panic!() };
-//! client.receive(&mut cx, &mut to_client[..len]).unwrap();
+//! client.receive(&mut cx, &mut sensor, &mut to_client[..len]).unwrap();
 //!
 //! // The second one brings the cookie back.
-//! let len = client.poll_transmit(&mut cx, &mut to_server).unwrap();
+//! let len = client.poll_transmit(cx.crypto, &mut to_server).unwrap();
 //! let Hello::Accept(verified) = hello(&cookies, address, &to_server[..len], &mut to_client) else { panic!() };
 //! let cid = ConnectionId::new(b"slot0042").unwrap();
-//! let mut server = ServerHandshake::accept(&mut cx, &ServerConfig::default(), &verified, cid).unwrap();
+//! let config = ServerConfig::default();
+//! let mut server =
+//!     ServerHandshake::<Profile>::accept(&mut cx, &mut devices, &config, &verified, cid).unwrap();
 //!
-//! let mut look_up = |identity: &[u8]| (identity == b"sensor-7").then(|| (psk.clone(), 42));
 //! for _ in 0..2 {
-//!     if let Some(len) = server.poll_transmit(&mut cx, &mut to_client) {
+//!     if let Some(len) = server.poll_transmit(cx.crypto, &mut to_client) {
 //!         for record in Records::new(&mut to_client[..len], 0) {
-//!             client.receive(&mut cx, record).unwrap();
+//!             client.receive(&mut cx, &mut sensor, record).unwrap();
 //!         }
 //!     }
-//!     if let Some(len) = client.poll_transmit(&mut cx, &mut to_server) {
+//!     if let Some(len) = client.poll_transmit(cx.crypto, &mut to_server) {
 //!         for record in Records::new(&mut to_server[..len], cid.len()) {
-//!             server.receive(&mut cx, &mut look_up, record).unwrap();
+//!             server.receive(&mut cx, &mut devices, record).unwrap();
 //!         }
 //!     }
 //! }
@@ -103,26 +109,36 @@
 
 mod alert;
 mod cid;
+mod client;
+mod config;
 mod cookie;
+mod credentials;
 mod discard;
+mod dtls12;
 mod handshake;
+mod profile;
 mod protection;
 mod psk;
 mod record;
 mod replay;
-mod schedule;
+mod server;
 mod session;
 mod suite;
 mod wire;
 
 pub use alert::{Alert, AlertDescription, AlertLevel};
 pub use cid::ConnectionId;
+pub use client::ClientHandshake;
+pub use config::{ClientCertificate, ClientConfig, ConfigError, ServerConfig, Versions};
 pub use cookie::{CookieKeys, HELLO_VERIFY_REQUEST_LEN, Hello, VerifiedHello, hello, is_client_hello};
+pub use credentials::{
+    CertificateEntries, CertificateType, ClientPsk, Credentials, PeerCertificate, Verified,
+};
 pub use discard::Discard;
-pub use handshake::client::{ClientConfig, ClientHandshake, ConfigError};
-pub use handshake::server::{Refusal, ServerConfig, ServerHandshake};
 pub use handshake::{Context, Established, Failure, KeyLog, Progress, Retransmission, Transport};
-pub use psk::{MAX_IDENTITY, Psk, PskLookup};
+pub use profile::{Buffer, Full, Profile, PskOnly};
+pub use psk::{MAX_IDENTITY, Psk};
 pub use record::{ContentType, Records, peek_cid};
+pub use server::{Refusal, ServerHandshake};
 pub use session::{Content, ImportError, Opened, Role, SealError, Session};
 pub use suite::CipherSuite;

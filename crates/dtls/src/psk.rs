@@ -1,4 +1,4 @@
-//! Pre-shared keys and where a server looks them up (RFC 4279).
+//! Pre-shared keys (RFC 4279).
 
 use core::fmt;
 
@@ -38,23 +38,5 @@ impl Psk {
 impl fmt::Debug for Psk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
-    }
-}
-
-/// Where a server finds the key of an identity.
-///
-/// An identity that is not found is not refused: the handshake goes on with a random key and fails exactly like
-/// one with a wrong key, so that nobody can probe which identities exist
-/// ([RFC 4279 section 2](https://www.rfc-editor.org/rfc/rfc4279#section-2)). The look-up itself should take the
-/// same time either way.
-pub trait PskLookup {
-    /// The identity's key and the caller's own number for whoever holds it, which the finished handshake
-    /// repeats in [`Established::principal`](crate::Established::principal).
-    fn psk(&mut self, identity: &[u8]) -> Option<(Psk, u32)>;
-}
-
-impl<F: FnMut(&[u8]) -> Option<(Psk, u32)>> PskLookup for F {
-    fn psk(&mut self, identity: &[u8]) -> Option<(Psk, u32)> {
-        self(identity)
     }
 }

@@ -30,6 +30,14 @@ impl CipherSuite {
         }
     }
 
+    /// How keys are agreed on, or `None` if this crate does not speak it.
+    pub(crate) const fn key_exchange(self) -> Option<KeyExchange> {
+        match self {
+            Self::TLS_PSK_WITH_AES_128_CCM_8 | Self::TLS_PSK_WITH_AES_128_CCM => Some(KeyExchange::Psk),
+            _ => None,
+        }
+    }
+
     /// How the suite protects records, or `None` if this crate does not speak it.
     pub const fn aead(self) -> Option<Aead> {
         match self {
@@ -38,4 +46,17 @@ impl CipherSuite {
             _ => None,
         }
     }
+}
+
+/// How a suite agrees on keys and authenticates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyExchange {
+    /// A pre-shared key alone (RFC 4279).
+    Psk,
+    /// Ephemeral Diffie-Hellman under a pre-shared key (RFC 5489).
+    EcdhePsk,
+    /// Ephemeral Diffie-Hellman signed by a certificate's key (RFC 8422).
+    EcdheEcdsa,
+    /// DTLS 1.3: the suite leaves it to the extensions.
+    Extensions,
 }

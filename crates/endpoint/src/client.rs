@@ -5,7 +5,7 @@ use sedge_time::Instant;
 
 use crate::endpoint::Endpoint;
 use crate::exchange::{ExchangeId, State};
-use crate::host::Host;
+use crate::host::HostOf;
 use crate::memory::{Buffer, Memory, Pool};
 use crate::session::{Channel, SessionId};
 use crate::transmit::{SendError, copy};
@@ -39,7 +39,7 @@ impl<M: Memory> Endpoint<M> {
     ///
     /// # Errors
     /// [`SendError`]; then nothing was sent and there is no exchange.
-    pub fn request<H: Host<Path = M::Path>>(
+    pub fn request<H: HostOf<M>>(
         &mut self,
         now: Instant,
         session: SessionId,
@@ -90,7 +90,7 @@ impl<M: Memory> Endpoint<M> {
     ///
     /// # Errors
     /// [`SendError`]; the observation then goes on.
-    pub fn deregister<H: Host<Path = M::Path>>(
+    pub fn deregister<H: HostOf<M>>(
         &mut self,
         now: Instant,
         exchange: ExchangeId,
@@ -130,7 +130,7 @@ impl<M: Memory> Endpoint<M> {
     ///
     /// # Errors
     /// [`SendError`].
-    pub fn ping<H: Host<Path = M::Path>>(
+    pub fn ping<H: HostOf<M>>(
         &mut self,
         now: Instant,
         session: SessionId,
@@ -179,7 +179,7 @@ impl<M: Memory> Endpoint<M> {
     }
 
     /// Registers an observation anew: the stored request in a new message (RFC 7641 section 3.3.1).
-    pub(crate) fn register_again<H: Host<Path = M::Path>>(&mut self, now: Instant, slot: u32, host: &mut H) {
+    pub(crate) fn register_again<H: HostOf<M>>(&mut self, now: Instant, slot: u32, host: &mut H) {
         let Some(session) = self.exchanges.get(slot).map(|exchange| exchange.session) else { return };
         let Ok(message_id) = self.new_message_id(now, session) else { return };
         let (state, deadline) = self.awaiting_answer(now, true, true);

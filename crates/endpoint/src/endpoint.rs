@@ -8,7 +8,7 @@ use sedge_time::{Duration, Instant};
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::exchange::{Exchange, ExchangeId, NO_EXCHANGE, State};
-use crate::memory::{Memory, PathIndex, Pool, TimerKey, Timers};
+use crate::memory::{CryptoOf, Memory, PathIndex, Pool, TimerKey, Timers};
 use crate::session::{Channel, Peer, SessionId};
 use crate::transmit::SendError;
 
@@ -26,7 +26,7 @@ use crate::transmit::SendError;
 /// in a consistent state, whether or not the caller looks at the rest.
 pub struct Endpoint<M: Memory> {
     pub(crate) config: Config,
-    pub(crate) crypto: M::Crypto,
+    pub(crate) crypto: CryptoOf<M>,
     pub(crate) rng: M::Rng,
     pub(crate) sessions: M::Sessions,
     pub(crate) handshakes: M::Handshakes,
@@ -35,7 +35,7 @@ pub struct Endpoint<M: Memory> {
     pub(crate) timers: M::Timers,
     pub(crate) handled: M::Handled,
     pub(crate) replies: M::Replies,
-    pub(crate) cookies: CookieKeys<M::Crypto>,
+    pub(crate) cookies: CookieKeys<CryptoOf<M>>,
     pub(crate) rotate_cookies_at: Instant,
     pub(crate) counters: Counters,
     /// Makes the keys of handled messages unpredictable.
@@ -93,7 +93,7 @@ where
 
 impl<M: Memory> Endpoint<M> {
     /// An endpoint with no session.
-    pub fn new(now: Instant, config: Config, crypto: M::Crypto, mut rng: M::Rng, parts: Parts<M>) -> Self {
+    pub fn new(now: Instant, config: Config, crypto: CryptoOf<M>, mut rng: M::Rng, parts: Parts<M>) -> Self {
         let cookies = CookieKeys::new(&crypto, &mut rng);
         let seed = rng.next_u64();
         // Serial numbers start anywhere, so that names from before a restart mean nothing after it.

@@ -6,14 +6,14 @@ use sedge_time::{Duration, Instant};
 use crate::endpoint::{Endpoint, sweep_period};
 use crate::event::{CloseReason, Event, FailReason};
 use crate::exchange::{ExchangeId, State};
-use crate::host::Host;
+use crate::host::HostOf;
 use crate::memory::{Memory, Pool, TimerKey, Timers};
 use crate::session::{Channel, SessionId};
 
 impl<M: Memory> Endpoint<M> {
     /// Does what is due at `now`. Call it again until it returns `None`; each event is one thing that came
     /// of it.
-    pub fn expire<H: Host<Path = M::Path>>(&mut self, now: Instant, host: &mut H) -> Option<Event<'static>> {
+    pub fn expire<H: HostOf<M>>(&mut self, now: Instant, host: &mut H) -> Option<Event<'static>> {
         while let Some(key) = self.timers.pop(now) {
             let event = match key {
                 TimerKey::Exchange(slot) => self.expire_exchange(now, slot, host),
@@ -26,7 +26,7 @@ impl<M: Memory> Endpoint<M> {
         self.sweep(now, host)
     }
 
-    fn expire_exchange<H: Host<Path = M::Path>>(
+    fn expire_exchange<H: HostOf<M>>(
         &mut self,
         now: Instant,
         slot: u32,
@@ -96,7 +96,7 @@ impl<M: Memory> Endpoint<M> {
     }
 
     /// Looks for sessions that were silent for too long, a whole round each time it is due.
-    fn sweep<H: Host<Path = M::Path>>(&mut self, now: Instant, host: &mut H) -> Option<Event<'static>> {
+    fn sweep<H: HostOf<M>>(&mut self, now: Instant, host: &mut H) -> Option<Event<'static>> {
         if now < self.sweep_at {
             return None;
         }

@@ -1,44 +1,49 @@
 //! Handshakes: from a stateless cookie to a session, in a small pool.
 
-use sedge_crypto::{Crypto, Secret};
+use sedge_crypto::Secret;
 use sedge_dtls::{
     CipherSuite, ClientConfig, ClientHandshake, ConfigError, ConnectionId, Context, Discard, Failure,
-    HELLO_VERIFY_REQUEST_LEN, Hello, KeyLog, Progress, Psk, ServerConfig, ServerHandshake, VerifiedHello,
-    hello,
+    HELLO_VERIFY_REQUEST_LEN, Hello, KeyLog, Profile, Progress, ServerConfig, ServerHandshake, VerifiedHello,
+    Versions, hello,
 };
 use sedge_time::{Duration, Instant};
 
 use crate::endpoint::Endpoint;
 use crate::event::{CloseReason, Event};
-use crate::host::Host;
+use crate::host::HostOf;
 use crate::memory::{Memory, Path, PathIndex, Pool, TimerKey, Timers};
 use crate::session::{Channel, MAX_CID_LENGTH, SessionId};
 
 /// A handshake under way, in either role.
-pub struct Handshake<C: Crypto> {
+pub struct Handshake<D: Profile> {
     session: SessionId,
     started: Instant,
     /// The session that lived on this path before. It goes on until the peer has proved who it is (RFC 6347
     /// section 4.2.8).
     pub(crate) predecessor: Option<SessionId>,
-    role: Role<C>,
+    role: Role<D>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "an endpoint without a heap keeps both in its fixed pool")]
-enum Role<C: Crypto> {
-    Client(ClientHandshake<C>),
-    Server(ServerHandshake<C>),
+enum Role<D: Profile> {
+    Client(ClientHandshake<D>),
+    Server(ServerHandshake<D>),
 }
 
-/// Whom to be, and how, when dialling out.
+/// What to offer when dialling out. Who dials, the [`Host`](crate::Host)'s credentials say.
 #[derive(Clone, Copy, Debug)]
 pub struct Connect<'a> {
-    /// The PSK identity, at most [`MAX_IDENTITY`](sedge_dtls::MAX_IDENTITY) bytes.
-    pub identity: &'a [u8],
-    /// The key that goes with it.
-    pub psk: &'a Psk,
+    /// The versions of DTLS to offer.
+    pub versions: Versions,
     /// The cipher suites to offer, the preferred first.
     pub suites: &'a [CipherSuite],
+}
+
+impl Default for Connect<'_> {
+    /// All that the endpoint's [`Profile`] and the host's credentials allow.
+    fn default() -> Self {
+        Self { versions: Versions::ALL, suites: CipherSuite::ALL }
+    }
 }
 
 /// Why no handshake was started.
@@ -69,7 +74,7 @@ impl<M: Memory> Endpoint<M> {
     ///
     /// # Errors
     /// [`ConnectError`]; then nothing was sent.
-    pub fn connect<H: Host<Path = M::Path>>(
+    pub fn connect<H: HostOf<M>>(
         &mut self,
         now: Instant,
         path: M::Path,
@@ -82,14 +87,14 @@ impl<M: Memory> Endpoint<M> {
         let mut cid = [0; MAX_CID_LENGTH];
         let cid = self.cid_of(session, &mut cid);
         let config = ClientConfig {
-            identity: connect.identity,
-            psk: connect.psk,
+            versions: connect.versions,
             suites: connect.suites,
             own_cid: Some(cid),
             transport: self.config.dtls,
+            ..ClientConfig::default()
         };
         let mut cx = Context::new(&self.crypto, &mut self.rng, now);
-        let handshake = match ClientHandshake::connect(&mut cx, &config) {
+        let handshake = match ClientHandshake::connect(&mut cx, &mut host.credentials(session), &config) {
             Ok(handshake) => handshake,
             Err(error) => {
                 self.abandon(session, before);
@@ -99,7 +104,7 @@ impl<M: Memory> Endpoint<M> {
         if !self.enter(now, session, before, Role::Client(handshake)) {
             return Err(ConnectError::Full);
         }
-        self.pump(now, session, host);
+        self.pump(session, host);
         Ok(session)
     }
 
@@ -112,7 +117,7 @@ impl<M: Memory> Endpoint<M> {
     }
 
     /// A ClientHello, from a stranger or from somebody who starts over (RFC 6347 section 4.2.1).
-    pub(crate) fn receive_hello<'d, H: Host<Path = M::Path>>(
+    pub(crate) fn receive_hello<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
         path: M::Path,
@@ -161,7 +166,7 @@ impl<M: Memory> Endpoint<M> {
         None
     }
 
-    fn accept<H: Host<Path = M::Path>>(
+    fn accept<H: HostOf<M>>(
         &mut self,
         now: Instant,
         path: M::Path,
@@ -174,10 +179,12 @@ impl<M: Memory> Endpoint<M> {
         let cid = self.cid_of(session, &mut cid);
         let config = ServerConfig { transport: self.config.dtls, ..ServerConfig::default() };
         let mut cx = Context::new(&self.crypto, &mut self.rng, now);
-        match ServerHandshake::accept(&mut cx, &config, verified, cid) {
+        let accepted =
+            ServerHandshake::accept(&mut cx, &mut host.credentials(session), &config, verified, cid);
+        match accepted {
             Ok(handshake) => {
                 if self.enter(now, session, predecessor, Role::Server(handshake)) {
-                    self.pump(now, session, host);
+                    self.pump(session, host);
                 }
             }
             Err(refusal) => {
@@ -189,7 +196,7 @@ impl<M: Memory> Endpoint<M> {
     }
 
     /// A record for a handshake under way.
-    pub(crate) fn receive_handshake<'d, H: Host<Path = M::Path>>(
+    pub(crate) fn receive_handshake<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
         session: SessionId,
@@ -210,15 +217,13 @@ impl<M: Memory> Endpoint<M> {
             cx.dangerous_key_log = Some(&mut log);
         }
         let progress = match &mut handshake.role {
-            Role::Client(handshake) => handshake.receive(&mut cx, record),
-            Role::Server(handshake) => {
-                handshake.receive(&mut cx, &mut |identity: &[u8]| host.psk(identity), record)
-            }
+            Role::Client(handshake) => handshake.receive(&mut cx, &mut host.credentials(session), record),
+            Role::Server(handshake) => handshake.receive(&mut cx, &mut host.credentials(session), record),
         };
-        if let Some((client_random, master_secret)) = &log.0 {
-            host.dangerous_log_keys(client_random, master_secret.expose());
+        for (label, client_random, secret, len) in log.0.iter().flatten() {
+            host.dangerous_log_keys(label, client_random, secret.expose().get(..*len).unwrap_or_default());
         }
-        self.pump(now, session, host);
+        self.pump(session, host);
         match progress {
             Ok(Progress::Continue) => None,
             Ok(Progress::Complete) => self.establish(now, session),
@@ -230,7 +235,7 @@ impl<M: Memory> Endpoint<M> {
         }
     }
 
-    pub(crate) fn expire_handshake<H: Host<Path = M::Path>>(
+    pub(crate) fn expire_handshake<H: HostOf<M>>(
         &mut self,
         now: Instant,
         slot: u32,
@@ -238,35 +243,35 @@ impl<M: Memory> Endpoint<M> {
     ) -> Option<Event<'static>> {
         let session = self.session_in(slot)?;
         let handshake = self.handshakes.get_mut(self.handshake_slot(session)?)?;
+        let mut cx = Context::new(&self.crypto, &mut self.rng, now);
         let result = match &mut handshake.role {
-            Role::Client(handshake) => handshake.expire(now),
+            Role::Client(handshake) => handshake.expire(&mut cx, &mut host.credentials(session)),
             Role::Server(handshake) => handshake.expire(now),
         };
         match result {
             Ok(()) => {
-                self.pump(now, session, host);
+                self.pump(session, host);
                 None
             }
             Err(failure) => {
                 // There may be an alert to send.
-                self.pump(now, session, host);
+                self.pump(session, host);
                 self.fail(session, failure)
             }
         }
     }
 
     /// Sends whatever a handshake has to send, and arms its timer.
-    fn pump<H: Host<Path = M::Path>>(&mut self, now: Instant, session: SessionId, host: &mut H) {
+    fn pump<H: HostOf<M>>(&mut self, session: SessionId, host: &mut H) {
         let Some(slot) = self.handshake_slot(session) else { return };
         let Some(path) = self.path(session) else { return };
         let Some(handshake) = self.handshakes.get_mut(slot) else { return };
-        let mut cx = Context::new(&self.crypto, &mut self.rng, now);
         loop {
             let mut more = false;
             let sent = host.transmit(&path, |buf| {
                 let len = match &mut handshake.role {
-                    Role::Client(handshake) => handshake.poll_transmit(&mut cx, buf),
-                    Role::Server(handshake) => handshake.poll_transmit(&mut cx, buf),
+                    Role::Client(handshake) => handshake.poll_transmit(&self.crypto, buf),
+                    Role::Server(handshake) => handshake.poll_transmit(&self.crypto, buf),
                 };
                 more = len.is_some();
                 len.unwrap_or(0)
@@ -350,7 +355,7 @@ impl<M: Memory> Endpoint<M> {
         now: Instant,
         session: SessionId,
         predecessor: Option<SessionId>,
-        role: Role<M::Crypto>,
+        role: Role<M::Dtls>,
     ) -> bool {
         if self.handshakes.is_full() {
             self.evict_handshake(now);
@@ -398,14 +403,18 @@ impl<M: Memory> Endpoint<M> {
     }
 }
 
-/// Holds the secrets of one handshake step for a host that asked for them.
+/// Holds the secrets of one handshake step for a host that asked for them: at most four, in DTLS 1.3.
 #[derive(Default)]
-struct CapturedKeys(Option<([u8; 32], Secret<48>)>);
+struct CapturedKeys([Option<(&'static str, [u8; 32], Secret<48>, usize)>; 4]);
 
 impl KeyLog for CapturedKeys {
-    fn client_random(&mut self, client_random: &[u8; 32], master_secret: &[u8; 48]) {
+    fn secret(&mut self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
         let mut copy = Secret::zero();
-        *copy.expose_mut() = *master_secret;
-        self.0 = Some((*client_random, copy));
+        for (to, from) in copy.expose_mut().iter_mut().zip(secret) {
+            *to = *from;
+        }
+        if let Some(free) = self.0.iter_mut().find(|place| place.is_none()) {
+            *free = Some((label, *client_random, copy, secret.len()));
+        }
     }
 }

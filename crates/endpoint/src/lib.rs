@@ -46,7 +46,7 @@ pub use endpoint::{Endpoint, Parts};
 pub use event::{CloseReason, Event, FailReason, Ticket};
 pub use exchange::{Exchange, ExchangeId};
 pub use handshake::{Connect, ConnectError, Handshake};
-pub use host::Host;
+pub use host::{Host, HostOf};
 pub use receive::Incoming;
 pub use server::Notification;
 pub use session::{CidLayout, MAX_CID_LENGTH, Peer, SessionId};

@@ -9,14 +9,14 @@ use crate::duplicates::Outcome;
 use crate::endpoint::Endpoint;
 use crate::event::{Event, FailReason, Ticket};
 use crate::exchange::{ExchangeId, State};
-use crate::host::Host;
+use crate::host::HostOf;
 use crate::memory::{Buffer, Memory, Pool};
 use crate::session::SessionId;
 use crate::transmit::{self, copy};
 
 impl<M: Memory> Endpoint<M> {
     /// Takes in one message. At most one event comes of it.
-    pub(crate) fn receive_message<'d, H: Host<Path = M::Path>>(
+    pub(crate) fn receive_message<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
         session: SessionId,
@@ -58,7 +58,7 @@ impl<M: Memory> Endpoint<M> {
         }
     }
 
-    fn incoming_request<'d, H: Host<Path = M::Path>>(
+    fn incoming_request<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
         session: SessionId,
@@ -92,7 +92,7 @@ impl<M: Memory> Endpoint<M> {
     }
 
     /// Gives a repeated message the answer that the first one got.
-    fn answer_again<H: Host<Path = M::Path>>(
+    fn answer_again<H: HostOf<M>>(
         &mut self,
         session: SessionId,
         message: &Message<'_>,
@@ -201,7 +201,7 @@ impl<M: Memory> Endpoint<M> {
     }
 
     /// A response in a message of its own, or a notification (RFC 7252 section 5.2.2, RFC 7641 section 3.2).
-    fn separate_response<'d, H: Host<Path = M::Path>>(
+    fn separate_response<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
         session: SessionId,

@@ -6,7 +6,7 @@ use sedge_time::Instant;
 
 use crate::endpoint::Endpoint;
 use crate::event::{CloseReason, Event};
-use crate::host::Host;
+use crate::host::HostOf;
 use crate::memory::{Memory, PathIndex, Pool};
 use crate::session::{Channel, Peer, SessionId};
 
@@ -47,7 +47,7 @@ impl<M: Memory> Endpoint<M> {
     /// one thing that came of it.
     ///
     /// The datagram is decrypted in place and the event borrows it, so answer before you ask for the next.
-    pub fn receive<'d, H: Host<Path = M::Path>>(
+    pub fn receive<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
         incoming: &mut Incoming<'d, M::Path>,
@@ -66,7 +66,7 @@ impl<M: Memory> Endpoint<M> {
         None
     }
 
-    fn receive_plain<'d, H: Host<Path = M::Path>>(
+    fn receive_plain<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
         path: M::Path,
@@ -89,7 +89,7 @@ impl<M: Memory> Endpoint<M> {
         self.receive_message(now, session, datagram, host)
     }
 
-    fn receive_record<'d, H: Host<Path = M::Path>>(
+    fn receive_record<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
         path: M::Path,
@@ -131,7 +131,7 @@ impl<M: Memory> Endpoint<M> {
     }
 
     /// Opens a record of an established session.
-    fn open<'d, H: Host<Path = M::Path>>(
+    fn open<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
         id: SessionId,
@@ -186,7 +186,7 @@ impl<M: Memory> Endpoint<M> {
     }
 
     /// A record that belongs to no session: perhaps the start of one.
-    fn receive_from_stranger<'d, H: Host<Path = M::Path>>(
+    fn receive_from_stranger<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
         path: M::Path,
@@ -229,17 +229,17 @@ impl<M: Memory> Endpoint<M> {
 
     /// Ends a session and tells the peer. Its exchanges and observations end with it, without further events.
     /// Says whether there was one.
-    pub fn close<H: Host<Path = M::Path>>(&mut self, session: SessionId, host: &mut H) -> bool {
+    pub fn close<H: HostOf<M>>(&mut self, session: SessionId, host: &mut H) -> bool {
         self.say_goodbye(session, host);
         self.remove_session(session).is_some()
     }
 
     /// Sends close_notify (RFC 5246 section 7.2.1), if the session has keys to say it with.
-    pub(crate) fn say_goodbye<H: Host<Path = M::Path>>(&mut self, session: SessionId, host: &mut H) {
+    pub(crate) fn say_goodbye<H: HostOf<M>>(&mut self, session: SessionId, host: &mut H) {
         self.send_alert(session, Alert::CLOSE_NOTIFY, host);
     }
 
-    fn send_alert<H: Host<Path = M::Path>>(&mut self, id: SessionId, alert: Alert, host: &mut H) {
+    fn send_alert<H: HostOf<M>>(&mut self, id: SessionId, alert: Alert, host: &mut H) {
         let Some(peer) = self.sessions.get_mut(id.slot).filter(|peer| peer.generation == id.generation)
         else {
             return;
@@ -249,7 +249,7 @@ impl<M: Memory> Endpoint<M> {
         let _unreliable = host.transmit(&peer.path, |buf| session.alert(crypto, alert, buf).unwrap_or(0));
     }
 
-    fn send_last_flight<H: Host<Path = M::Path>>(&mut self, id: SessionId, host: &mut H) {
+    fn send_last_flight<H: HostOf<M>>(&mut self, id: SessionId, host: &mut H) {
         let Some(peer) = self.sessions.get_mut(id.slot).filter(|peer| peer.generation == id.generation)
         else {
             return;

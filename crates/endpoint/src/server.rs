@@ -8,7 +8,7 @@ use crate::duplicates::Outcome;
 use crate::endpoint::Endpoint;
 use crate::event::Ticket;
 use crate::exchange::{ExchangeId, State};
-use crate::host::Host;
+use crate::host::HostOf;
 use crate::memory::{Buffer, Memory, Pool};
 use crate::session::SessionId;
 use crate::transmit::{self, SendError, copy};
@@ -36,7 +36,7 @@ impl<M: Memory> Endpoint<M> {
     /// # Errors
     /// [`SendError`]. After [`SendError::TooLong`] or [`SendError::Malformed`] nothing was sent and the
     /// ticket is used up; answer such cases by not writing them.
-    pub fn respond<H: Host<Path = M::Path>>(
+    pub fn respond<H: HostOf<M>>(
         &mut self,
         now: Instant,
         ticket: Ticket,
@@ -103,7 +103,7 @@ impl<M: Memory> Endpoint<M> {
     ///
     /// # Errors
     /// [`SendError`]; [`SendError::Gone`] if its session has ended. The request counts as answered either way.
-    pub fn respond_deferred<H: Host<Path = M::Path>>(
+    pub fn respond_deferred<H: HostOf<M>>(
         &mut self,
         now: Instant,
         deferred: ExchangeId,
@@ -140,7 +140,7 @@ impl<M: Memory> Endpoint<M> {
     }
 
     /// Sends a confirmable response in a message of its own and keeps it until it is acknowledged.
-    fn send_separately<H: Host<Path = M::Path>>(
+    fn send_separately<H: HostOf<M>>(
         &mut self,
         now: Instant,
         session: SessionId,
@@ -185,7 +185,7 @@ impl<M: Memory> Endpoint<M> {
     ///
     /// # Errors
     /// [`SendError`]; then nothing was sent. [`SendError::Busy`] means that the session has used up NSTART.
-    pub fn notify<H: Host<Path = M::Path>>(
+    pub fn notify<H: HostOf<M>>(
         &mut self,
         now: Instant,
         session: SessionId,
@@ -223,7 +223,7 @@ impl<M: Memory> Endpoint<M> {
     ///
     /// # Errors
     /// [`SendError`]. Unless it is [`SendError::Gone`], the notification's next retransmission comes anyway.
-    pub fn renotify<H: Host<Path = M::Path>>(
+    pub fn renotify<H: HostOf<M>>(
         &mut self,
         now: Instant,
         notification: ExchangeId,

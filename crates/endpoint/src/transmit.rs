@@ -6,7 +6,7 @@ use sedge_dtls::ContentType;
 
 use crate::counters::Counters;
 use crate::endpoint::Endpoint;
-use crate::host::Host;
+use crate::host::{Host, HostOf};
 use crate::memory::{Memory, Pool};
 use crate::session::{Channel, Peer, SessionId};
 
@@ -49,7 +49,7 @@ impl core::error::Error for SendError {}
 
 /// Sends one CoAP message over an established session. `fill` writes the message and returns its length, or
 /// an error that becomes this function's own.
-pub(crate) fn send<P, C: Crypto, H: Host<Path = P>>(
+pub(crate) fn send<P, C: Crypto, H: Host<C, Path = P>>(
     peer: &mut Peer<P>,
     crypto: &C,
     counters: &mut Counters,
@@ -86,7 +86,7 @@ pub(crate) fn send<P, C: Crypto, H: Host<Path = P>>(
 
 impl<M: Memory> Endpoint<M> {
     /// Sends a message that `fill` writes; see [`send`].
-    pub(crate) fn send_to<H: Host<Path = M::Path>>(
+    pub(crate) fn send_to<H: HostOf<M>>(
         &mut self,
         session: SessionId,
         host: &mut H,
@@ -98,7 +98,7 @@ impl<M: Memory> Endpoint<M> {
     }
 
     /// Sends bytes that were stored before.
-    pub(crate) fn send_stored<H: Host<Path = M::Path>>(&mut self, slot: u32, host: &mut H) {
+    pub(crate) fn send_stored<H: HostOf<M>>(&mut self, slot: u32, host: &mut H) {
         use crate::memory::Buffer as _;
         let Some(exchange) = self.exchanges.get(slot) else { return };
         let session = exchange.session;
@@ -110,7 +110,7 @@ impl<M: Memory> Endpoint<M> {
     }
 
     /// Sends an empty message: an acknowledgement, a reset or a ping.
-    pub(crate) fn send_empty<H: Host<Path = M::Path>>(
+    pub(crate) fn send_empty<H: HostOf<M>>(
         &mut self,
         session: SessionId,
         kind: Type,

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use sedge_coap::{Code, Token};
 use sedge_crypto::RustCrypto;
-use sedge_dtls::Psk;
+use sedge_dtls::{Credentials, PskOnly};
 use sedge_endpoint::memory::{PagedMemory, Path};
 use sedge_endpoint::{
     CidLayout, Config, Endpoint, Event, Host, Incoming, Notification, Request, SessionId, Ticket,
@@ -24,7 +24,7 @@ impl Path for Place {
 
 struct Sink;
 
-impl Host for Sink {
+impl Host<RustCrypto> for Sink {
     type Path = Place;
 
     fn transmit(&mut self, _: &Place, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
@@ -32,12 +32,12 @@ impl Host for Sink {
         true
     }
 
-    fn psk(&mut self, identity: &[u8]) -> Option<(Psk, u32)> {
-        (identity == IDENTITY).then(|| (psk(), 7))
+    fn credentials(&mut self, _: SessionId) -> impl Credentials<RustCrypto> {
+        |identity: &[u8]| (identity == IDENTITY).then(|| (psk(), 7))
     }
 }
 
-type Memory = PagedMemory<Place, RustCrypto, Repeatable>;
+type Memory = PagedMemory<Place, PskOnly<RustCrypto>, Repeatable>;
 
 fuzz_target!(|input: &[u8]| {
     let mut steps = Steps(input);

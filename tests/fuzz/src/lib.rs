@@ -3,8 +3,8 @@
 use rand_core::{TryCryptoRng, TryRng};
 use sedge_crypto::RustCrypto;
 use sedge_dtls::{
-    ClientConfig, ClientHandshake, ConnectionId, Context, CookieKeys, Hello, Progress, Psk, Records,
-    ServerConfig, ServerHandshake, Session, Transport,
+    ClientConfig, ClientHandshake, ClientPsk, ConnectionId, Context, CookieKeys, Hello, Progress, Psk, PskOnly, Records,
+    ServerConfig, ServerHandshake, Session,
 };
 use sedge_time::{Duration, Instant};
 
@@ -72,6 +72,11 @@ impl<'a> Steps<'a> {
     }
 }
 
+/// Who the client is.
+fn device(psk: &Psk) -> ClientPsk<'_> {
+    ClientPsk { identity: IDENTITY, psk }
+}
+
 /// A client and a server that have not finished their handshake, with the datagrams between them in hand.
 #[allow(missing_debug_implementations, reason = "handshakes hold secrets")]
 pub struct Pair {
@@ -79,8 +84,8 @@ pub struct Pair {
     pub client_rng: Repeatable,
     pub server_rng: Repeatable,
     pub cookies: CookieKeys<RustCrypto>,
-    pub client: ClientHandshake<RustCrypto>,
-    pub server: Option<ServerHandshake<RustCrypto>>,
+    pub client: ClientHandshake<PskOnly<RustCrypto>>,
+    pub server: Option<ServerHandshake<PskOnly<RustCrypto>>>,
     pub now: Instant,
     pub client_session: Option<Session>,
     pub server_session: Option<Session>,
@@ -95,12 +100,12 @@ impl Pair {
         let crypto = RustCrypto;
         let (mut client_rng, mut server_rng) = (Repeatable(1), Repeatable(2));
         let cookies = CookieKeys::new(&crypto, &mut server_rng);
-        let psk = psk();
-        let mut config = ClientConfig::new(IDENTITY, &psk, Transport::default());
-        config.own_cid = with_cid.then(|| ConnectionId::new(&CLIENT_CID).expect("short"));
+        let own_cid = with_cid.then(|| ConnectionId::new(&CLIENT_CID).expect("short"));
+        let config = ClientConfig { own_cid, ..ClientConfig::default() };
         let now = Instant::from_micros(1);
         let mut context = Context::new(&crypto, &mut client_rng, now);
-        let client = ClientHandshake::connect(&mut context, &config).expect("a usable configuration");
+        let client = ClientHandshake::connect(&mut context, &mut device(&psk()), &config)
+            .expect("a usable configuration");
         Self {
             crypto,
             client_rng,
@@ -117,16 +122,14 @@ impl Pair {
     /// The next datagram that the client sends.
     pub fn client_sends(&mut self) -> Option<Vec<u8>> {
         let mut buffer = [0; 1_500];
-        let mut context = Context::new(&self.crypto, &mut self.client_rng, self.now);
-        let length = self.client.poll_transmit(&mut context, &mut buffer)?;
+        let length = self.client.poll_transmit(&self.crypto, &mut buffer)?;
         Some(buffer[..length].to_vec())
     }
 
     /// The next datagram that the server sends.
     pub fn server_sends(&mut self) -> Option<Vec<u8>> {
         let mut buffer = [0; 1_500];
-        let mut context = Context::new(&self.crypto, &mut self.server_rng, self.now);
-        let length = self.server.as_mut()?.poll_transmit(&mut context, &mut buffer)?;
+        let length = self.server.as_mut()?.poll_transmit(&self.crypto, &mut buffer)?;
         Some(buffer[..length].to_vec())
     }
 
@@ -136,9 +139,9 @@ impl Pair {
         for record in Records::new(datagram, CLIENT_CID.len()) {
             if let Some(session) = &mut self.client_session {
                 let _ = session.open(&self.crypto, record);
-            } else if self.client.receive(&mut context, record) == Ok(Progress::Complete) {
+            } else if self.client.receive(&mut context, &mut device(&psk()), record) == Ok(Progress::Complete) {
                 let mut buffer = [0; 1_500];
-                while self.client.poll_transmit(&mut context, &mut buffer).is_some() {}
+                while self.client.poll_transmit(&self.crypto, &mut buffer).is_some() {}
                 self.client_session = self.client.take_session().map(|established| established.session);
             }
         }
@@ -147,6 +150,7 @@ impl Pair {
     /// The server takes a datagram in; what it answers without keeping anything comes back.
     pub fn server_takes(&mut self, datagram: &mut [u8]) -> Option<Vec<u8>> {
         let mut context = Context::new(&self.crypto, &mut self.server_rng, self.now);
+        let mut lookup = |identity: &[u8]| (identity == IDENTITY).then(|| (psk(), 1));
         if sedge_dtls::is_client_hello(datagram) {
             let mut reply = [0; 256];
             match sedge_dtls::hello(&self.cookies, b"somewhere", datagram, &mut reply) {
@@ -158,8 +162,9 @@ impl Pair {
                     let known = self.server.as_ref().is_some_and(|server| server.answers(&verified));
                     if !known {
                         let cid = ConnectionId::new(&SERVER_CID).expect("short");
+                        let config = ServerConfig::default();
                         let accepted =
-                            ServerHandshake::accept(&mut context, &ServerConfig::default(), &verified, cid);
+                            ServerHandshake::accept(&mut context, &mut lookup, &config, &verified, cid);
                         match accepted {
                             Ok(server) => self.server = Some(server),
                             Err(refusal) => {
@@ -173,7 +178,6 @@ impl Pair {
                 Hello::Discard(_) => return None,
             }
         }
-        let mut lookup = |identity: &[u8]| (identity == IDENTITY).then(|| (psk(), 1));
         for record in Records::new(datagram, SERVER_CID.len()) {
             if let Some(session) = &mut self.server_session {
                 let _ = session.open(&self.crypto, record);
@@ -191,7 +195,8 @@ impl Pair {
         let deadlines = [self.client.deadline(), self.server.as_ref().and_then(ServerHandshake::deadline)];
         let next = deadlines.into_iter().flatten().min();
         self.now = next.unwrap_or(self.now).max(self.now + Duration::from_millis(1));
-        let _ = self.client.expire(self.now);
+        let mut context = Context::new(&self.crypto, &mut self.client_rng, self.now);
+        let _ = self.client.expire(&mut context, &mut device(&psk()));
         let _ = self.server.as_mut().map(|server| server.expire(self.now));
     }
 

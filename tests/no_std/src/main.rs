@@ -14,6 +14,7 @@ use core::task::{Context, Poll, Waker};
 use rand_core::{TryCryptoRng, TryRng};
 use sedge_client::{Client, Clock, Config, ContentFormat, Datagram, Fixed, Psk, Request, Security};
 use sedge_crypto::RustCrypto;
+use sedge_dtls::PskOnly;
 use sedge_time::Instant;
 
 /// What the hardware can do.
@@ -85,7 +86,7 @@ impl TryCryptoRng for Noise<'_> {}
 
 async fn run(board: &Board, key: &[u8; 16]) -> Option<usize> {
     let security = Security::Psk { identity: b"boiler", key: Psk::new(key)? };
-    let mut client: Client<Fixed<RustCrypto, Noise<'_>>, _, _> =
+    let mut client: Client<Fixed<PskOnly<RustCrypto>, Noise<'_>>, _, _> =
         Client::new(Config::default(), security, Radio(board), Ticks(board), RustCrypto, Noise(board))
             .ok()?;
     client.connect().await.ok()?;

@@ -4,7 +4,9 @@
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use sedge_crypto::{Aead, Crypto, RustCrypto};
-use sedge_dtls::{CipherSuite, ClientConfig, ClientHandshake, Context, KeyLog, Progress, Psk, Records};
+use sedge_dtls::{
+    CipherSuite, ClientConfig, ClientHandshake, ClientPsk, Context, KeyLog, Progress, Psk, PskOnly, Records,
+};
 use sedge_tests::dtls::{Connection, receive, socket_towards};
 
 use crate::handshakes::{hasty, split};
@@ -33,9 +35,9 @@ struct Secrets {
 }
 
 impl KeyLog for Secrets {
-    fn client_random(&mut self, client_random: &[u8; 32], master_secret: &[u8; 48]) {
+    fn secret(&mut self, _: &'static str, client_random: &[u8; 32], master_secret: &[u8]) {
         self.client_random = *client_random;
-        self.master = Some(*master_secret);
+        self.master = master_secret.try_into().ok();
     }
 }
 
@@ -63,20 +65,21 @@ fn a_finished_with_wrong_verify_data_is_dropped() {
     let socket = socket_towards(server);
     let psk = Psk::new(&scene.identity.key).expect("a key");
     let config = ClientConfig {
-        identity: &scene.identity.name,
-        psk: &psk,
         suites: &[CipherSuite::TLS_PSK_WITH_AES_128_CCM_8],
         own_cid: None,
         transport: scene.identity.transport,
+        ..ClientConfig::default()
     };
+    let mut device = ClientPsk { identity: &scene.identity.name, psk: &psk };
     let (crypto, mut rng, mut secrets) = (RustCrypto, UnwrapErr(SysRng), Secrets::default());
     let mut context = Context::new(&crypto, &mut rng, sedge_time::Instant::from_micros(1));
     context.dangerous_key_log = Some(&mut secrets);
-    let mut handshake = ClientHandshake::connect(&mut context, &config).expect("a usable configuration");
+    let mut handshake = ClientHandshake::<PskOnly<RustCrypto>>::connect(&mut context, &mut device, &config)
+        .expect("a usable configuration");
     let mut buffer = [0; 2_048];
     let mut server_random = Vec::new();
     let last_flight = loop {
-        let length = handshake.poll_transmit(&mut context, &mut buffer).expect("a flight");
+        let length = handshake.poll_transmit(&crypto, &mut buffer).expect("a flight");
         let records = split(&buffer[..length]);
         if records.len() == 3 {
             break records;
@@ -87,7 +90,7 @@ fn a_finished_with_wrong_verify_data_is_dropped() {
             server_random = datagram[13 + 12 + 2..][..32].to_vec();
         }
         for record in Records::new(&mut datagram, 0) {
-            assert_eq!(handshake.receive(&mut context, record), Ok(Progress::Continue));
+            assert_eq!(handshake.receive(&mut context, &mut device, record), Ok(Progress::Continue));
         }
     };
     drop(handshake);

@@ -6,8 +6,9 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use sedge_dtls::Psk;
-use sedge_endpoint::Host;
+use sedge_crypto::RustCrypto;
+use sedge_dtls::{Credentials, Psk};
+use sedge_endpoint::{Host, SessionId};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -126,15 +127,17 @@ fn watch(socket: UdpSocket, interest: Interest) -> io::Result<AsyncFd<UdpSocket>
     AsyncFd::with_interest(socket, interest)
 }
 
-impl Host for Wire {
+impl Host<RustCrypto> for Wire {
     type Path = Path;
 
     fn transmit(&mut self, path: &Path, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
         self.outbox.push(&self.sockets, &self.vias, path, fill)
     }
 
-    fn psk(&mut self, identity: &[u8]) -> Option<(Psk, u32)> {
-        let (principal, device) = self.state.directory.by_identity(identity)?;
-        Some((Psk::new(device.key.expose())?, principal))
+    fn credentials(&mut self, _: SessionId) -> impl Credentials<RustCrypto> {
+        |identity: &[u8]| {
+            let (principal, device) = self.state.directory.by_identity(identity)?;
+            Some((Psk::new(device.key.expose())?, principal))
+        }
     }
 }

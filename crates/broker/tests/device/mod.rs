@@ -8,7 +8,7 @@ use sedge_broker::Key;
 use sedge_coap::block::Block;
 use sedge_coap::{Code, ContentFormat, Message, OptionNumber, Writer};
 use sedge_crypto::RustCrypto;
-use sedge_dtls::{CipherSuite, Psk};
+use sedge_dtls::{CipherSuite, ClientPsk, Credentials, Psk, PskOnly};
 use sedge_endpoint::memory::{self, PagedMemory};
 use sedge_endpoint::{
     CidLayout, Config, Connect, Endpoint, Event, ExchangeId, Host, Incoming, Request, SessionId,
@@ -26,18 +26,26 @@ impl memory::Path for Path {
     }
 }
 
-struct Socket(UdpSocket);
+struct Socket {
+    udp: UdpSocket,
+    login: Option<(String, Psk)>,
+}
 
-impl Host for Socket {
+impl Host<RustCrypto> for Socket {
     type Path = Path;
 
     fn transmit(&mut self, path: &Path, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
         let mut buf = [0; 1400];
         let len = fill(&mut buf);
         if len > 0 {
-            let _sent = self.0.send_to(&buf[..len], path.0).unwrap();
+            let _sent = self.udp.send_to(&buf[..len], path.0).unwrap();
         }
         true
+    }
+
+    fn credentials(&mut self, _: SessionId) -> impl Credentials<RustCrypto> {
+        let (identity, psk) = self.login.as_ref().expect("a login");
+        ClientPsk { identity: identity.as_bytes(), psk }
     }
 }
 
@@ -76,7 +84,7 @@ impl Reply {
 }
 
 pub(crate) struct Device {
-    endpoint: Endpoint<PagedMemory<Path, RustCrypto, Entropy>>,
+    endpoint: Endpoint<PagedMemory<Path, PskOnly<RustCrypto>, Entropy>>,
     socket: Socket,
     server: Path,
     session: Option<SessionId>,
@@ -94,7 +102,7 @@ impl Device {
         let rng = UnwrapErr(getrandom::SysRng);
         Self {
             endpoint: Endpoint::new(Instant::EPOCH, config, RustCrypto, rng, parts),
-            socket: Socket(Self::bind(server)),
+            socket: Socket { udp: Self::bind(server), login: None },
             server: Path(server),
             session: None,
             start,
@@ -121,12 +129,9 @@ impl Device {
         patience: StdDuration,
     ) -> Option<Self> {
         let mut device = Self::new(server);
-        let psk = Psk::new(key.expose()).unwrap();
-        let connect = Connect {
-            identity: identity.as_bytes(),
-            psk: &psk,
-            suites: &[CipherSuite::TLS_PSK_WITH_AES_128_CCM_8],
-        };
+        device.socket.login = Some((identity.into(), Psk::new(key.expose()).unwrap()));
+        let suites = &[CipherSuite::TLS_PSK_WITH_AES_128_CCM_8];
+        let connect = Connect { suites, ..Connect::default() };
         let (now, server) = (device.now(), device.server);
         let session = device.endpoint.connect(now, server, &connect, &mut device.socket).unwrap();
         let until = StdInstant::now() + patience;
@@ -150,7 +155,7 @@ impl Device {
 
     /// Goes on from another source port, as behind a NAT that forgot.
     pub(crate) fn rebind(&mut self) {
-        self.socket = Socket(Self::bind(self.server.0));
+        self.socket.udp = Self::bind(self.server.0);
     }
 
     /// Takes in one datagram, or a few milliseconds of silence.
@@ -164,7 +169,7 @@ impl Device {
             Event::Response { exchange, message, .. } => replies.push(Reply::new(exchange, &message)),
             _ => {}
         };
-        if let Ok((len, _)) = socket.0.recv_from(&mut buf) {
+        if let Ok((len, _)) = socket.udp.recv_from(&mut buf) {
             // On plain CoAP nothing says which session a datagram is for but its path.
             let plain = buf[0] >> 6 == 1;
             let datagram = &mut buf[..len];

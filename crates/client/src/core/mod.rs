@@ -6,15 +6,16 @@
 
 mod inbox;
 mod link;
+mod login;
 mod operation;
 mod subscription;
 mod subscriptions;
 
 use rand_core::Rng as _;
 use sedge_coap::{Code, ContentFormat};
-use sedge_dtls::{CipherSuite, Psk};
+use sedge_dtls::Psk;
 use sedge_endpoint::memory::Buffer;
-use sedge_endpoint::{Connect, Counters, Endpoint, Event, Host, Incoming, SessionId};
+use sedge_endpoint::{Connect, Counters, Endpoint, Event, HostOf, Incoming, SessionId};
 use sedge_time::Instant;
 
 use crate::config::Config;
@@ -29,6 +30,7 @@ pub use subscriptions::{Standing, SubscribeError};
 
 use inbox::Inbox;
 use link::Link;
+use login::{Dialler, Login};
 
 /// How a client and its server know each other.
 #[derive(Clone, Debug)]
@@ -42,15 +44,6 @@ pub enum Security<'a> {
     },
     /// Plain CoAP: anyone on the way can read and change everything.
     DangerousNone,
-}
-
-/// What is offered to the server, the preferred first.
-const SUITES: &[CipherSuite] = CipherSuite::ALL;
-
-/// What the core keeps of [`Security`].
-enum Login<N> {
-    Psk { identity: N, key: Psk },
-    None,
 }
 
 /// Getters: [`is_connected`](Self::is_connected), [`failure`](Self::failure), [`deadline`](Self::deadline),
@@ -177,7 +170,7 @@ impl<M: Memory> Core<M> {
     }
 
     /// Takes in a datagram from the server.
-    pub fn receive<H: Host<Path = Server>>(
+    pub fn receive<H: HostOf<M::Endpoint>>(
         &mut self,
         now: Instant,
         datagram: &mut [u8],
@@ -189,19 +182,21 @@ impl<M: Memory> Core<M> {
             Login::Psk { .. } => Incoming::new(Server, datagram),
             Login::None => Incoming::plain(Server, datagram),
         };
-        while let Some(event) = self.endpoint.receive(now, &mut incoming, host) {
+        while let Some(event) =
+            self.endpoint.receive(now, &mut incoming, &mut Dialler { host, login: &self.login })
+        {
             self.handle(now, event, operation.as_deref_mut(), host);
         }
     }
 
     /// Does what is due at `now`.
-    pub fn expire<H: Host<Path = Server>>(
+    pub fn expire<H: HostOf<M::Endpoint>>(
         &mut self,
         now: Instant,
         mut operation: Option<&mut Transfer<'_>>,
         host: &mut H,
     ) {
-        while let Some(event) = self.endpoint.expire(now, host) {
+        while let Some(event) = self.endpoint.expire(now, &mut Dialler { host, login: &self.login }) {
             self.handle(now, event, operation.as_deref_mut(), host);
         }
         if let Some(operation) = operation.filter(|_| !self.is_connected()) {
@@ -211,7 +206,7 @@ impl<M: Memory> Core<M> {
 
     /// Does the next thing that needs no datagram to come first: dials, sends the operation's next message,
     /// registers a subscription. Says whether there may be more to do, once the host has sent what it has.
-    pub fn advance<H: Host<Path = Server>>(
+    pub fn advance<H: HostOf<M::Endpoint>>(
         &mut self,
         now: Instant,
         operation: Option<&mut Transfer<'_>>,
@@ -236,7 +231,7 @@ impl<M: Memory> Core<M> {
 
     /// The network refused to carry a datagram: an attempt to connect is over, a connection is not, for the
     /// next datagram may get through.
-    pub fn network_failed<H: Host<Path = Server>>(&mut self, now: Instant, host: &mut H) {
+    pub fn network_failed<H: HostOf<M::Endpoint>>(&mut self, now: Instant, host: &mut H) {
         if let Link::Dialling { session, .. } = self.link {
             let _closed = self.endpoint.close(session, host);
             self.lost(now, Disconnect::Network);
@@ -244,7 +239,7 @@ impl<M: Memory> Core<M> {
     }
 
     /// Says goodbye and stays disconnected.
-    pub fn close<H: Host<Path = Server>>(&mut self, host: &mut H) {
+    pub fn close<H: HostOf<M::Endpoint>>(&mut self, host: &mut H) {
         if let Link::Up { session } | Link::Dialling { session, .. } = self.link {
             let _closed = self.endpoint.close(session, host);
         }
@@ -252,12 +247,12 @@ impl<M: Memory> Core<M> {
         self.failure = Some(Disconnect::ByUs);
     }
 
-    fn dial<H: Host<Path = Server>>(&mut self, now: Instant, host: &mut H) {
+    fn dial<H: HostOf<M::Endpoint>>(&mut self, now: Instant, host: &mut H) {
         let Link::Down { failures, .. } = self.link else { return };
         let dialled = match &self.login {
-            Login::Psk { identity, key } => {
-                let connect = Connect { identity: identity.bytes(), psk: key, suites: SUITES };
-                self.endpoint.connect(now, Server, &connect, host)
+            Login::Psk { .. } => {
+                let mut dialler = Dialler { host, login: &self.login };
+                self.endpoint.connect(now, Server, &Connect::default(), &mut dialler)
             }
             Login::None => self.endpoint.connect_plain(now, Server),
         };
@@ -273,7 +268,7 @@ impl<M: Memory> Core<M> {
         }
     }
 
-    fn handle<H: Host<Path = Server>>(
+    fn handle<H: HostOf<M::Endpoint>>(
         &mut self,
         now: Instant,
         event: Event<'_>,

@@ -1,19 +1,19 @@
 //! The one request under way.
 
 use sedge_coap::Code;
-use sedge_endpoint::{ExchangeId, FailReason, Host, Request as Head, SendError, SessionId};
+use sedge_endpoint::{ExchangeId, FailReason, HostOf, Request as Head, SendError, SessionId};
 use sedge_time::Instant;
 
 use super::Core;
 use super::link::Link;
 use crate::disconnect::Disconnect;
 use crate::error::Failure;
-use crate::memory::{Memory, Server};
+use crate::memory::Memory;
 use crate::transfer::{Stage, Transfer};
 
 impl<M: Memory> Core<M> {
     /// Sends the operation's next message if it has one; says whether it did.
-    pub(super) fn send_operation<H: Host<Path = Server>>(
+    pub(super) fn send_operation<H: HostOf<M::Endpoint>>(
         &mut self,
         now: Instant,
         session: SessionId,
@@ -85,7 +85,7 @@ impl<M: Memory> Core<M> {
     }
 
     /// A request, an observation or a ping came to nothing.
-    pub(super) fn failed<H: Host<Path = Server>>(
+    pub(super) fn failed<H: HostOf<M::Endpoint>>(
         &mut self,
         now: Instant,
         session: SessionId,

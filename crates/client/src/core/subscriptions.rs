@@ -2,12 +2,12 @@
 
 use sedge_coap::{Code, Message, OptionNumber, Type};
 use sedge_endpoint::memory::Buffer;
-use sedge_endpoint::{ExchangeId, Host, Request as Head, SendError, SessionId};
+use sedge_endpoint::{ExchangeId, HostOf, Request as Head, SendError, SessionId};
 use sedge_time::Instant;
 
 use super::{Core, Entry, Kind, State, Subscription, SubscriptionId};
 use crate::disconnect::Disconnect;
-use crate::memory::{Memory, Server};
+use crate::memory::Memory;
 use crate::request::{Request, Target};
 
 /// What a subscription has come to.
@@ -55,7 +55,7 @@ impl<M: Memory> Core<M> {
 
     /// Ends a subscription; the server learns it by the reset of its next notification, or with a message of
     /// its own if there is room for one. Says whether there was such a subscription.
-    pub fn unsubscribe<H: Host<Path = Server>>(
+    pub fn unsubscribe<H: HostOf<M::Endpoint>>(
         &mut self,
         now: Instant,
         subscription: SubscriptionId,
@@ -128,7 +128,7 @@ impl<M: Memory> Core<M> {
     }
 
     /// Sends one registration that is due; says whether it did.
-    pub(super) fn register_next<H: Host<Path = Server>>(
+    pub(super) fn register_next<H: HostOf<M::Endpoint>>(
         &mut self,
         now: Instant,
         session: SessionId,

@@ -8,6 +8,7 @@ use std::{fmt, io};
 
 use rand_core::UnwrapErr;
 use sedge_crypto::RustCrypto;
+use sedge_dtls::PskOnly;
 use sedge_dtls::{Psk, Retransmission};
 use sedge_time::Duration;
 
@@ -21,7 +22,7 @@ pub use address::{Address, AddressError};
 pub use socket::{Socket, TokioClock};
 
 /// The memory of a client on a host.
-pub type HostMemory = Growing<RustCrypto, UnwrapErr<getrandom::SysRng>>;
+pub type HostMemory = Growing<PskOnly<RustCrypto>, UnwrapErr<getrandom::SysRng>>;
 
 /// A client on a host.
 pub type Client = crate::Client<HostMemory, Socket, TokioClock>;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use sedge_coap::block::{Assembler, Block, BlockSize, Progress, slice};
 use sedge_coap::{Code, ContentFormat, Message, OptionNumber, Token, Writer};
 use sedge_crypto::RustCrypto;
-use sedge_dtls::Psk;
+use sedge_dtls::{Credentials, Psk, PskOnly};
 use sedge_endpoint::memory::{PagedMemory, Path};
 use sedge_endpoint::{CidLayout, Config, Endpoint, Event, Host, Incoming, Notification, SessionId, Ticket};
 use sedge_time::Instant;
@@ -22,7 +22,7 @@ impl Path for ClientAddress {
     }
 }
 
-type BrokerMemory = PagedMemory<ClientAddress, RustCrypto, TestRng>;
+type BrokerMemory = PagedMemory<ClientAddress, PskOnly<RustCrypto>, TestRng>;
 
 /// A value, its format, and how often the topic has changed.
 #[derive(Clone, Default)]
@@ -63,7 +63,7 @@ pub(crate) struct Broker {
 #[derive(Default)]
 struct Sent(Vec<(u8, Vec<u8>)>);
 
-impl Host for Sent {
+impl Host<RustCrypto> for Sent {
     type Path = ClientAddress;
 
     fn transmit(&mut self, path: &ClientAddress, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
@@ -76,8 +76,8 @@ impl Host for Sent {
         true
     }
 
-    fn psk(&mut self, identity: &[u8]) -> Option<(Psk, u32)> {
-        (identity == IDENTITY).then(|| (Psk::new(&KEY).unwrap(), 1))
+    fn credentials(&mut self, _: SessionId) -> impl Credentials<RustCrypto> {
+        |identity: &[u8]| (identity == IDENTITY).then(|| (Psk::new(&KEY).unwrap(), 1))
     }
 }
 

@@ -12,13 +12,14 @@ use std::task::{Context, Poll, Waker};
 
 use sedge_client::{Client, Clock, Config, Datagram, Fixed, Psk, Security};
 use sedge_crypto::RustCrypto;
+use sedge_dtls::PskOnly;
 use sedge_time::{Duration, Instant};
 
 pub(crate) use broker::Broker;
 pub(crate) use random::TestRng;
 
 /// A device's memory, with everything it does under test on it.
-pub(crate) type Memory = Fixed<RustCrypto, TestRng, 3, 5, 640, 32>;
+pub(crate) type Memory = Fixed<PskOnly<RustCrypto>, TestRng, 3, 5, 640, 32>;
 pub(crate) type TestClient = Client<Memory, Socket, VirtualClock>;
 
 pub(crate) const IDENTITY: &[u8] = b"boiler-7";

@@ -3,18 +3,19 @@
 use sedge_crypto::Crypto;
 
 use super::message::{self, Fragment, HANDSHAKE_HEADER, MessageType};
+use crate::profile::Buffer;
 use crate::record::{ContentType, Header, RECORD_HEADER};
 use crate::session::Session;
 use crate::wire::Writer;
 
-/// The messages of one flight, in at most `N` bytes, and how much of it was sent.
+/// The messages of one flight, and how much of it was sent.
 ///
 /// Messages stand one behind the other, each in one piece with its header, exactly as they enter the
 /// transcript. They are cut into records and fragments only when written to a datagram, so a retransmission
 /// may be cut differently.
 #[derive(Debug)]
-pub(crate) struct Flight<const N: usize> {
-    messages: [u8; N],
+pub(crate) struct Flight<B> {
+    messages: B,
     len: usize,
     /// Where in `messages` ChangeCipherSpec stands; what follows is protected.
     change_cipher_spec: Option<usize>,
@@ -39,10 +40,10 @@ pub(crate) struct Outlet<'a, C: Crypto> {
     pub(crate) session: Option<&'a mut Session>,
 }
 
-impl<const N: usize> Flight<N> {
-    pub(crate) const fn new() -> Self {
+impl<B: Buffer> Flight<B> {
+    pub(crate) fn new() -> Self {
         let cursor = Cursor { message: 0, offset: 0, protected: false };
-        Self { messages: [0; N], len: 0, change_cipher_spec: None, cursor }
+        Self { messages: B::zeroed(), len: 0, change_cipher_spec: None, cursor }
     }
 
     /// Forgets everything: a new flight begins.
@@ -57,7 +58,7 @@ impl<const N: usize> Flight<N> {
         message_seq: u16,
         body: impl FnOnce(&mut Writer<'_>),
     ) -> Option<&[u8]> {
-        let room = self.messages.get_mut(self.len..)?;
+        let room = self.messages.bytes_mut().get_mut(self.len..)?;
         let (header, tail) = room.split_at_mut_checked(HANDSHAKE_HEADER)?;
         let mut out = Writer::new(tail);
         body(&mut out);
@@ -120,7 +121,7 @@ impl<const N: usize> Flight<N> {
             _ if cursor.protected => return None,
             _ => (RECORD_HEADER, RECORD_HEADER),
         };
-        let (whole, _) = Fragment::parse(messages.get(cursor.message..end)?)?;
+        let (whole, _) = Fragment::parse(messages.bytes().get(cursor.message..end)?)?;
         let unsent = whole.body.get(cursor.offset..)?;
         let capacity = buf.len().checked_sub(overhead + HANDSHAKE_HEADER)?;
         let body = unsent.get(..capacity).unwrap_or(unsent);

@@ -4,20 +4,19 @@ use sedge_crypto::Crypto;
 use sedge_time::Instant;
 
 use super::flight::{Flight, Outlet, write_plaintext};
-use super::message::{Fragment, MessageType};
+use super::message::Fragment;
 use super::timer::{Expiry, Timer};
-use super::transcript::Transcript;
 use super::{Failure, Progress, Transport};
 use crate::alert::Alert;
 use crate::discard::Discard;
+use crate::profile::Buffer;
 use crate::record::ContentType;
 use crate::session::Session;
-use crate::wire::Writer;
 
-/// Sends flights of at most `N` bytes.
+/// Sends flights that fit into `B`.
 #[derive(Debug)]
-pub(crate) struct Link<const N: usize> {
-    pub(crate) flight: Flight<N>,
+pub(crate) struct Link<B> {
+    pub(crate) flight: Flight<B>,
     pub(crate) timer: Timer,
     mtu: u16,
     /// The next record's sequence number in epoch 0.
@@ -27,7 +26,7 @@ pub(crate) struct Link<const N: usize> {
     failure: Option<Failure>,
 }
 
-impl<const N: usize> Link<N> {
+impl<B: Buffer> Link<B> {
     pub(crate) fn new(transport: &Transport, sequence: u64) -> Self {
         Self {
             flight: Flight::new(),
@@ -37,18 +36,6 @@ impl<const N: usize> Link<N> {
             alert: None,
             failure: None,
         }
-    }
-
-    /// Appends a message to the flight and to the transcript.
-    pub(crate) fn say<C: Crypto>(
-        &mut self,
-        transcript: &mut Transcript<C>,
-        message_type: MessageType,
-        message_seq: u16,
-        body: impl FnOnce(&mut Writer<'_>),
-    ) -> Option<()> {
-        transcript.add_bytes(self.flight.push(message_type, message_seq, body)?);
-        Some(())
     }
 
     pub(crate) const fn sequence(&self) -> u64 {

@@ -169,7 +169,9 @@ fn unacceptable_hellos_are_refused_with_the_right_alert() {
         let Hello::Accept(verified) = hello(&keys, b"a", &second, &mut []) else { panic!() };
         let mut rng = TestRng(1);
         let mut cx = Context::new(&Watched, &mut rng, sedge_time::Instant::EPOCH);
-        let outcome = ServerHandshake::accept(&mut cx, &ServerConfig::default(), &verified, cid(b"s"));
+        let config = ServerConfig::default();
+        let outcome =
+            ServerHandshake::<PskOnly<Watched>>::accept(&mut cx, &mut lookup, &config, &verified, cid(b"s"));
         outcome.map(|_| ()).map_err(|refusal| {
             let mut alert = [0; 15];
             assert_eq!(refusal.write(&mut alert), Some(15));

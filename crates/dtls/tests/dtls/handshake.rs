@@ -77,16 +77,19 @@ fn record_size_limits_are_announced_and_kept() {
 #[test]
 fn an_unusable_configuration_is_refused() {
     let psk = Psk::new(&KEY).unwrap();
-    let good = ClientConfig::new(IDENTITY, &psk, Transport::default());
-    let connect = |config: &ClientConfig<'_>| {
+    let good = ClientConfig::default();
+    let connect_as = |identity: &[u8], config: &ClientConfig<'_>| {
         let mut rng = TestRng(1);
         let mut cx = Context::new(&Watched, &mut rng, sedge_time::Instant::EPOCH);
-        ClientHandshake::connect(&mut cx, config).map(|_| ())
+        let mut client = ClientPsk { identity, psk: &psk };
+        ClientHandshake::<PskOnly<Watched>>::connect(&mut cx, &mut client, config).map(|_| ())
     };
+    let connect = |config: &ClientConfig<'_>| connect_as(IDENTITY, config);
     assert_eq!(connect(&good), Ok(()));
     let long = [0; MAX_IDENTITY + 1];
-    assert_eq!(connect(&ClientConfig { identity: &long, ..good }), Err(ConfigError::IdentityTooLong));
-    for suites in [&[][..], &[CipherSuite(0x1301)], &[CipherSuite::TLS_PSK_WITH_AES_128_CCM; 5]] {
+    assert_eq!(connect_as(&long, &good), Err(ConfigError::IdentityTooLong));
+    let too_many = [CipherSuite::TLS_PSK_WITH_AES_128_CCM; ClientConfig::MAX_SUITES + 1];
+    for suites in [&[][..], &[CipherSuite(0xffff)], &too_many] {
         assert_eq!(connect(&ClientConfig { suites, ..good }), Err(ConfigError::UnusableSuites));
     }
     for limit in [63, 16385] {
@@ -134,6 +137,14 @@ fn the_longest_hello_can_be_sent() {
 #[test]
 fn states_are_small() {
     assert!(size_of::<Session>() <= 160, "{}", size_of::<Session>());
-    assert!(size_of::<ServerHandshake<Watched>>() <= 896, "{}", size_of::<ServerHandshake<Watched>>());
-    assert!(size_of::<ClientHandshake<Watched>>() <= 1536, "{}", size_of::<ClientHandshake<Watched>>());
+    assert!(
+        size_of::<ServerHandshake<PskOnly<Watched>>>() <= 1152,
+        "{}",
+        size_of::<ServerHandshake<PskOnly<Watched>>>()
+    );
+    assert!(
+        size_of::<ClientHandshake<PskOnly<Watched>>>() <= 1536,
+        "{}",
+        size_of::<ClientHandshake<PskOnly<Watched>>>()
+    );
 }

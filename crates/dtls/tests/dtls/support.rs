@@ -182,16 +182,20 @@ impl Default for Setup {
 }
 
 impl Setup {
-    fn connect(&self, rng: &mut TestRng, now: Instant) -> ClientHandshake<Watched> {
-        let psk = Psk::new(&self.key).unwrap();
+    fn client_psk<'a>(&'a self, psk: &'a Psk) -> ClientPsk<'a> {
+        ClientPsk { identity: &self.identity, psk }
+    }
+
+    fn connect(&self, rng: &mut TestRng, now: Instant) -> ClientHandshake<PskOnly<Watched>> {
         let config = ClientConfig {
-            identity: &self.identity,
-            psk: &psk,
             suites: &self.client_suites,
             own_cid: self.client_cid,
             transport: self.client,
+            ..ClientConfig::default()
         };
-        ClientHandshake::connect(&mut Context::new(&Watched, rng, now), &config).unwrap()
+        let mut cx = Context::new(&Watched, rng, now);
+        let psk = Psk::new(&self.key).unwrap();
+        ClientHandshake::connect(&mut cx, &mut self.client_psk(&psk), &config).unwrap()
     }
 }
 
@@ -239,8 +243,8 @@ pub struct World {
     pub now: Instant,
     pub rng: TestRng,
     pub cookies: CookieKeys<Watched>,
-    pub client: Peer<ClientHandshake<Watched>>,
-    pub server: Peer<ServerHandshake<Watched>>,
+    pub client: Peer<ClientHandshake<PskOnly<Watched>>>,
+    pub server: Peer<ServerHandshake<PskOnly<Watched>>>,
     pub principal: Option<u32>,
     /// The server's session from before the client started over (RFC 6347 section 4.2.8).
     pub predecessor: Option<Session>,
@@ -374,8 +378,10 @@ impl World {
     }
 
     fn expire(&mut self) {
+        let psk = Psk::new(&self.setup.key).unwrap();
+        let mut cx = Context::new(&Watched, &mut self.rng, self.now);
         if let Peer::Handshaking(handshake) = &mut self.client
-            && let Err(failure) = handshake.expire(self.now)
+            && let Err(failure) = handshake.expire(&mut cx, &mut self.setup.client_psk(&psk))
         {
             self.transmit();
             self.client = Peer::Failed(failure);
@@ -392,19 +398,18 @@ impl World {
     pub fn transmit(&mut self) {
         let mut buf = [0; 2048];
         loop {
-            let mut cx = Context::new(&Watched, &mut self.rng, self.now);
             let sent = match (&mut self.client, &mut self.server) {
                 (Peer::Handshaking(client), server) => {
-                    match (client.poll_transmit(&mut cx, &mut buf), server) {
+                    match (client.poll_transmit(&Watched, &mut buf), server) {
                         (Some(len), _) => Some((Direction::ToServer, len)),
                         (None, Peer::Handshaking(server)) => {
-                            server.poll_transmit(&mut cx, &mut buf).map(|len| (Direction::ToClient, len))
+                            server.poll_transmit(&Watched, &mut buf).map(|len| (Direction::ToClient, len))
                         }
                         (None, _) => None,
                     }
                 }
                 (_, Peer::Handshaking(server)) => {
-                    server.poll_transmit(&mut cx, &mut buf).map(|len| (Direction::ToClient, len))
+                    server.poll_transmit(&Watched, &mut buf).map(|len| (Direction::ToClient, len))
                 }
                 _ => None,
             };
@@ -459,9 +464,13 @@ impl World {
                     let pending =
                         matches!(&self.server, Peer::Handshaking(server) if server.answers(&verified));
                     if !pending {
-                        let config =
-                            ServerConfig { suites: &self.setup.server_suites, transport: self.setup.server };
-                        match ServerHandshake::accept(&mut cx, &config, &verified, self.setup.server_cid) {
+                        let config = ServerConfig {
+                            suites: &self.setup.server_suites,
+                            transport: self.setup.server,
+                            ..ServerConfig::default()
+                        };
+                        let cid = self.setup.server_cid;
+                        match ServerHandshake::accept(&mut cx, &mut lookup, &config, &verified, cid) {
                             Ok(handshake) => {
                                 let before =
                                     std::mem::replace(&mut self.server, Peer::Handshaking(handshake));
@@ -524,16 +533,19 @@ impl World {
 
     fn deliver_to_client(&mut self, datagram: &mut [u8]) {
         let cid_len = self.setup.client_cid.unwrap_or_default().len();
+        let psk = Psk::new(&self.setup.key).unwrap();
         for record in Records::new(datagram, cid_len) {
             let mut cx = Context::new(&Watched, &mut self.rng, self.now);
             let mut failed = None;
             match &mut self.client {
-                Peer::Handshaking(handshake) => match handshake.receive(&mut cx, record) {
-                    Ok(Progress::Failed(failure)) => failed = Some(failure),
-                    Ok(Progress::Continue) => {}
-                    Ok(Progress::Complete) => self.settle(),
-                    Err(discard) => self.discards.push((Direction::ToClient, discard)),
-                },
+                Peer::Handshaking(handshake) => {
+                    match handshake.receive(&mut cx, &mut self.setup.client_psk(&psk), record) {
+                        Ok(Progress::Failed(failure)) => failed = Some(failure),
+                        Ok(Progress::Continue) => {}
+                        Ok(Progress::Complete) => self.settle(),
+                        Err(discard) => self.discards.push((Direction::ToClient, discard)),
+                    }
+                }
                 Peer::Established(session) => match session.open(&Watched, record) {
                     Ok(Opened { content: Content::ApplicationData(data), .. }) => {
                         self.received.push((Direction::ToClient, data.to_vec()));

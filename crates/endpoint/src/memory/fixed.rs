@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use rand_core::CryptoRng;
-use sedge_crypto::Crypto;
+use sedge_dtls::Profile;
 use sedge_time::Instant;
 
 use super::{Buffer, Memory, Path, PathIndex, Pool, TimerKey, Timers};
@@ -18,32 +18,32 @@ use crate::session::Peer;
 /// `TIMERS` must be at least `HANDSHAKES + EXCHANGES`; this is checked at compile time.
 pub struct FixedMemory<
     P,
-    C,
+    D,
     R,
     const SESSIONS: usize,
     const HANDSHAKES: usize,
     const EXCHANGES: usize,
     const BUFFER: usize,
     const TIMERS: usize,
->(PhantomData<(P, C, R)>);
+>(PhantomData<(P, D, R)>);
 
 impl<
     P: Path,
-    C: Crypto,
+    D: Profile,
     R: CryptoRng,
     const SESSIONS: usize,
     const HANDSHAKES: usize,
     const EXCHANGES: usize,
     const BUFFER: usize,
     const TIMERS: usize,
-> Memory for FixedMemory<P, C, R, SESSIONS, HANDSHAKES, EXCHANGES, BUFFER, TIMERS>
+> Memory for FixedMemory<P, D, R, SESSIONS, HANDSHAKES, EXCHANGES, BUFFER, TIMERS>
 {
     type Path = P;
-    type Crypto = C;
+    type Dtls = D;
     type Rng = R;
     type Buffer = FixedBuffer<BUFFER>;
     type Sessions = FixedPool<Peer<P>, SESSIONS>;
-    type Handshakes = FixedPool<Handshake<C>, HANDSHAKES>;
+    type Handshakes = FixedPool<Handshake<D>, HANDSHAKES>;
     type Exchanges = FixedPool<Exchange<FixedBuffer<BUFFER>>, EXCHANGES>;
     type Paths = FixedIndex<P, SESSIONS>;
     type Timers = FixedTimers<TIMERS>;

@@ -12,7 +12,7 @@ use core::fmt::Debug;
 use core::hash::Hash;
 
 use rand_core::CryptoRng;
-use sedge_crypto::Crypto;
+use sedge_dtls::Profile;
 use sedge_time::Instant;
 
 use crate::duplicates::Handled;
@@ -39,8 +39,8 @@ pub trait Path: Copy + Eq + Hash + Debug {
 pub trait Memory {
     /// A network path to a peer.
     type Path: Path;
-    /// The provider of cryptographic operations.
-    type Crypto: Crypto;
+    /// What of DTLS the endpoint speaks, and with which provider of cryptography.
+    type Dtls: Profile;
     /// The source of randomness.
     type Rng: CryptoRng;
     /// Bytes of one stored message: an outgoing request, or the answer to a request that may be repeated.
@@ -48,7 +48,7 @@ pub trait Memory {
     /// One entry per peer.
     type Sessions: Pool<Peer<Self::Path>>;
     /// Handshakes under way.
-    type Handshakes: Pool<Handshake<Self::Crypto>>;
+    type Handshakes: Pool<Handshake<Self::Dtls>>;
     /// Messages that await something.
     type Exchanges: Pool<Exchange<Self::Buffer>>;
     /// Finds the session of a path.
@@ -60,6 +60,9 @@ pub trait Memory {
     /// What some of them were answered with.
     type Replies: Pool<Self::Buffer>;
 }
+
+/// The provider of cryptography of the endpoints with this memory.
+pub type CryptoOf<M> = <<M as Memory>::Dtls as Profile>::Crypto;
 
 /// Slots of `T`, addressed by small dense numbers that stay put.
 pub trait Pool<T> {

@@ -8,7 +8,7 @@ use std::vec;
 use std::vec::Vec;
 
 use rand_core::CryptoRng;
-use sedge_crypto::Crypto;
+use sedge_dtls::Profile;
 use sedge_time::Instant;
 
 use super::{Buffer, Memory, Path, PathIndex, Pool, TimerKey, Timers};
@@ -19,15 +19,15 @@ use crate::handshake::Handshake;
 use crate::session::Peer;
 
 /// Memory that grows with use, up to the limits given in [`Config`](crate::Config).
-pub struct PagedMemory<P, C, R>(PhantomData<(P, C, R)>);
+pub struct PagedMemory<P, D, R>(PhantomData<(P, D, R)>);
 
-impl<P: Path, C: Crypto, R: CryptoRng> Memory for PagedMemory<P, C, R> {
+impl<P: Path, D: Profile, R: CryptoRng> Memory for PagedMemory<P, D, R> {
     type Path = P;
-    type Crypto = C;
+    type Dtls = D;
     type Rng = R;
     type Buffer = GrowingBuffer;
     type Sessions = PagedPool<Peer<P>>;
-    type Handshakes = PagedPool<Handshake<C>>;
+    type Handshakes = PagedPool<Handshake<D>>;
     type Exchanges = PagedPool<Exchange<GrowingBuffer>>;
     type Paths = HashIndex<P>;
     type Timers = HeapTimers;
@@ -35,7 +35,7 @@ impl<P: Path, C: Crypto, R: CryptoRng> Memory for PagedMemory<P, C, R> {
     type Replies = PagedPool<GrowingBuffer>;
 }
 
-impl<P: Path, C: Crypto, R: CryptoRng> PagedMemory<P, C, R> {
+impl<P: Path, D: Profile, R: CryptoRng> PagedMemory<P, D, R> {
     /// Empty memory that will hold at most `sessions` peers, of which `handshakes` may be in their handshake
     /// at once, and remember `handled` messages (32 bytes each, taken at once).
     pub fn parts(sessions: usize, handshakes: usize, handled: usize) -> Parts<Self> {

@@ -7,8 +7,8 @@ use core::convert::Infallible;
 
 use rand_core::{TryCryptoRng, TryRng};
 use sedge_coap::{Code, Message, OptionNumber};
-use sedge_crypto::RustCrypto;
-use sedge_dtls::{CipherSuite, Psk};
+use sedge_crypto::{Crypto, RustCrypto};
+use sedge_dtls::{Credentials, Psk, PskOnly};
 use sedge_time::{Duration, Instant};
 
 use crate::memory::{FixedMemory, Memory, PagedMemory, Path};
@@ -59,8 +59,8 @@ impl TryRng for TestRng {
 
 impl TryCryptoRng for TestRng {}
 
-pub(crate) type Server = PagedMemory<Address, RustCrypto, TestRng>;
-pub(crate) type Device = FixedMemory<Address, RustCrypto, TestRng, 1, 1, 4, 256, 5>;
+pub(crate) type Server = PagedMemory<Address, PskOnly<RustCrypto>, TestRng>;
+pub(crate) type Device = FixedMemory<Address, PskOnly<RustCrypto>, TestRng, 1, 1, 4, 256, 5>;
 
 pub(crate) const SERVER: Address = Address(1);
 pub(crate) const DEVICE: Address = Address(2);
@@ -68,14 +68,33 @@ const IDENTITY: &[u8] = b"device-7";
 const PRINCIPAL: u32 = 77;
 
 /// What a host sends ends up here.
-#[derive(Default)]
 pub(crate) struct Outbox {
+    /// Who dials.
+    pub(crate) identity: Vec<u8>,
+    pub(crate) key: Psk,
     pub(crate) sent: VecDeque<(Address, Vec<u8>)>,
     /// Refuse so many datagrams.
     pub(crate) refuse: usize,
 }
 
-impl Host for Outbox {
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { identity: IDENTITY.to_vec(), key: psk(), sent: VecDeque::new(), refuse: 0 }
+    }
+}
+
+/// A device's own key, and the server's table of one.
+impl<C: Crypto> Credentials<C> for &Outbox {
+    fn own_psk(&mut self) -> Option<(&[u8], &Psk)> {
+        Some((&self.identity, &self.key))
+    }
+
+    fn psk(&mut self, identity: &[u8]) -> Option<(Psk, u32)> {
+        (identity == IDENTITY).then(|| (psk(), PRINCIPAL))
+    }
+}
+
+impl<C: Crypto> Host<C> for Outbox {
     type Path = Address;
 
     fn transmit(&mut self, path: &Address, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
@@ -91,8 +110,8 @@ impl Host for Outbox {
         true
     }
 
-    fn psk(&mut self, identity: &[u8]) -> Option<(Psk, u32)> {
-        (identity == IDENTITY).then(|| (psk(), PRINCIPAL))
+    fn credentials(&mut self, _: SessionId) -> impl Credentials<C> {
+        &*self
     }
 }
 
@@ -205,8 +224,8 @@ impl World {
     }
 
     pub(crate) fn dial_with(&mut self, psk: &Psk) -> SessionId {
-        let connect = Connect { identity: IDENTITY, psk, suites: CipherSuite::ALL };
-        self.device.endpoint.connect(self.now, SERVER, &connect, &mut self.device.out).unwrap()
+        self.device.out.key = psk.clone();
+        self.device.endpoint.connect(self.now, SERVER, &Connect::default(), &mut self.device.out).unwrap()
     }
 
     /// Delivers until nothing is on its way.

@@ -48,7 +48,9 @@ fn a_handshake_survives_the_loss_and_the_copy_of_any_datagram() {
 fn wrong_key_and_unknown_identity_look_the_same() {
     let trace = |identity: &[u8], key: u8| {
         let mut world = World::new();
-        let connect = Connect { identity, psk: &Psk::new(&[key; 16]).unwrap(), suites: CipherSuite::ALL };
+        (world.device.out.identity, world.device.out.key) =
+            (identity.to_vec(), Psk::new(&[key; 16]).unwrap());
+        let connect = Connect::default();
         let _ = world.device.endpoint.connect(world.now, SERVER, &connect, &mut world.device.out).unwrap();
         for _ in 0..40 {
             world.settle();
@@ -158,7 +160,7 @@ fn an_abandoned_attempt_leaves_the_old_session_reachable() {
     let session = world.dial();
     world.settle();
     world.server.seen.clear();
-    let mut stranger = Outbox::default();
+    let mut stranger = Outbox { key: Psk::new(b"guess").unwrap(), ..Outbox::default() };
     let endpoint = Endpoint::<Device>::new(
         world.now,
         Config::default(),
@@ -167,9 +169,8 @@ fn an_abandoned_attempt_leaves_the_old_session_reachable() {
         crate::Parts::default(),
     );
     let mut thief = side(endpoint, DEVICE, None);
-    let wrong = Psk::new(b"guess").unwrap();
-    let connect = Connect { identity: IDENTITY, psk: &wrong, suites: CipherSuite::ALL };
-    let _ = thief.endpoint.connect(world.now, SERVER, &connect, &mut stranger).unwrap();
+    thief.out.key = stranger.key.clone();
+    let _ = thief.endpoint.connect(world.now, SERVER, &Connect::default(), &mut stranger).unwrap();
     // The thief sends from the device's own address and hears the answers.
     for _ in 0..6 {
         while let Some((_, datagram)) = stranger.sent.pop_front() {
@@ -214,8 +215,7 @@ fn a_full_pool_of_handshakes_makes_room_in_time() {
             crate::Parts::default(),
         );
         let mut silent = side(endpoint, Address(20 + number as u8), None);
-        let connect = Connect { identity: b"x", psk: &psk(), suites: CipherSuite::ALL };
-        let _ = silent.endpoint.connect(world.now, SERVER, &connect, &mut silent.out).unwrap();
+        let _ = silent.endpoint.connect(world.now, SERVER, &Connect::default(), &mut silent.out).unwrap();
         for _ in 0..2 {
             let (_, hello) = silent.out.sent.pop_front().unwrap();
             world.server.take(world.now, silent.at, &hello);

@@ -2,7 +2,10 @@
 
 use sedge_crypto::{Crypto, Hash};
 
-use super::message::Message;
+use crate::handshake::link::Link;
+use crate::handshake::message::{Message, MessageType};
+use crate::profile::Buffer;
+use crate::wire::Writer;
 
 /// The messages so far, each as if it had been sent in one piece.
 pub(crate) struct Transcript<C: Crypto>(C::Hash);
@@ -21,6 +24,18 @@ impl<C: Crypto> Transcript<C> {
     pub(crate) fn add(&mut self, message: &Message<'_>) {
         self.0.update(&message.header());
         self.0.update(message.body);
+    }
+
+    /// Appends a message to the flight, and takes it in.
+    pub(crate) fn say<B: Buffer>(
+        &mut self,
+        link: &mut Link<B>,
+        message_type: MessageType,
+        message_seq: u16,
+        body: impl FnOnce(&mut Writer<'_>),
+    ) -> Option<()> {
+        self.add_bytes(link.flight.push(message_type, message_seq, body)?);
+        Some(())
     }
 
     /// The hash of everything so far.

@@ -1,36 +1,29 @@
-//! The client's handshake, in the order of the protocol: see the flights in [`super`].
+//! The client's handshake in DTLS 1.2, in the order of the protocol: see the flights in [`super`].
 
 use core::fmt;
 
 use sedge_crypto::{Crypto, CryptoRng};
 use sedge_time::Instant;
 
-use super::inbox::Inbox;
-use super::link::{Link, for_each_fragment};
-use super::message::{Fragment, HANDSHAKE_HEADER, MessageType, VERIFY_DATA};
-use super::timer::Expiry;
 use super::transcript::Transcript;
-use super::{Context, Established, Failure, Progress};
 use crate::alert::{Alert, AlertLevel};
 use crate::cid::ConnectionId;
+use crate::config::{ClientConfig, ConfigError};
+use crate::credentials::Credentials;
 use crate::discard::Discard;
+use crate::handshake::inbox::Inbox;
+use crate::handshake::link::{Link, for_each_fragment};
+use crate::handshake::message::{Fragment, MessageType, VERIFY_DATA};
+use crate::handshake::timer::Expiry;
+use crate::handshake::{Context, Established, Failure, Progress};
+use crate::profile::Profile;
 use crate::record::{ContentType, Record};
 use crate::session::Session;
 
-mod config;
 mod offer;
 mod steps;
 
-pub use config::{ClientConfig, ConfigError};
 use offer::{Chosen, Offer};
-
-/// The longest flight: a ClientHello with every extension and the longest cookie.
-const FLIGHT: usize = HANDSHAKE_HEADER
-    + (2 + 32 + 1 + 256 + 2 + 2 * (ClientConfig::MAX_SUITES + 1) + 2)
-    + (2 + 4 + 5 + ConnectionId::MAX_LEN + 6);
-/// The longest message put together from fragments; whole ones may be of any length. Servers have no reason to cut
-/// a ServerHello of 80 bytes, and fewer to cut a HelloVerifyRequest.
-const INBOX: usize = 192;
 
 /// A client's handshake with one server.
 ///
@@ -43,24 +36,26 @@ const INBOX: usize = 192;
 ///   complete at the timer's next turn, it starts over.
 /// - A refusal (a fatal alert, or a ServerHello that chooses what was not offered) ends the handshake only after
 ///   two turns of the timer without a better answer.
-pub struct ClientHandshake<C: Crypto> {
-    inbox: Inbox<INBOX>,
-    machine: Machine<C>,
+pub(crate) struct Client<P: Profile> {
+    inbox: Inbox<P::Inbox>,
+    machine: Machine<P>,
 }
 
 /// All but the messages that are still coming in.
-struct Machine<C: Crypto> {
-    link: Link<FLIGHT>,
+struct Machine<P: Profile> {
+    link: Link<P::Flight>,
     offer: Offer,
     /// The ClientHello.
-    transcript: Transcript<C>,
+    transcript: Transcript<P::Crypto>,
     /// The digest of the cookie that the ClientHello went out with.
     cookie: Option<[u8; 8]>,
     /// How many records were sealed under this ClientHello's random, by whatever session.
     sealed: u64,
-    state: State<C>,
+    state: State<P::Crypto>,
     suspicion: Option<Suspicion>,
-    doubt: Doubt,
+    /// Whether something has come that contradicts what was believed: if the timer runs out before the handshake is
+    /// complete, everything starts over.
+    contradicted: bool,
     started_over: bool,
 }
 
@@ -91,27 +86,18 @@ struct Suspicion {
     confirmed: bool,
 }
 
-/// Whether something has come that contradicts what was believed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Doubt {
-    None,
-    /// If the timer runs out before the handshake is complete, everything starts over.
-    Raised,
-    /// It has run out.
-    Due,
-}
-
-impl<C: Crypto> ClientHandshake<C> {
+impl<P: Profile> Client<P> {
     /// Starts a handshake: the first ClientHello is ready to be sent.
-    pub fn connect<R: CryptoRng + ?Sized>(
-        cx: &mut Context<'_, C, R>,
+    pub(crate) fn connect<R: CryptoRng + ?Sized>(
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
         config: &ClientConfig<'_>,
     ) -> Result<Self, ConfigError> {
         let mut random = [0; 32];
         cx.rng.fill_bytes(&mut random);
-        let offer = Offer::new(config, random)?;
+        let offer = Offer::new::<P>(config, credentials, random)?;
         let mut link = Link::new(&config.transport, 0);
-        let transcript = offer.hello(&mut link, cx.crypto, &[]).ok_or(ConfigError::UnusableSuites)?;
+        let transcript = offer.hello(&mut link, cx.crypto, &[]).ok_or(ConfigError::FlightTooLong)?;
         link.timer.start(cx.now);
         let machine = Machine {
             link,
@@ -121,27 +107,30 @@ impl<C: Crypto> ClientHandshake<C> {
             sealed: 0,
             state: State::AwaitServerHello,
             suspicion: None,
-            doubt: Doubt::None,
+            contradicted: false,
             started_over: false,
         };
         Ok(Self { inbox: Inbox::new(), machine })
     }
 
     /// The Connection ID that the client offered to find in records to it; empty if none.
-    pub fn own_cid(&self) -> ConnectionId {
+    pub(crate) fn own_cid(&self) -> ConnectionId {
         self.machine.offer.own_cid.unwrap_or_default()
     }
 
     /// When to call [`expire`](Self::expire).
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.machine.link.timer.deadline()
     }
 
-    /// Sends the flight again, or gives up. After an error [`poll_transmit`](Self::poll_transmit) may have an
-    /// alert to send.
-    pub fn expire(&mut self, now: Instant) -> Result<(), Failure> {
-        let Machine { link, suspicion, doubt, .. } = &mut self.machine;
-        let failure = match (link.expire(now), suspicion) {
+    /// Sends the flight again, starts over, or gives up.
+    pub(crate) fn expire<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+    ) -> Result<(), Failure> {
+        let Machine { link, suspicion, contradicted, .. } = &mut self.machine;
+        let failure = match (link.expire(cx.now), suspicion) {
             (Expiry::NotYet, _) => return Ok(()),
             (Expiry::GiveUp, None) => Failure::TimedOut,
             (Expiry::GiveUp, Some(suspicion)) => suspicion.failure,
@@ -150,20 +139,24 @@ impl<C: Crypto> ClientHandshake<C> {
                 if let Some(suspicion) = suspicion {
                     suspicion.confirmed = true;
                 }
-                if *doubt == Doubt::Raised {
-                    *doubt = Doubt::Due;
+                if !core::mem::take(contradicted) {
+                    return Ok(());
                 }
-                return Ok(());
+                match self.machine.start_over(cx, credentials) {
+                    Some(()) => return Ok(()),
+                    None => Failure::TimedOut,
+                }
             }
         };
-        let _ = link.fail(failure);
+        let _ = self.machine.link.fail(failure);
         Err(failure)
     }
 
     /// Takes one record in (see [`Records`](crate::Records)).
-    pub fn receive<R: CryptoRng + ?Sized>(
+    pub(crate) fn receive<R: CryptoRng + ?Sized>(
         &mut self,
-        cx: &mut Context<'_, C, R>,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
         record: &mut [u8],
     ) -> Result<Progress, Discard> {
         if self.machine.link.failure().is_some() {
@@ -173,7 +166,7 @@ impl<C: Crypto> ClientHandshake<C> {
             Record::parse(record, self.own_cid().len()).ok_or(Discard::MalformedRecord)?;
         match (header.epoch, header.content_type) {
             (0, ContentType::HANDSHAKE) => {
-                for_each_fragment(fragment, |fragment| self.fragment(cx, fragment, false))
+                for_each_fragment(fragment, |fragment| self.fragment(cx, credentials, fragment, false))
             }
             (0, ContentType::CHANGE_CIPHER_SPEC) => self.machine.change_cipher_spec(fragment),
             (0, ContentType::ALERT) => {
@@ -183,29 +176,22 @@ impl<C: Crypto> ClientHandshake<C> {
                 Err(Discard::UnauthenticatedAlert)
             }
             (0, _) => Err(Discard::UnexpectedContentType),
-            _ => self.protected(cx, record),
+            _ => self.protected(cx, credentials, record),
         }
     }
 
     /// Writes the next datagram to be sent and returns its length. To be called until it is `None` after
     /// [`connect`](Self::connect), [`receive`](Self::receive) and [`expire`](Self::expire).
-    pub fn poll_transmit<R: CryptoRng + ?Sized>(
-        &mut self,
-        cx: &mut Context<'_, C, R>,
-        buf: &mut [u8],
-    ) -> Option<usize> {
-        if self.machine.doubt == Doubt::Due {
-            self.machine.start_over(cx)?;
-        }
+    pub(crate) fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         let session = match &mut self.machine.state {
             State::AwaitFinished(state) => Some(&mut state.session),
             _ => None,
         };
-        self.machine.link.poll_transmit(cx.crypto, session, buf)
+        self.machine.link.poll_transmit(crypto, session, buf)
     }
 
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
-    pub fn take_session(&mut self) -> Option<Established> {
+    pub(crate) fn take_session(&mut self) -> Option<Established> {
         match core::mem::replace(&mut self.machine.state, State::Taken) {
             State::Complete(session) => Some(Established { session, principal: 0 }),
             other => {
@@ -217,14 +203,15 @@ impl<C: Crypto> ClientHandshake<C> {
 
     fn protected<R: CryptoRng + ?Sized>(
         &mut self,
-        cx: &mut Context<'_, C, R>,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
         record: &mut [u8],
     ) -> Result<Progress, Discard> {
         let State::AwaitFinished(state) = &mut self.machine.state else { return Err(Discard::UnknownEpoch) };
         let opened = state.session.unprotect(cx.crypto, record)?;
         match opened.content_type {
             ContentType::HANDSHAKE => {
-                for_each_fragment(opened.plaintext, |fragment| self.fragment(cx, fragment, true))
+                for_each_fragment(opened.plaintext, |fragment| self.fragment(cx, credentials, fragment, true))
             }
             ContentType::ALERT => {
                 let alert = Alert::parse(opened.plaintext).ok_or(Discard::MalformedContent)?;
@@ -239,7 +226,8 @@ impl<C: Crypto> ClientHandshake<C> {
 
     fn fragment<R: CryptoRng + ?Sized>(
         &mut self,
-        cx: &mut Context<'_, C, R>,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
         fragment: Fragment<'_>,
         protected: bool,
     ) -> Result<Progress, Discard> {
@@ -253,7 +241,7 @@ impl<C: Crypto> ClientHandshake<C> {
             MessageType::HELLO_VERIFY_REQUEST => machine.hello_verify_request(cx, &message),
             MessageType::SERVER_HELLO => machine.server_hello(&message),
             MessageType::SERVER_KEY_EXCHANGE => machine.server_key_exchange(&message),
-            MessageType::SERVER_HELLO_DONE => machine.server_hello_done(cx, &message),
+            MessageType::SERVER_HELLO_DONE => machine.server_hello_done(cx, credentials, &message),
             MessageType::FINISHED => machine.finished(&message),
             _ => Err(Discard::UnexpectedHandshake),
         };
@@ -262,7 +250,7 @@ impl<C: Crypto> ClientHandshake<C> {
     }
 }
 
-impl<C: Crypto> fmt::Debug for ClientHandshake<C> {
+impl<P: Profile> fmt::Debug for Client<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.machine.state {
             State::AwaitServerHello => "AwaitServerHello",
@@ -271,6 +259,6 @@ impl<C: Crypto> fmt::Debug for ClientHandshake<C> {
             State::Complete(_) => "Complete",
             State::Taken => "Taken",
         };
-        f.debug_struct("ClientHandshake").field("state", &state).finish_non_exhaustive()
+        f.debug_struct("Client").field("state", &state).finish_non_exhaustive()
     }
 }

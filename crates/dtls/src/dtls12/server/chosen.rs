@@ -2,18 +2,20 @@
 
 use sedge_crypto::{Aead, Crypto, CryptoRng, Secret};
 
-use super::{AwaitFinished, ServerConfig, State};
+use super::{AwaitFinished, State};
 use crate::alert::AlertDescription;
 use crate::cid::ConnectionId;
+use crate::config::ServerConfig;
 use crate::cookie::VerifiedHello;
+use crate::credentials::Credentials;
 use crate::discard::Discard;
+use crate::dtls12::schedule::{Binding, MasterSecret, Randoms};
+use crate::dtls12::transcript::Transcript;
 use crate::handshake::extension::Extensions;
 use crate::handshake::message::{Message, MessageType};
-use crate::handshake::transcript::Transcript;
 use crate::handshake::{Context, MAX_PLAINTEXT, MIN_RECORD_SIZE_LIMIT};
-use crate::psk::{Psk, PskLookup};
+use crate::psk::Psk;
 use crate::record::DTLS_1_2;
-use crate::schedule::{Binding, MasterSecret, Randoms};
 use crate::session::{Parameters, Role, Session};
 use crate::suite::CipherSuite;
 use crate::wire::Reader;
@@ -98,7 +100,7 @@ impl Chosen {
         transcript: &Transcript<C>,
         state: &State,
         cx: &mut Context<'_, C, R>,
-        lookup: &mut (impl PskLookup + ?Sized),
+        credentials: &mut impl Credentials<C>,
         message: &Message<'_>,
     ) -> Result<AwaitFinished, Discard> {
         let mut body = Reader::new(message.body);
@@ -121,7 +123,7 @@ impl Chosen {
         let mut nobody = Secret::<16>::zero();
         cx.rng.fill_bytes(nobody.expose_mut());
         let nobody = Psk::new(nobody.expose()).ok_or(Discard::MalformedHandshake)?;
-        let (psk, principal) = lookup.psk(identity).unwrap_or((nobody, 0));
+        let (psk, principal) = credentials.psk(identity).unwrap_or((nobody, 0));
 
         let binding = match self.extended_master_secret {
             true => Binding::SessionHash(&session_hash),
@@ -129,7 +131,7 @@ impl Chosen {
         };
         let master = MasterSecret::from_psk(cx.crypto, &psk, &self.randoms, binding);
         if let Some(key_log) = &mut cx.dangerous_key_log {
-            key_log.client_random(&self.randoms.client, master.expose());
+            key_log.secret("CLIENT_RANDOM", &self.randoms.client, master.expose());
         }
         let keys = master.record_keys(&self.randoms);
         let expected = master.client_verify_data(&session_hash);

@@ -1,39 +1,34 @@
-//! The server's handshake, in the order of the protocol: see the flights in [`super`].
+//! The server's handshake in DTLS 1.2, in the order of the protocol: see the flights in [`super`].
 
 use core::fmt;
 
-use sedge_crypto::{Crypto, CryptoRng, constant_time_eq};
+use sedge_crypto::{CryptoRng, constant_time_eq};
 use sedge_time::Instant;
 
-use super::extension::Extensions;
-use super::hello::ServerHello;
-use super::inbox::Inbox;
-use super::link::{Link, for_each_fragment, in_turn};
-use super::message::{Fragment, HANDSHAKE_HEADER, MessageType, VERIFY_DATA};
-use super::timer::Expiry;
+use super::schedule::Randoms;
 use super::transcript::Transcript;
-use super::{Context, Established, Failure, Progress};
 use crate::alert::{Alert, AlertDescription};
 use crate::cid::ConnectionId;
+use crate::config::ServerConfig;
 use crate::cookie::VerifiedHello;
+use crate::credentials::Credentials;
 use crate::discard::Discard;
-use crate::psk::{MAX_IDENTITY, PskLookup};
+use crate::handshake::extension::Extensions;
+use crate::handshake::hello::ServerHello;
+use crate::handshake::inbox::Inbox;
+use crate::handshake::link::{Link, for_each_fragment, in_turn};
+use crate::handshake::message::{Fragment, MessageType, VERIFY_DATA};
+use crate::handshake::timer::Expiry;
+use crate::handshake::{Context, Established, Failure, Progress};
+use crate::profile::Profile;
 use crate::record::{ContentType, Record};
-use crate::schedule::Randoms;
 use crate::session::{LastFlight, Session};
 use crate::suite::CipherSuite;
 use crate::wire::Writer;
 
 mod chosen;
-mod config;
 
 use chosen::Chosen;
-pub use config::{Refusal, ServerConfig};
-
-/// Flight 4 at its longest: ServerHello with all extensions and ServerHelloDone.
-const FLIGHT: usize = 2 * HANDSHAKE_HEADER + 2 + 32 + 1 + 2 + 1 + 2 + 4 + 5 + (5 + ConnectionId::MAX_LEN) + 6;
-/// ClientKeyExchange at its longest.
-const INBOX: usize = 2 + MAX_IDENTITY;
 
 /// A server's handshake with one client, from its verified ClientHello on.
 ///
@@ -42,12 +37,12 @@ const INBOX: usize = 2 + MAX_IDENTITY;
 ///
 /// Until the client's Finished nothing that arrives is authenticated. A ClientKeyExchange may therefore be
 /// anybody's, and is replaced by a later one that differs: a forged one delays the handshake and cannot end it.
-pub struct ServerHandshake<C: Crypto> {
-    link: Link<FLIGHT>,
-    inbox: Inbox<INBOX>,
+pub(crate) struct Server<P: Profile> {
+    link: Link<P::Flight>,
+    inbox: Inbox<P::Inbox>,
     chosen: Chosen,
     /// Up to ServerHelloDone.
-    transcript: Transcript<C>,
+    transcript: Transcript<P::Crypto>,
     state: State,
 }
 
@@ -79,22 +74,22 @@ struct Complete {
     sent: bool,
 }
 
-impl<C: Crypto> ServerHandshake<C> {
+impl<P: Profile> Server<P> {
     /// Answers a verified ClientHello.
     ///
     /// `own_cid` is what the client is to put in its records if it knows Connection IDs; empty for none.
-    pub fn accept<R: CryptoRng + ?Sized>(
-        cx: &mut Context<'_, C, R>,
+    pub(crate) fn accept<R: CryptoRng + ?Sized>(
+        cx: &mut Context<'_, P::Crypto, R>,
+        _credentials: &mut impl Credentials<P::Crypto>,
         config: &ServerConfig<'_>,
         verified: &VerifiedHello<'_>,
         own_cid: ConnectionId,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, AlertDescription> {
         let hello = &verified.hello;
-        let refuse = |description| Refusal { description, sequence: verified.sequence };
         let mut server_random = [0; 32];
         cx.rng.fill_bytes(&mut server_random);
         let randoms = Randoms { client: hello.random, server: server_random };
-        let chosen = Chosen::from_hello(config, verified, own_cid, randoms).map_err(refuse)?;
+        let chosen = Chosen::from_hello(config, verified, own_cid, randoms)?;
 
         // RFC 6347 section 4.2.1: record and message numbers go on from the hello's, as no other is kept.
         let mut link = Link::new(&config.transport, verified.sequence);
@@ -114,33 +109,35 @@ impl<C: Crypto> ServerHandshake<C> {
         let body = |out: &mut Writer<'_>| {
             ServerHello::write(out, &chosen.randoms.server, chosen.suite, &extensions);
         };
-        link.say(&mut transcript, MessageType::SERVER_HELLO, chosen.message_seq, body)
+        transcript
+            .say(&mut link, MessageType::SERVER_HELLO, chosen.message_seq, body)
             .and_then(|()| {
-                link.say(&mut transcript, MessageType::SERVER_HELLO_DONE, chosen.message_seq + 1, |_| {})
+                let message_seq = chosen.message_seq + 1;
+                transcript.say(&mut link, MessageType::SERVER_HELLO_DONE, message_seq, |_| {})
             })
-            .ok_or(refuse(AlertDescription::INTERNAL_ERROR))?;
+            .ok_or(AlertDescription::INTERNAL_ERROR)?;
         link.timer.start(cx.now);
         Ok(Self { link, inbox: Inbox::new(), chosen, transcript, state: State::AwaitClientKeyExchange })
     }
 
     /// The Connection ID agreed on for records from the client; empty if it knows none.
-    pub const fn own_cid(&self) -> &ConnectionId {
+    pub(crate) const fn own_cid(&self) -> &ConnectionId {
         &self.chosen.own_cid
     }
 
     /// Whether this handshake answers the very hello that has come (again): then give its record to
     /// [`receive`](Self::receive). Otherwise the client has started over.
-    pub fn answers(&self, verified: &VerifiedHello<'_>) -> bool {
+    pub(crate) fn answers(&self, verified: &VerifiedHello<'_>) -> bool {
         self.chosen.randoms.client == verified.hello.random && self.chosen.message_seq == verified.message_seq
     }
 
     /// When to call [`expire`](Self::expire).
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.link.timer.deadline()
     }
 
     /// Sends the flight again, or gives up.
-    pub fn expire(&mut self, now: Instant) -> Result<(), Failure> {
+    pub(crate) fn expire(&mut self, now: Instant) -> Result<(), Failure> {
         match self.link.expire(now) {
             Expiry::NotYet | Expiry::SendAgain => Ok(()),
             Expiry::GiveUp => {
@@ -151,10 +148,10 @@ impl<C: Crypto> ServerHandshake<C> {
     }
 
     /// Takes one record in (see [`Records`](crate::Records)).
-    pub fn receive<R: CryptoRng + ?Sized>(
+    pub(crate) fn receive<R: CryptoRng + ?Sized>(
         &mut self,
-        cx: &mut Context<'_, C, R>,
-        psk: &mut (impl PskLookup + ?Sized),
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
         record: &mut [u8],
     ) -> Result<Progress, Discard> {
         if self.link.failure().is_some() {
@@ -164,36 +161,32 @@ impl<C: Crypto> ServerHandshake<C> {
             Record::parse(record, self.chosen.own_cid.len()).ok_or(Discard::MalformedRecord)?;
         match (header.epoch, header.content_type) {
             (0, ContentType::HANDSHAKE) => {
-                for_each_fragment(fragment, |fragment| self.fragment(cx, psk, fragment, false))
+                for_each_fragment(fragment, |fragment| self.fragment(cx, credentials, fragment, false))
             }
             (0, ContentType::CHANGE_CIPHER_SPEC) => self.change_cipher_spec(fragment),
             // Whoever sends an alert now may be anybody; the timer decides.
             (0, ContentType::ALERT) => Err(Discard::UnauthenticatedAlert),
             (0, _) => Err(Discard::UnexpectedContentType),
-            _ => self.protected(cx, psk, record),
+            _ => self.protected(cx, credentials, record),
         }
     }
 
     /// Writes the next datagram to be sent and returns its length. To be called until it is `None` after
     /// [`accept`](Self::accept), [`receive`](Self::receive) and [`expire`](Self::expire).
-    pub fn poll_transmit<R: CryptoRng + ?Sized>(
-        &mut self,
-        cx: &mut Context<'_, C, R>,
-        buf: &mut [u8],
-    ) -> Option<usize> {
+    pub(crate) fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         match &mut self.state {
             State::Complete(Complete { sent: true, .. }) => None,
             State::Complete(Complete { established, sent }) => {
                 *sent = true;
-                established.session.last_flight(cx.crypto, buf)
+                established.session.last_flight(crypto, buf)
             }
-            State::AwaitFinished(state) => self.link.poll_transmit(cx.crypto, Some(&mut state.session), buf),
-            State::AwaitClientKeyExchange | State::Taken => self.link.poll_transmit(cx.crypto, None, buf),
+            State::AwaitFinished(state) => self.link.poll_transmit(crypto, Some(&mut state.session), buf),
+            State::AwaitClientKeyExchange | State::Taken => self.link.poll_transmit(crypto, None, buf),
         }
     }
 
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
-    pub fn take_session(&mut self) -> Option<Established> {
+    pub(crate) fn take_session(&mut self) -> Option<Established> {
         match core::mem::replace(&mut self.state, State::Taken) {
             State::Complete(Complete { established, .. }) => Some(established),
             other => {
@@ -205,15 +198,15 @@ impl<C: Crypto> ServerHandshake<C> {
 
     fn protected<R: CryptoRng + ?Sized>(
         &mut self,
-        cx: &mut Context<'_, C, R>,
-        psk: &mut (impl PskLookup + ?Sized),
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
         record: &mut [u8],
     ) -> Result<Progress, Discard> {
         let State::AwaitFinished(state) = &mut self.state else { return Err(Discard::UnknownEpoch) };
         let opened = state.session.unprotect(cx.crypto, record)?;
         match opened.content_type {
             ContentType::HANDSHAKE => {
-                for_each_fragment(opened.plaintext, |fragment| self.fragment(cx, psk, fragment, true))
+                for_each_fragment(opened.plaintext, |fragment| self.fragment(cx, credentials, fragment, true))
             }
             ContentType::ALERT => {
                 let alert = Alert::parse(opened.plaintext).ok_or(Discard::MalformedContent)?;
@@ -228,8 +221,8 @@ impl<C: Crypto> ServerHandshake<C> {
 
     fn fragment<R: CryptoRng + ?Sized>(
         &mut self,
-        cx: &mut Context<'_, C, R>,
-        psk: &mut (impl PskLookup + ?Sized),
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
         fragment: Fragment<'_>,
         protected: bool,
     ) -> Result<Progress, Discard> {
@@ -252,7 +245,7 @@ impl<C: Crypto> ServerHandshake<C> {
         let outcome = match (&mut self.state, message.message_type) {
             (State::AwaitClientKeyExchange | State::AwaitFinished(_), MessageType::CLIENT_KEY_EXCHANGE) => {
                 let Self { chosen, transcript, state, .. } = self;
-                chosen.client_key_exchange(transcript, state, cx, psk, &message).map(|next| {
+                chosen.client_key_exchange(transcript, state, cx, credentials, &message).map(|next| {
                     *state = State::AwaitFinished(next);
                     Progress::Continue
                 })
@@ -300,8 +293,8 @@ impl<C: Crypto> ServerHandshake<C> {
     }
 }
 
-impl<C: Crypto> fmt::Debug for ServerHandshake<C> {
+impl<P: Profile> fmt::Debug for Server<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerHandshake").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Server").field("state", &self.state).finish_non_exhaustive()
     }
 }

@@ -2,26 +2,24 @@
 
 use sedge_crypto::{Aead, Crypto};
 
-use super::FLIGHT;
-use super::config::{ClientConfig, ConfigError};
 use crate::alert::AlertDescription;
 use crate::cid::ConnectionId;
+use crate::config::{ClientConfig, ConfigError};
+use crate::credentials::Credentials;
+use crate::dtls12::transcript::Transcript;
 use crate::handshake::extension::Extensions;
 use crate::handshake::hello::{ClientHello, ServerHello};
 use crate::handshake::link::Link;
 use crate::handshake::message::MessageType;
-use crate::handshake::transcript::Transcript;
 use crate::handshake::{MAX_PLAINTEXT, MIN_RECORD_SIZE_LIMIT};
-use crate::psk::{MAX_IDENTITY, Psk};
+use crate::profile::{Buffer, Profile};
+use crate::psk::MAX_IDENTITY;
 use crate::record::DTLS_1_2;
-use crate::suite::CipherSuite;
+use crate::suite::{CipherSuite, KeyExchange};
 
 /// What the client brought along.
 pub(super) struct Offer {
     pub(super) random: [u8; 32],
-    pub(super) psk: Psk,
-    pub(super) identity: [u8; MAX_IDENTITY],
-    pub(super) identity_len: u8,
     pub(super) suites_len: u8,
     pub(super) suites: [CipherSuite; ClientConfig::MAX_SUITES],
     pub(super) own_cid: Option<ConnectionId>,
@@ -50,14 +48,26 @@ pub(super) struct Chosen<C: Crypto> {
 }
 
 impl Offer {
-    pub(super) fn new(config: &ClientConfig<'_>, random: [u8; 32]) -> Result<Self, ConfigError> {
-        let mut identity = [0; MAX_IDENTITY];
-        let place = identity.get_mut(..config.identity.len()).ok_or(ConfigError::IdentityTooLong)?;
-        place.copy_from_slice(config.identity);
+    pub(super) fn new<P: Profile>(
+        config: &ClientConfig<'_>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        random: [u8; 32],
+    ) -> Result<Self, ConfigError> {
+        let psk = P::PSK && credentials.own_psk().is_some();
+        if credentials.own_psk().is_some_and(|(identity, _)| identity.len() > MAX_IDENTITY) {
+            return Err(ConfigError::IdentityTooLong);
+        }
+        let usable = |suite: &&CipherSuite| match suite.key_exchange() {
+            Some(KeyExchange::Psk) => psk,
+            _ => false,
+        };
         let mut suites = [CipherSuite(0); ClientConfig::MAX_SUITES];
-        let place = suites.get_mut(..config.suites.len()).ok_or(ConfigError::UnusableSuites)?;
-        place.copy_from_slice(config.suites);
-        if config.suites.is_empty() || config.suites.iter().any(|suite| suite.aead().is_none()) {
+        let mut suites_len = 0;
+        for &suite in config.suites.iter().filter(usable) {
+            *suites.get_mut(usize::from(suites_len)).ok_or(ConfigError::UnusableSuites)? = suite;
+            suites_len += 1;
+        }
+        if suites_len == 0 {
             return Err(ConfigError::UnusableSuites);
         }
         let record_size_limit = config.transport.record_size_limit;
@@ -66,10 +76,7 @@ impl Offer {
         }
         Ok(Self {
             random,
-            psk: config.psk.clone(),
-            identity,
-            identity_len: u8::try_from(config.identity.len()).map_err(|_| ConfigError::IdentityTooLong)?,
-            suites_len: u8::try_from(config.suites.len()).map_err(|_| ConfigError::UnusableSuites)?,
+            suites_len,
             suites,
             own_cid: config.own_cid,
             record_size_limit,
@@ -78,19 +85,15 @@ impl Offer {
         })
     }
 
-    pub(super) fn identity(&self) -> &[u8] {
-        self.identity.get(..usize::from(self.identity_len)).unwrap_or_default()
-    }
-
     fn suites(&self) -> &[CipherSuite] {
         self.suites.get(..usize::from(self.suites_len)).unwrap_or_default()
     }
 
     /// Makes the flight a ClientHello, and the transcript with it: what was said before a cookie is not part of
     /// it (RFC 6347 section 4.2.1).
-    pub(super) fn hello<C: Crypto>(
+    pub(super) fn hello<C: Crypto, B: Buffer>(
         &self,
-        link: &mut Link<FLIGHT>,
+        link: &mut Link<B>,
         crypto: &C,
         cookie: &[u8],
     ) -> Option<Transcript<C>> {
@@ -102,7 +105,7 @@ impl Offer {
         };
         let mut transcript = Transcript::new(crypto);
         link.flight.clear();
-        link.say(&mut transcript, MessageType::CLIENT_HELLO, self.message_seq, |out| {
+        transcript.say(link, MessageType::CLIENT_HELLO, self.message_seq, |out| {
             ClientHello::write(out, &self.random, cookie, self.suites(), &extensions);
         })?;
         Some(transcript)

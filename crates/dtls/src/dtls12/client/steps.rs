@@ -3,22 +3,24 @@
 use sedge_crypto::{Crypto, CryptoRng, Hash, constant_time_eq};
 use sedge_time::Instant;
 
-use super::{AwaitFinished, Doubt, Machine, State, Suspicion};
+use super::{AwaitFinished, Machine, State, Suspicion};
 use crate::alert::AlertDescription;
+use crate::credentials::Credentials;
 use crate::discard::Discard;
+use crate::dtls12::schedule::{Binding, MasterSecret, Randoms};
 use crate::handshake::hello::{self, ServerHello};
 use crate::handshake::link::in_turn;
 use crate::handshake::message::{Message, MessageType};
 use crate::handshake::{Context, Failure, Progress};
-use crate::schedule::{Binding, MasterSecret, Randoms};
+use crate::profile::Profile;
 use crate::session::{Parameters, Role, Session};
 use crate::wire::{Reader, Writer};
 
-impl<C: Crypto> Machine<C> {
+impl<P: Profile> Machine<P> {
     /// RFC 6347 section 4.2.1: the same hello again, with the cookie.
     pub(super) fn hello_verify_request<R: ?Sized>(
         &mut self,
-        cx: &mut Context<'_, C, R>,
+        cx: &mut Context<'_, P::Crypto, R>,
         message: &Message<'_>,
     ) -> Result<Progress, Discard> {
         let cookie = hello::parse_hello_verify_request(message.body).ok_or(Discard::MalformedHandshake)?;
@@ -103,7 +105,8 @@ impl<C: Crypto> Machine<C> {
     /// transcript.
     pub(super) fn server_hello_done<R: ?Sized>(
         &mut self,
-        cx: &mut Context<'_, C, R>,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
         message: &Message<'_>,
     ) -> Result<Progress, Discard> {
         if !message.body.is_empty() {
@@ -127,8 +130,11 @@ impl<C: Crypto> Machine<C> {
         transcript.add(message);
         link.flight.clear();
         let key_exchange_seq = successor(offer.message_seq)?;
-        let key_exchange = |out: &mut Writer<'_>| out.vec16(|out| out.bytes(offer.identity()));
-        link.say(&mut transcript, MessageType::CLIENT_KEY_EXCHANGE, key_exchange_seq, key_exchange)
+        // A suite with a pre-shared key was offered because there was one.
+        let (identity, psk) = credentials.own_psk().ok_or(Discard::Closed)?;
+        let key_exchange = |out: &mut Writer<'_>| out.vec16(|out| out.bytes(identity));
+        transcript
+            .say(link, MessageType::CLIENT_KEY_EXCHANGE, key_exchange_seq, key_exchange)
             .ok_or(Discard::HandshakeTooLong)?;
         let session_hash = transcript.hash();
         let binding = match chosen.extended_master_secret {
@@ -136,17 +142,16 @@ impl<C: Crypto> Machine<C> {
             false => Binding::Randoms,
         };
         let randoms = Randoms { client: offer.random, server: chosen.server_random };
-        let master = MasterSecret::from_psk(cx.crypto, &offer.psk, &randoms, binding);
+        let master = MasterSecret::from_psk(cx.crypto, psk, &randoms, binding);
         if let Some(key_log) = &mut cx.dangerous_key_log {
-            key_log.client_random(&randoms.client, master.expose());
+            key_log.secret("CLIENT_RANDOM", &randoms.client, master.expose());
         }
         let keys = master.record_keys(&randoms);
         let verify_data = master.client_verify_data(&session_hash);
         link.flight.change_cipher_spec();
-        link.say(&mut transcript, MessageType::FINISHED, successor(key_exchange_seq)?, |out| {
-            out.bytes(&verify_data);
-        })
-        .ok_or(Discard::HandshakeTooLong)?;
+        transcript
+            .say(link, MessageType::FINISHED, successor(key_exchange_seq)?, |out| out.bytes(&verify_data))
+            .ok_or(Discard::HandshakeTooLong)?;
         let session = Session::new(Parameters {
             role: Role::Client,
             suite: chosen.suite,
@@ -202,14 +207,18 @@ impl<C: Crypto> Machine<C> {
     }
 
     /// Makes the next flight a first ClientHello again, under a new random so that no key comes twice.
-    pub(super) fn start_over<R: CryptoRng + ?Sized>(&mut self, cx: &mut Context<'_, C, R>) -> Option<()> {
+    pub(super) fn start_over<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        _credentials: &mut impl Credentials<P::Crypto>,
+    ) -> Option<()> {
         cx.rng.fill_bytes(&mut self.offer.random);
         self.offer.message_seq = 0;
         self.transcript = self.offer.hello(&mut self.link, cx.crypto, &[])?;
         self.cookie = None;
         self.sealed = 0;
         self.state = State::AwaitServerHello;
-        self.doubt = Doubt::None;
+        self.contradicted = false;
         self.started_over = true;
         Some(())
     }
@@ -231,9 +240,7 @@ impl<C: Crypto> Machine<C> {
 
     /// Notes that what was believed may have been somebody else's.
     fn contradicted(&mut self) -> Discard {
-        if self.doubt == Doubt::None {
-            self.doubt = Doubt::Raised;
-        }
+        self.contradicted = true;
         Discard::HandshakeRepeated
     }
 }

@@ -9,9 +9,9 @@ use sedge_crypto::{Crypto, RustCrypto};
 
 use super::*;
 use crate::cid::ConnectionId;
+use crate::dtls12::transcript::Transcript;
 use crate::handshake::hello::{ClientHello, ServerHello};
 use crate::handshake::message::{Fragment, Message, MessageType};
-use crate::handshake::transcript::Transcript;
 use crate::record::{ContentType, Record};
 use crate::session::{Content, LastFlight, Parameters, Role, Session};
 use crate::suite::CipherSuite;
@@ -50,7 +50,7 @@ fn premaster_secret_has_its_zeros() {
 
 #[test]
 fn a_handshake_of_openssl_byte_by_byte() {
-    let trace = include_str!("../../tests/vectors/openssl-psk-ccm8.txt");
+    let trace = include_str!("../../../tests/vectors/openssl-psk-ccm8.txt");
     let field = |name: &str| {
         trace.lines().filter_map(|line| line.strip_prefix(name)).map(hex).collect::<Vec<Vec<u8>>>()
     };

@@ -1,0 +1,110 @@
+//! A client's handshake, of whichever version.
+
+use core::fmt;
+
+use sedge_crypto::CryptoRng;
+use sedge_time::Instant;
+
+use crate::cid::ConnectionId;
+use crate::config::{ClientConfig, ConfigError};
+use crate::credentials::Credentials;
+use crate::discard::Discard;
+use crate::dtls12;
+use crate::handshake::{Context, Established, Failure, Progress};
+use crate::profile::Profile;
+
+/// A client's handshake with one server.
+///
+/// It lives in a pool of the caller's: it borrows nothing, and once complete it yields a
+/// [`Session`](crate::Session) and can be dropped.
+///
+/// Until the server's Finished nothing that arrives is authenticated, so nothing that arrives is final:
+/// - What makes no sense is dropped.
+/// - A cookie or a ServerHello may be anybody's. If another one comes that differs, and the handshake is not
+///   complete at the timer's next turn, it starts over.
+/// - A refusal (a fatal alert, or a ServerHello that chooses what was not offered) ends the handshake only after
+///   two turns of the timer without a better answer.
+///
+/// Getters: [`own_cid`](Self::own_cid), [`deadline`](Self::deadline). Inputs: [`receive`](Self::receive),
+/// [`expire`](Self::expire). Outputs: [`poll_transmit`](Self::poll_transmit),
+/// [`take_session`](Self::take_session).
+pub struct ClientHandshake<P: Profile> {
+    machine: Machine<P>,
+}
+
+enum Machine<P: Profile> {
+    Dtls12(dtls12::client::Client<P>),
+}
+
+impl<P: Profile> ClientHandshake<P> {
+    /// Starts a handshake: the first ClientHello is ready to be sent.
+    pub fn connect<R: CryptoRng + ?Sized>(
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        config: &ClientConfig<'_>,
+    ) -> Result<Self, ConfigError> {
+        let machine = Machine::Dtls12(dtls12::client::Client::connect(cx, credentials, config)?);
+        Ok(Self { machine })
+    }
+
+    /// The Connection ID that the client offered to find in records to it; empty if none.
+    pub fn own_cid(&self) -> ConnectionId {
+        match &self.machine {
+            Machine::Dtls12(client) => client.own_cid(),
+        }
+    }
+
+    /// When to call [`expire`](Self::expire).
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.machine {
+            Machine::Dtls12(client) => client.deadline(),
+        }
+    }
+
+    /// Sends the flight again, or gives up. After an error [`poll_transmit`](Self::poll_transmit) may have an
+    /// alert to send.
+    pub fn expire<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+    ) -> Result<(), Failure> {
+        match &mut self.machine {
+            Machine::Dtls12(client) => client.expire(cx, credentials),
+        }
+    }
+
+    /// Takes one record in (see [`Records`](crate::Records)).
+    pub fn receive<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        record: &mut [u8],
+    ) -> Result<Progress, Discard> {
+        match &mut self.machine {
+            Machine::Dtls12(client) => client.receive(cx, credentials, record),
+        }
+    }
+
+    /// Writes the next datagram to be sent and returns its length. To be called until it is `None` after
+    /// [`connect`](Self::connect), [`receive`](Self::receive) and [`expire`](Self::expire).
+    pub fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
+        match &mut self.machine {
+            Machine::Dtls12(client) => client.poll_transmit(crypto, buf),
+        }
+    }
+
+    /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
+    pub fn take_session(&mut self) -> Option<Established> {
+        match &mut self.machine {
+            Machine::Dtls12(client) => client.take_session(),
+        }
+    }
+}
+
+impl<P: Profile> fmt::Debug for ClientHandshake<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.machine {
+            Machine::Dtls12(client) => client.fmt(f),
+        }
+    }
+}

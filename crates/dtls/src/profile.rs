@@ -1,0 +1,92 @@
+//! What of DTLS a program carries, as a type.
+
+use core::marker::PhantomData;
+
+use sedge_crypto::Crypto;
+
+/// What of DTLS a program carries: its cryptography, its buffers and what it can speak.
+///
+/// The constants are seen by the compiler: what a profile lacks is not linked, so firmware with pre-shared keys
+/// only has no elliptic curves in it. What a profile has can still be left out of one handshake by its
+/// [`ClientConfig`](crate::ClientConfig) or [`ServerConfig`](crate::ServerConfig).
+///
+/// [`PskOnly`] and [`Full`] are ready made; a program with other wishes implements this trait for an empty type of
+/// its own.
+pub trait Profile {
+    /// The provider of cryptography.
+    type Crypto: Crypto;
+    /// Memory for the longest flight that is sent, with 12 bytes of header for each message.
+    type Flight: Buffer;
+    /// Memory for the longest message that has to be put together from fragments. One that comes whole may be of
+    /// any length.
+    type Inbox: Buffer;
+    /// Whether DTLS 1.2 ([RFC 6347](https://www.rfc-editor.org/rfc/rfc6347)) is spoken.
+    const DTLS_1_2: bool;
+    /// Whether DTLS 1.3 ([RFC 9147](https://www.rfc-editor.org/rfc/rfc9147)) is spoken.
+    const DTLS_1_3: bool;
+    /// Whether peers may authenticate by a pre-shared key.
+    const PSK: bool;
+    /// Whether keys are agreed on by ephemeral Diffie-Hellman, so that recorded traffic stays secret when a
+    /// long-term key is lost.
+    const ECDHE: bool;
+    /// Whether peers may authenticate by an X.509 certificate or a raw public key; takes [`ECDHE`](Self::ECDHE).
+    const CERTIFICATES: bool;
+    /// Whether a session can be resumed by a later handshake.
+    const RESUMPTION: bool;
+}
+
+/// DTLS 1.2 with pre-shared keys and nothing else: the smallest client and server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PskOnly<C>(PhantomData<C>);
+
+impl<C: Crypto> Profile for PskOnly<C> {
+    type Crypto = C;
+    type Flight = [u8; 416];
+    type Inbox = [u8; 192];
+    const DTLS_1_2: bool = true;
+    const DTLS_1_3: bool = false;
+    const PSK: bool = true;
+    const ECDHE: bool = false;
+    const CERTIFICATES: bool = false;
+    const RESUMPTION: bool = false;
+}
+
+/// Everything, with buffers for certificate chains: what a broker or a host's client carries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Full<C>(PhantomData<C>);
+
+impl<C: Crypto> Profile for Full<C> {
+    type Crypto = C;
+    type Flight = [u8; 4096];
+    type Inbox = [u8; 4096];
+    const DTLS_1_2: bool = true;
+    const DTLS_1_3: bool = true;
+    const PSK: bool = true;
+    const ECDHE: bool = true;
+    const CERTIFICATES: bool = true;
+    const RESUMPTION: bool = true;
+}
+
+/// A fixed piece of memory, in an array or behind a pointer of the caller's.
+pub trait Buffer {
+    /// The memory, cleared.
+    fn zeroed() -> Self;
+    /// All of it.
+    fn bytes(&self) -> &[u8];
+    /// All of it, for writing.
+    fn bytes_mut(&mut self) -> &mut [u8];
+}
+
+impl<const N: usize> Buffer for [u8; N] {
+    fn zeroed() -> Self {
+        [0; N]
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
