@@ -20,6 +20,8 @@
 
 mod aead;
 mod hkdf;
+#[cfg(feature = "host")]
+mod host;
 mod key;
 mod provider;
 mod rustcrypto;
@@ -29,6 +31,8 @@ mod spki;
 
 pub use aead::{Aead, AeadError, Tag};
 pub use hkdf::{hkdf_expand, hkdf_extract};
+#[cfg(feature = "host")]
+pub use host::{HostCrypto, HostEphemeralKey, HostSigningKey};
 pub use key::{KeyError, KeyShare, NamedGroup, PublicKey};
 pub use provider::{Crypto, Hash, Mac};
 pub use rand_core::{CryptoRng, Rng, TryCryptoRng, TryRng};

@@ -1,14 +1,23 @@
-//! SHA-256 and HMAC-SHA-256.
+//! SHA-256, HMAC-SHA-256 and the single block of AES.
 
-use sedge_crypto::{Crypto, Hash, Mac, RustCrypto};
+use sedge_crypto::{Crypto, Hash, Mac};
 
 use crate::hex;
 
+for_every_provider!(sha_256, hmac_sha_256, wycheproof_hmac_sha_256, every_length_of_key_is_taken, fips_197);
+
+/// FIPS 197 appendix C.1.
+fn fips_197(crypto: &impl Crypto) {
+    let key = core::array::from_fn(|n| n as u8);
+    let mut block = core::array::from_fn(|n| 0x11 * n as u8);
+    crypto.encrypt_block(&key, &mut block);
+    assert_eq!(block.to_vec(), hex("69c4e0d86a7b0430d8cdb78070b4c55a"));
+}
+
 /// FIPS 180-4, the examples of NIST's Cryptographic Standards and Guidelines.
-#[test]
-fn sha_256() {
+fn sha_256(crypto: &impl Crypto) {
     let hash = |parts: &[&[u8]]| {
-        let mut hash = RustCrypto.sha256();
+        let mut hash = crypto.sha256();
         parts.iter().for_each(|part| hash.update(part));
         hash.finish().to_vec()
     };
@@ -21,8 +30,7 @@ fn sha_256() {
 }
 
 /// RFC 4231 section 4: test cases 1 to 4, 6 and 7 (5 is about truncation).
-#[test]
-fn hmac_sha_256() {
+fn hmac_sha_256(crypto: &impl Crypto) {
     let long_key = [0xaa; 131];
     let cases: [(&[u8], &[u8], &str); 6] = [
         (&[0x0b; 20], b"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
@@ -50,7 +58,7 @@ fn hmac_sha_256() {
         ),
     ];
     for (key, data, expected) in cases {
-        let keyed = RustCrypto.hmac_sha256(key);
+        let keyed = crypto.hmac_sha256(key);
         let mut whole = keyed.clone();
         whole.update(data);
         let mut parts = keyed;
@@ -60,13 +68,12 @@ fn hmac_sha_256() {
     }
 }
 
-#[test]
-fn wycheproof_hmac_sha_256() {
+fn wycheproof_hmac_sha_256(crypto: &impl Crypto) {
     let set = wycheproof::mac::TestSet::load(wycheproof::mac::TestName::HmacSha256).unwrap();
     let mut count = 0;
     for group in set.test_groups {
         for test in group.tests {
-            let mut mac = RustCrypto.hmac_sha256(&test.key);
+            let mut mac = crypto.hmac_sha256(&test.key);
             mac.update(&test.msg);
             let equal = mac.finish()[..group.tag_size / 8] == test.tag[..];
             assert_eq!(equal, !test.result.must_fail(), "{}: {}", test.tc_id, test.comment);
@@ -77,12 +84,11 @@ fn wycheproof_hmac_sha_256() {
 }
 
 /// Blocks of 64 bytes: keys and messages around the edges.
-#[test]
-fn every_length_of_key_is_taken() {
+fn every_length_of_key_is_taken(crypto: &impl Crypto) {
     let key = [0x5c; 200];
     let macs: std::collections::HashSet<_> = (0..200)
         .map(|len| {
-            let mut mac = RustCrypto.hmac_sha256(&key[..len]);
+            let mut mac = crypto.hmac_sha256(&key[..len]);
             mac.update(b"message");
             mac.finish()
         })
