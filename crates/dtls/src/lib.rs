@@ -140,5 +140,5 @@ pub use profile::{Buffer, Full, Profile, PskOnly};
 pub use psk::{MAX_IDENTITY, Psk};
 pub use record::{ContentType, Records, peek_cid};
 pub use server::{Refusal, ServerHandshake};
-pub use session::{Content, ImportError, Opened, Role, SealError, Session};
+pub use session::{Content, ImportError, Of, Opened, RecordLayer, Role, SealError, Session};
 pub use suite::CipherSuite;

@@ -18,7 +18,7 @@ use crate::handshake::timer::Expiry;
 use crate::handshake::{Context, Established, Failure, Progress};
 use crate::profile::Profile;
 use crate::record::{ContentType, Record};
-use crate::session::Session;
+use crate::session::Session12;
 
 mod offer;
 mod steps;
@@ -63,13 +63,13 @@ enum State<C: Crypto> {
     AwaitServerHello,
     AwaitServerHelloDone(Chosen<C>),
     AwaitFinished(AwaitFinished),
-    Complete(Session),
+    Complete(Session12),
     Taken,
 }
 
 /// Flight 5 is out; the server has still to prove that its keys are the same.
 struct AwaitFinished {
-    session: Session,
+    session: Session12,
     /// The hash of both hellos, to know the ServerHello again.
     hellos: [u8; 32],
     expected: [u8; VERIFY_DATA],
@@ -193,7 +193,7 @@ impl<P: Profile> Client<P> {
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
     pub(crate) fn take_session(&mut self) -> Option<Established> {
         match core::mem::replace(&mut self.machine.state, State::Taken) {
-            State::Complete(session) => Some(Established { session, principal: 0 }),
+            State::Complete(session) => Some(Established { session: session.into(), principal: 0 }),
             other => {
                 self.machine.state = other;
                 None

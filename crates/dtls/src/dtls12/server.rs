@@ -22,7 +22,7 @@ use crate::handshake::timer::Expiry;
 use crate::handshake::{Context, Established, Failure, Progress};
 use crate::profile::Profile;
 use crate::record::{ContentType, Record};
-use crate::session::{LastFlight, Session};
+use crate::session::{LastFlight, Session12};
 use crate::suite::CipherSuite;
 use crate::wire::Writer;
 
@@ -58,7 +58,7 @@ enum State {
 /// The keys exist; the client has still to prove that its are the same.
 #[derive(Debug)]
 struct AwaitFinished {
-    session: Session,
+    session: Session12,
     principal: u32,
     /// The hash of all messages up to ClientKeyExchange.
     session_hash: [u8; 32],
@@ -70,7 +70,8 @@ struct AwaitFinished {
 /// The client is authenticated; flight 6 is to be sent.
 #[derive(Debug)]
 struct Complete {
-    established: Established,
+    session: Session12,
+    principal: u32,
     sent: bool,
 }
 
@@ -176,9 +177,9 @@ impl<P: Profile> Server<P> {
     pub(crate) fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         match &mut self.state {
             State::Complete(Complete { sent: true, .. }) => None,
-            State::Complete(Complete { established, sent }) => {
+            State::Complete(Complete { session, sent, .. }) => {
                 *sent = true;
-                established.session.last_flight(crypto, buf)
+                session.last_flight(crypto, buf)
             }
             State::AwaitFinished(state) => self.link.poll_transmit(crypto, Some(&mut state.session), buf),
             State::AwaitClientKeyExchange | State::Taken => self.link.poll_transmit(crypto, None, buf),
@@ -188,7 +189,9 @@ impl<P: Profile> Server<P> {
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
     pub(crate) fn take_session(&mut self) -> Option<Established> {
         match core::mem::replace(&mut self.state, State::Taken) {
-            State::Complete(Complete { established, .. }) => Some(established),
+            State::Complete(Complete { session, principal, .. }) => {
+                Some(Established { session: session.into(), principal })
+            }
             other => {
                 self.state = other;
                 None
@@ -283,7 +286,7 @@ impl<P: Profile> Server<P> {
                     message_seq: self.chosen.message_seq + 2,
                     sequence: self.link.sequence() as u32,
                 });
-                State::Complete(Complete { established: Established { session, principal }, sent: false })
+                State::Complete(Complete { session, principal, sent: false })
             }
             other => other,
         };

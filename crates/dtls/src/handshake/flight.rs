@@ -5,7 +5,7 @@ use sedge_crypto::Crypto;
 use super::message::{self, Fragment, HANDSHAKE_HEADER, MessageType};
 use crate::profile::Buffer;
 use crate::record::{ContentType, Header, RECORD_HEADER};
-use crate::session::Session;
+use crate::session::Session12;
 use crate::wire::Writer;
 
 /// The messages of one flight, and how much of it was sent.
@@ -37,7 +37,7 @@ struct Cursor {
 pub(crate) struct Outlet<'a, C: Crypto> {
     pub(crate) crypto: &'a C,
     pub(crate) sequence: &'a mut u64,
-    pub(crate) session: Option<&'a mut Session>,
+    pub(crate) session: Option<&'a mut Session12>,
 }
 
 impl<B: Buffer> Flight<B> {

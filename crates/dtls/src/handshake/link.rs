@@ -11,7 +11,7 @@ use crate::alert::Alert;
 use crate::discard::Discard;
 use crate::profile::Buffer;
 use crate::record::ContentType;
-use crate::session::Session;
+use crate::session::Session12;
 
 /// Sends flights that fit into `B`.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl<B: Buffer> Link<B> {
     pub(crate) fn poll_transmit<C: Crypto>(
         &mut self,
         crypto: &C,
-        mut session: Option<&mut Session>,
+        mut session: Option<&mut Session12>,
         buf: &mut [u8],
     ) -> Option<usize> {
         if let Some(alert) = self.alert.take() {

@@ -4,7 +4,7 @@ use core::fmt;
 
 use sedge_crypto::Secret;
 
-use super::{Role, Session};
+use super::{Role, Session, Session12, Version};
 use crate::cid::ConnectionId;
 use crate::protection::DirectionKeys;
 use crate::record::MAX_SEQUENCE;
@@ -48,6 +48,32 @@ impl Session {
         let mut bytes = Secret::zero();
         let mut out = Writer::new(bytes.expose_mut());
         out.u8(LAYOUT);
+        match &self.version {
+            Version::Dtls12(session) => session.write(&mut out),
+        }
+        bytes
+    }
+
+    /// The session that [`export`](Self::export) made `bytes` of, its next record number `skip` further.
+    ///
+    /// `skip` must be at least the number of records sealed since the export.
+    pub fn import(bytes: &[u8], skip: u64) -> Result<Self, ImportError> {
+        let mut bytes = Reader::new(bytes);
+        let layout = bytes.u8().filter(|&layout| layout == LAYOUT);
+        let session = layout.and_then(|_| Session12::parse(&mut bytes)).ok_or(ImportError::Malformed)?;
+        if !bytes.is_empty() {
+            return Err(ImportError::Malformed);
+        }
+        let next_sequence = session.next_sequence.saturating_add(skip);
+        if next_sequence > MAX_SEQUENCE {
+            return Err(ImportError::SequenceExhausted);
+        }
+        Ok(Session12 { next_sequence, ..session }.into())
+    }
+}
+
+impl Session12 {
+    fn write(&self, out: &mut Writer<'_>) {
         out.u8(match self.role {
             Role::Client => 0,
             Role::Server => 1,
@@ -66,41 +92,23 @@ impl Session {
             out.vec8(|out| out.bytes(cid.as_bytes()));
             out.bytes([0; ConnectionId::MAX_LEN].get(cid.len()..).unwrap_or_default());
         }
-        bytes
     }
 
-    /// The session that [`export`](Self::export) made `bytes` of, its next record number `skip` further.
-    ///
-    /// `skip` must be at least the number of records sealed since the export.
-    pub fn import(bytes: &[u8], skip: u64) -> Result<Self, ImportError> {
-        let session = Self::parse(bytes).ok_or(ImportError::Malformed)?;
-        let next_sequence = session.next_sequence.saturating_add(skip);
-        if next_sequence > MAX_SEQUENCE {
-            return Err(ImportError::SequenceExhausted);
-        }
-        Ok(Self { next_sequence, ..session })
-    }
-
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut bytes = Reader::new(bytes);
-        if bytes.u8()? != LAYOUT {
-            return None;
-        }
+    fn parse(bytes: &mut Reader<'_>) -> Option<Self> {
         let role = match bytes.u8()? {
             0 => Role::Client,
             1 => Role::Server,
             _ => return None,
         };
         let suite = CipherSuite(bytes.u16()?);
-        let read = direction_keys(&mut bytes)?;
-        let write = direction_keys(&mut bytes)?;
+        let read = direction_keys(bytes)?;
+        let write = direction_keys(bytes)?;
         let [next_sequence, highest, seen] =
             [bytes.array()?, bytes.array()?, bytes.array()?].map(u64::from_be_bytes);
         let read_limit = bytes.u16()?;
         let write_limit = bytes.u16()?;
-        let own_cid = padded_cid(&mut bytes)?;
-        let peer_cid = padded_cid(&mut bytes)?;
-        bytes.is_empty().then_some(())?;
+        let own_cid = padded_cid(bytes)?;
+        let peer_cid = padded_cid(bytes)?;
         Some(Self {
             read,
             write,

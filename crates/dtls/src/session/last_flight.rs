@@ -5,7 +5,7 @@
 
 use sedge_crypto::Crypto;
 
-use super::{Content, Role, Session};
+use super::{Content, Role, Session12};
 use crate::discard::Discard;
 use crate::handshake::message::{self, MessageType};
 use crate::record::{ContentType, Header, RECORD_HEADER};
@@ -21,7 +21,7 @@ pub(crate) struct LastFlight {
     pub(crate) sequence: u32,
 }
 
-impl Session {
+impl Session12 {
     pub(crate) fn set_last_flight(&mut self, flight: LastFlight) {
         self.last_flight = Some(flight);
     }
@@ -29,7 +29,7 @@ impl Session {
     /// Writes the server's last flight (ChangeCipherSpec and Finished) to `buf`, under fresh record numbers, and
     /// returns the datagram's length; `None` for a client, once the peer has sent application data, or if
     /// `buf` is too small.
-    pub fn last_flight<C: Crypto>(&mut self, crypto: &C, buf: &mut [u8]) -> Option<usize> {
+    pub(crate) fn last_flight<C: Crypto>(&mut self, crypto: &C, buf: &mut [u8]) -> Option<usize> {
         let flight = self.last_flight.as_mut()?;
         let LastFlight { verify_data, message_seq, sequence } = flight.clone();
         flight.sequence = sequence.wrapping_add(1);

@@ -6,12 +6,15 @@ use std::vec::Vec;
 
 use sedge_crypto::{Aead, RustCrypto, Secret};
 
+use super::dtls12::{EPOCH, Parameters, Session12};
 use super::*;
-use crate::protection::DirectionKeys;
+use crate::protection::{DirectionKeys, epoch_and_sequence};
+use crate::record::Header;
+use crate::wire::Writer;
 
-fn session(role: Role) -> Session {
+fn session(role: Role) -> Session12 {
     let keys = || DirectionKeys { key: Secret::new([1; 16]), salt: Secret::new([2; 4]) };
-    Session::new(Parameters {
+    Session12::new(Parameters {
         role,
         suite: CipherSuite::TLS_PSK_WITH_AES_128_CCM_8,
         aead: Aead::Aes128Ccm8,
@@ -39,7 +42,7 @@ fn record(sequence: u64, inner: &[u8]) -> Vec<u8> {
     record
 }
 
-fn open(session: &mut Session, sequence: u64, inner: &[u8]) -> Result<Vec<u8>, Discard> {
+fn open(session: &mut Session12, sequence: u64, inner: &[u8]) -> Result<Vec<u8>, Discard> {
     match session.open(&RustCrypto, &mut record(sequence, inner))?.content {
         Content::ApplicationData(data) => Ok(data.to_vec()),
         other => panic!("{other:?}"),
@@ -76,7 +79,7 @@ fn an_inner_plaintext_without_sense_is_dropped() {
 /// RFC 9146 section 5.3: the identifier and its length are authenticated, so a record cannot be given another.
 #[test]
 fn the_connection_id_is_authenticated() {
-    let mut other = Session { own_cid: ConnectionId::new(b"cie").unwrap(), ..session(Role::Server) };
+    let mut other = Session12 { own_cid: ConnectionId::new(b"cie").unwrap(), ..session(Role::Server) };
     let mut renamed = record(0, b"text\x17");
     renamed[13] = b'e';
     assert_eq!(other.open(&RustCrypto, &mut renamed).map(|_| ()), Err(Discard::BadTag));

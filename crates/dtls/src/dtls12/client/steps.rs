@@ -13,7 +13,7 @@ use crate::handshake::link::in_turn;
 use crate::handshake::message::{Message, MessageType};
 use crate::handshake::{Context, Failure, Progress};
 use crate::profile::Profile;
-use crate::session::{Parameters, Role, Session};
+use crate::session::{Parameters, Role, Session12};
 use crate::wire::{Reader, Writer};
 
 impl<P: Profile> Machine<P> {
@@ -152,7 +152,7 @@ impl<P: Profile> Machine<P> {
         transcript
             .say(link, MessageType::FINISHED, successor(key_exchange_seq)?, |out| out.bytes(&verify_data))
             .ok_or(Discard::HandshakeTooLong)?;
-        let session = Session::new(Parameters {
+        let session = Session12::new(Parameters {
             role: Role::Client,
             suite: chosen.suite,
             aead: chosen.aead,

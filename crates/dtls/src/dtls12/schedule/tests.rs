@@ -13,7 +13,7 @@ use crate::dtls12::transcript::Transcript;
 use crate::handshake::hello::{ClientHello, ServerHello};
 use crate::handshake::message::{Fragment, Message, MessageType};
 use crate::record::{ContentType, Record};
-use crate::session::{Content, LastFlight, Parameters, Role, Session};
+use crate::session::{Content, LastFlight, Parameters, Role, Session12};
 use crate::suite::CipherSuite;
 
 fn hex(text: &str) -> Vec<u8> {
@@ -89,7 +89,7 @@ fn a_handshake_of_openssl_byte_by_byte() {
             Role::Client => (keys.server_write, keys.client_write),
             Role::Server => (keys.client_write, keys.server_write),
         };
-        Session::new(Parameters {
+        Session12::new(Parameters {
             role,
             suite: server_hello.suite,
             aead: server_hello.suite.aead().unwrap(),
@@ -130,13 +130,13 @@ fn a_handshake_of_openssl_byte_by_byte() {
 }
 
 /// The receiver opens the record, and the sender seals the same.
-fn assert_data(from: &mut Session, to: &mut Session, datagram: &[u8]) {
+fn assert_data(from: &mut Session12, to: &mut Session12, datagram: &[u8]) {
     let mut record = datagram.to_vec();
     let Content::ApplicationData(data) = to.open(&RustCrypto, &mut record).unwrap().content else { panic!() };
     assert_eq!(seal(from, ContentType::APPLICATION_DATA, data), datagram);
 }
 
-fn seal(session: &mut Session, content_type: ContentType, plaintext: &[u8]) -> Vec<u8> {
+fn seal(session: &mut Session12, content_type: ContentType, plaintext: &[u8]) -> Vec<u8> {
     let mut record = std::vec![0; plaintext.len() + session.overhead()];
     let at = session.headroom();
     record[at..at + plaintext.len()].copy_from_slice(plaintext);

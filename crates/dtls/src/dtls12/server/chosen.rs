@@ -16,7 +16,7 @@ use crate::handshake::message::{Message, MessageType};
 use crate::handshake::{Context, MAX_PLAINTEXT, MIN_RECORD_SIZE_LIMIT};
 use crate::psk::Psk;
 use crate::record::DTLS_1_2;
-use crate::session::{Parameters, Role, Session};
+use crate::session::{Parameters, Role, Session12};
 use crate::suite::CipherSuite;
 use crate::wire::Reader;
 
@@ -138,7 +138,7 @@ impl Chosen {
         let message_seq = message.message_seq + 1;
         transcript.add(&Message { message_type: MessageType::FINISHED, message_seq, body: &expected });
         let reply = master.server_verify_data(&transcript.hash());
-        let session = Session::new(Parameters {
+        let session = Session12::new(Parameters {
             role: Role::Server,
             suite: self.suite,
             aead: self.aead,
