@@ -1,0 +1,14 @@
+//! Certificates good and bad, made by this crate and by OpenSSL, judged by both.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failing test should panic where it fails"
+)]
+
+mod counting;
+mod faults;
+mod form;
+mod names;
+mod support;
