@@ -30,6 +30,11 @@ impl ContentType {
     /// A protected record that names its connection
     /// ([RFC 9146 section 4](https://www.rfc-editor.org/rfc/rfc9146#section-4)).
     pub const TLS12_CID: Self = Self(25);
+    /// Which records with handshake messages have arrived
+    /// ([RFC 9147 section 7](https://www.rfc-editor.org/rfc/rfc9147#section-7)).
+    pub const ACK: Self = Self(26);
+    /// See [`PathMessage`](crate::PathMessage).
+    pub const RETURN_ROUTABILITY_CHECK: Self = Self(27);
 }
 
 impl fmt::Debug for ContentType {
@@ -40,11 +45,15 @@ impl fmt::Debug for ContentType {
             Self::HANDSHAKE => "handshake",
             Self::APPLICATION_DATA => "application_data",
             Self::TLS12_CID => "tls12_cid",
+            Self::ACK => "ack",
+            Self::RETURN_ROUTABILITY_CHECK => "return_routability_check",
             Self(other) => return write!(f, "content type {other}"),
         })
     }
 }
 
+/// DTLS 1.3 on the wire, where it is negotiated; records and hellos go on saying 1.2.
+pub(crate) const DTLS_1_3: u16 = 0xfefc;
 /// DTLS 1.2 on the wire.
 pub(crate) const DTLS_1_2: u16 = 0xfefd;
 /// DTLS 1.0 on the wire: the version of a first ClientHello's record and of a HelloVerifyRequest.

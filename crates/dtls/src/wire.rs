@@ -123,6 +123,17 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// `opaque x<0..2^24-1>`, written by `content`.
+    pub(crate) fn vec24(&mut self, content: impl FnOnce(&mut Self)) {
+        let at = self.len;
+        self.u24(0);
+        content(self);
+        match u32::try_from(self.len.saturating_sub(at + 3)).map(u32::to_be_bytes) {
+            Ok([0, a, b, c]) => self.patch(at, &[a, b, c]),
+            _ => self.overflow = true,
+        }
+    }
+
     /// Overwrites bytes that were written before.
     pub(crate) fn patch(&mut self, at: usize, bytes: &[u8]) {
         match self.buf.get_mut(at..self.len).and_then(|written| written.get_mut(..bytes.len())) {

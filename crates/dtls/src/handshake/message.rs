@@ -11,10 +11,19 @@ impl MessageType {
     pub(crate) const CLIENT_HELLO: Self = Self(1);
     pub(crate) const SERVER_HELLO: Self = Self(2);
     pub(crate) const HELLO_VERIFY_REQUEST: Self = Self(3);
+    pub(crate) const NEW_SESSION_TICKET: Self = Self(4);
+    pub(crate) const ENCRYPTED_EXTENSIONS: Self = Self(8);
+    pub(crate) const REQUEST_CONNECTION_ID: Self = Self(9);
+    pub(crate) const NEW_CONNECTION_ID: Self = Self(10);
+    pub(crate) const CERTIFICATE: Self = Self(11);
     pub(crate) const SERVER_KEY_EXCHANGE: Self = Self(12);
+    pub(crate) const CERTIFICATE_REQUEST: Self = Self(13);
     pub(crate) const SERVER_HELLO_DONE: Self = Self(14);
+    pub(crate) const CERTIFICATE_VERIFY: Self = Self(15);
     pub(crate) const CLIENT_KEY_EXCHANGE: Self = Self(16);
     pub(crate) const FINISHED: Self = Self(20);
+    pub(crate) const KEY_UPDATE: Self = Self(24);
+    pub(crate) const MESSAGE_HASH: Self = Self(254);
 }
 
 /// Length of a handshake header.

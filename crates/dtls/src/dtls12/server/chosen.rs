@@ -17,7 +17,7 @@ use crate::handshake::{Context, MAX_PLAINTEXT, MIN_RECORD_SIZE_LIMIT};
 use crate::psk::Psk;
 use crate::record::DTLS_1_2;
 use crate::session::{Parameters, Role, Session12};
-use crate::suite::CipherSuite;
+use crate::suite::{CipherSuite, KeyExchange};
 use crate::wire::Reader;
 
 /// What the hellos settled.
@@ -58,7 +58,11 @@ impl Chosen {
         if !hello.compression_methods.contains(&0) {
             return Err(AlertDescription::ILLEGAL_PARAMETER);
         }
-        let suite = config.suites.iter().copied().find(|&suite| hello.offers(suite));
+        let suite = config
+            .suites
+            .iter()
+            .copied()
+            .find(|&suite| hello.offers(suite) && suite.key_exchange() == Some(KeyExchange::Psk));
         let (suite, aead) = suite
             .and_then(|suite| Some((suite, suite.aead()?)))
             .ok_or(AlertDescription::HANDSHAKE_FAILURE)?;
