@@ -1,0 +1,269 @@
+//! A client under test, and the script of a server.
+
+use sedge_crypto::{Crypto, RustCrypto};
+use sedge_dtls::*;
+use sedge_time::Instant;
+
+use super::*;
+use crate::language::{Outcome, Script, learn, prefixes};
+use crate::party::{CLIENT_KEY, EPHEMERAL, KEY, Party, SERVER_KEY, TestRng, signing_key};
+
+/// What a server can send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Letter {
+    HelloVerifyRequest,
+    HelloPsk,
+    HelloEcdhePsk,
+    HelloEcdsa,
+    Certificate,
+    EmptyCertificate,
+    /// A PSK identity hint and nothing else.
+    Hint,
+    /// A hint and a share.
+    Share,
+    /// A share and a signature.
+    SignedShare,
+    CertificateRequest,
+    HelloDone,
+    ChangeCipherSpec,
+    Finished,
+    HelloRequest,
+    /// A client's message in a server's mouth.
+    ClientKeyExchange,
+    ApplicationData,
+}
+use Letter::*;
+
+const ALPHABET: &[Letter] = &[
+    HelloVerifyRequest,
+    HelloPsk,
+    HelloEcdhePsk,
+    HelloEcdsa,
+    Certificate,
+    EmptyCertificate,
+    Hint,
+    Share,
+    SignedShare,
+    CertificateRequest,
+    HelloDone,
+    ChangeCipherSpec,
+    Finished,
+    HelloRequest,
+    ClientKeyExchange,
+    ApplicationData,
+];
+
+const SERVER_RANDOM: [u8; 32] = [0x5e; 32];
+
+struct Server {
+    client: ClientHandshake<Full<RustCrypto>>,
+    party: Party,
+    rng: TestRng,
+    transcript: Vec<u8>,
+    client_random: Vec<u8>,
+    suite: u16,
+    master: Vec<u8>,
+    message_seq: u16,
+    /// The client's next message_seq.
+    client_seq: u16,
+    sequences: [u64; 2],
+    epoch: usize,
+}
+
+impl Server {
+    /// After the first ClientHello of a client that has this much.
+    fn new(party: Party) -> Self {
+        let (mut rng, mut party) = (TestRng(7), party);
+        let mut cx = Context::new(&RustCrypto, &mut rng, Instant::EPOCH);
+        let config = ClientConfig { versions: Versions::ONLY_1_2, ..ClientConfig::default() };
+        let client = ClientHandshake::connect(&mut cx, &mut party, &config).unwrap();
+        let mut server = Self {
+            client,
+            party,
+            rng,
+            transcript: Vec::new(),
+            client_random: Vec::new(),
+            suite: 0,
+            master: vec![0; 48],
+            message_seq: 0,
+            client_seq: 0,
+            sequences: [0, 0],
+            epoch: 0,
+        };
+        server.take_flight();
+        server
+    }
+
+    /// Reads what the client has to say.
+    fn take_flight(&mut self) {
+        let mut buf = [0; 2048];
+        let mut exchanged = false;
+        while let Some(len) = self.client.poll_transmit(&RustCrypto, &mut buf) {
+            for (kind, message_seq, body) in messages(&buf[..len]) {
+                if message_seq != self.client_seq {
+                    continue;
+                }
+                self.client_seq += 1;
+                if kind == CLIENT_HELLO {
+                    // What went before a cookie is no part of it (RFC 6347 section 4.2.1).
+                    self.transcript.clear();
+                    self.client_random = body[2..34].to_vec();
+                }
+                self.transcript.extend(message(kind, message_seq, &body));
+                if kind == CLIENT_KEY_EXCHANGE {
+                    self.derive_master(&body);
+                    exchanged = true;
+                }
+            }
+        }
+        if exchanged {
+            // The client's Finished is sealed, but what it must say is known.
+            let verify_data = prf(&self.master, b"client finished", &sha256(&self.transcript), 12);
+            self.transcript.extend(message(FINISHED, self.client_seq, &verify_data));
+            self.client_seq += 1;
+        }
+    }
+
+    fn derive_master(&mut self, key_exchange: &[u8]) {
+        let agreed = |share: &[u8]| RustCrypto.agree(&EPHEMERAL, &share[1..]).unwrap().expose().to_vec();
+        let premaster = match self.suite {
+            PSK => psk_premaster(&[0; KEY.len()], &KEY),
+            ECDHE_PSK => {
+                let identity = 2 + usize::from(u16::from_be_bytes([key_exchange[0], key_exchange[1]]));
+                psk_premaster(&agreed(&key_exchange[identity..]), &KEY)
+            }
+            _ => agreed(key_exchange),
+        };
+        self.master = prf(&premaster, b"extended master secret", &sha256(&self.transcript), 48);
+    }
+
+    fn body(&mut self, letter: Letter) -> (u8, Vec<u8>) {
+        match letter {
+            HelloVerifyRequest => (HELLO_VERIFY_REQUEST, [&[0xfe, 0xff][..], &vec8(b"a cookie")].concat()),
+            HelloPsk | HelloEcdhePsk | HelloEcdsa => (SERVER_HELLO, self.hello(letter)),
+            Certificate => {
+                let key = RustCrypto.public_key(&signing_key(SERVER_KEY));
+                (CERTIFICATE, vec24(&sedge_crypto::subject_public_key_info(&key)))
+            }
+            EmptyCertificate => (CERTIFICATE, vec24(&[])),
+            Hint => (SERVER_KEY_EXCHANGE, vec16(b"hint")),
+            Share => (SERVER_KEY_EXCHANGE, [vec16(&[]), params()].concat()),
+            SignedShare => {
+                let signed = [&self.client_random[..], &SERVER_RANDOM, &params()].concat();
+                let key = signing_key(SERVER_KEY);
+                let signature = RustCrypto.sign(&key, &sha256(&signed), &mut self.rng).unwrap();
+                let signature = vec16(signature.write_der(&mut [0; 72]));
+                (SERVER_KEY_EXCHANGE, [&params()[..], &[4, 3], &signature].concat())
+            }
+            CertificateRequest => (CERTIFICATE_REQUEST, [vec8(&[64]), vec16(&[4, 3]), vec16(&[])].concat()),
+            HelloDone => (SERVER_HELLO_DONE, Vec::new()),
+            Finished => (FINISHED, prf(&self.master, b"server finished", &sha256(&self.transcript), 12)),
+            HelloRequest => (0, Vec::new()),
+            ClientKeyExchange => (CLIENT_KEY_EXCHANGE, vec16(b"sensor-8")),
+            ChangeCipherSpec | ApplicationData => unreachable!("no handshake message"),
+        }
+    }
+
+    fn hello(&mut self, letter: Letter) -> Vec<u8> {
+        let mut extensions = vec![extension(23, &[])];
+        self.suite = match letter {
+            HelloPsk => PSK,
+            HelloEcdhePsk => ECDHE_PSK,
+            _ => {
+                extensions.extend([extension(19, &[2]), extension(20, &[2])]);
+                ECDHE_ECDSA
+            }
+        };
+        let suite = self.suite.to_be_bytes();
+        [&[0xfe, 0xfd][..], &SERVER_RANDOM, &vec8(&[]), &suite, &[0], &vec16(&extensions.concat())].concat()
+    }
+}
+
+/// ECParameters and the server's point.
+fn params() -> Vec<u8> {
+    [&[3, 0, 23][..], &vec8(RustCrypto.key_share(&EPHEMERAL).as_bytes())].concat()
+}
+
+impl Script for Server {
+    type Letter = Letter;
+
+    fn send(&mut self, letter: Letter) -> Outcome {
+        let (kind, fragment) = match letter {
+            ChangeCipherSpec => (CCS, vec![1]),
+            ApplicationData => (APPLICATION_DATA, b"21.5".to_vec()),
+            _ => {
+                let (kind, body) = self.body(letter);
+                let message = message(kind, self.message_seq, &body);
+                self.transcript.extend_from_slice(&message);
+                self.message_seq += 1;
+                (HANDSHAKE, message)
+            }
+        };
+        let sequence = self.sequences[self.epoch];
+        self.sequences[self.epoch] += 1;
+        let mut record = match (letter, self.epoch) {
+            (ChangeCipherSpec, _) | (_, 0) => record(kind, 0, sequence, &fragment),
+            _ => keys(&self.master, &self.client_random, &SERVER_RANDOM).1.seal(kind, sequence, &fragment),
+        };
+        if letter == ChangeCipherSpec {
+            self.epoch = 1;
+        }
+        let mut cx = Context::new(&RustCrypto, &mut self.rng, Instant::EPOCH);
+        let outcome = self.client.receive(&mut cx, &mut self.party, &mut record).into();
+        self.take_flight();
+        outcome
+    }
+}
+
+/// A client with these credentials takes these words, with and without a cookie in front, and no other.
+fn accepts_only(party: impl Fn() -> Party, words: &[&[Letter]]) {
+    let mut expected: Vec<Vec<Letter>> = words.iter().map(|word| word.to_vec()).collect();
+    expected.extend(words.iter().map(|word| [&[HelloVerifyRequest], *word].concat()));
+    let longest = expected.iter().map(Vec::len).max().unwrap() + 1;
+    let is_hello = |letter: &&Letter| matches!(letter, HelloPsk | HelloEcdhePsk | HelloEcdsa);
+    let hellos = |word: &[Letter]| word.iter().filter(is_hello).count();
+    let worth = |word: &[Letter]| word.len() < longest && hellos(word) <= 2;
+    let mut language = learn(|| Server::new(party()), ALPHABET, worth);
+    // A network may double any datagram, and ChangeCipherSpec has no number that would tell: twice is once. And
+    // until the server has proved who it is, another ServerHello may be the genuine one: it is believed instead of
+    // the first, whose server then cannot finish.
+    assert!(language.words.iter().all(|word| hellos(word) == 1));
+    let plain =
+        |word: &Vec<Letter>| hellos(word) <= 1 && !word.windows(2).any(|pair| pair == [ChangeCipherSpec; 2]);
+    language.prefixes.retain(plain);
+    language.words.retain(plain);
+    assert_eq!(language.words, expected.iter().cloned().collect());
+    assert_eq!(language.prefixes, prefixes(&expected));
+}
+
+const WITH_PSK: &[&[Letter]] = &[
+    &[HelloPsk, HelloDone, ChangeCipherSpec, Finished],
+    &[HelloPsk, Hint, HelloDone, ChangeCipherSpec, Finished],
+    &[HelloEcdhePsk, Share, HelloDone, ChangeCipherSpec, Finished],
+];
+
+const WITH_CERTIFICATE: &[&[Letter]] = &[
+    &[HelloEcdsa, Certificate, SignedShare, HelloDone, ChangeCipherSpec, Finished],
+    &[HelloEcdsa, Certificate, SignedShare, CertificateRequest, HelloDone, ChangeCipherSpec, Finished],
+];
+
+#[test]
+fn a_client_with_a_pre_shared_key() {
+    accepts_only(|| Party::new(true, None, None), WITH_PSK);
+}
+
+#[test]
+fn a_client_that_pins_the_servers_key() {
+    accepts_only(|| Party::new(false, Some(CLIENT_KEY), Some(SERVER_KEY)), WITH_CERTIFICATE);
+}
+
+#[test]
+fn a_client_that_pins_the_servers_key_and_stays_anonymous() {
+    accepts_only(|| Party::new(false, None, Some(SERVER_KEY)), WITH_CERTIFICATE);
+}
+
+#[test]
+fn a_client_with_both() {
+    let both = [WITH_PSK, WITH_CERTIFICATE].concat();
+    accepts_only(|| Party::new(true, Some(CLIENT_KEY), Some(SERVER_KEY)), &both);
+}

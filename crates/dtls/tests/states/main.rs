@@ -1,0 +1,15 @@
+//! What a handshake accepts, learned by trying: the language must be the RFC's and nothing more.
+//!
+//! A script plays the other side. It speaks the protocol honestly in every respect but one: which message comes next
+//! is up to the test. Its transcript, its keys and its Finished always fit the messages it did send, so a state
+//! machine that can be talked into skipping a step (a missing CertificateVerify, an early Finished) is caught, which
+//! replaying or reordering recorded datagrams would not do.
+//!
+//! From the start, every letter of the alphabet is tried; from wherever one was accepted, every letter again; and so
+//! on until nothing new is accepted. What comes out is the whole tree of accepted prefixes, to be compared with the
+//! words that the RFC allows.
+#![allow(unreachable_pub, reason = "one name for a helper, wherever it is used")]
+
+mod dtls12;
+mod language;
+mod party;
