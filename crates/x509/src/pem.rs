@@ -20,8 +20,9 @@ pub fn certificates(file: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
 
 /// Everything of one kind in a file of PEM; or all of the file, if it is in DER. At least one.
 pub(crate) fn objects<T: PemObject + From<Vec<u8>>>(file: &[u8]) -> Result<Vec<T>, Error> {
-    // DER begins with a SEQUENCE, which is the character 0.
-    if matches!(file, [crate::der::SEQUENCE, 0x80..=0xff, ..]) {
+    // DER begins with a SEQUENCE, which is the character 0: text might, too.
+    let has_pem = file.windows(BEGIN.len()).any(|part| part == BEGIN);
+    if !has_pem && file.first() == Some(&crate::der::SEQUENCE) {
         return Ok(vec![T::from(file.to_vec())]);
     }
     let found: Result<Vec<T>, PemError> = T::pem_slice_iter(file).collect();
@@ -31,6 +32,8 @@ pub(crate) fn objects<T: PemObject + From<Vec<u8>>>(file: &[u8]) -> Result<Vec<T
         Err(_) => Err(Error::Malformed),
     }
 }
+
+const BEGIN: &[u8] = b"-----BEGIN ";
 
 /// One object in PEM ([RFC 7468](https://www.rfc-editor.org/rfc/rfc7468)), with a line's end at its end.
 pub(crate) fn encode(label: &str, der: &[u8]) -> String {

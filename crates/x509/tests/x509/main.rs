@@ -9,6 +9,8 @@
 
 mod counting;
 mod faults;
+mod folder;
 mod form;
 mod names;
+mod openssl;
 mod support;
