@@ -13,3 +13,4 @@
 mod dtls12;
 mod language;
 mod party;
+mod wire;

@@ -7,6 +7,7 @@ use sedge_time::Instant;
 use super::*;
 use crate::language::{Outcome, Script, learn, prefixes};
 use crate::party::{CLIENT_KEY, EPHEMERAL, KEY, Party, SERVER_KEY, TestRng, signing_key};
+use crate::wire::*;
 
 /// What a server can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
