@@ -62,6 +62,7 @@ fn random_key<C: Crypto>(crypto: &C, rng: &mut (impl CryptoRng + ?Sized)) -> C::
 
 /// What to do about a ClientHello.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives for one call, and borrows most of what it holds")]
 pub enum Hello<'d> {
     /// Send this many bytes of the reply buffer back to where the hello came from, and forget it.
     Reply(usize),

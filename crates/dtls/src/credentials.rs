@@ -1,8 +1,11 @@
 //! Who a side is and whom it believes: lent to a handshake at every call, kept by none.
 
 use sedge_crypto::{Crypto, CryptoRng, PublicKey, Signature};
+use sedge_time::Duration;
 
 use crate::alert::AlertDescription;
+use crate::handshake::resumption::Resumption;
+use crate::handshake::ticket::TicketKeys;
 use crate::psk::Psk;
 
 /// Who this side is and whom it believes.
@@ -71,6 +74,43 @@ pub trait Credentials<C: Crypto> {
         let _ = (crypto, certificate);
         Err(AlertDescription::CERTIFICATE_UNKNOWN)
     }
+
+    /// Of a server: the keys for its session tickets and how long a ticket is good; with none, it neither makes nor
+    /// takes tickets ([RFC 5077](https://www.rfc-editor.org/rfc/rfc5077)).
+    fn tickets(&self) -> Option<(&TicketKeys, Duration)> {
+        None
+    }
+
+    /// Of a server: for how long it remembers the sessions of clients that take no tickets, by
+    /// [`remember`](Self::remember) and [`recall`](Self::recall); with none, not at all.
+    fn session_cache(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Of a client: whether it asks servers for tickets, in order to resume its sessions.
+    fn wants_tickets(&self) -> bool {
+        false
+    }
+
+    /// Keeps a session that is established now so that it can be resumed: a client's last one with this server,
+    /// or one in a server's cache, under its [`session_id`](Resumption::session_id).
+    fn remember(&mut self, resumption: &Resumption) {
+        let _ = resumption;
+    }
+
+    /// What [`remember`](Self::remember) kept: for a client, whose `session_id` is empty, its last session with this
+    /// server; for a server the session of this identifier.
+    fn recall(&mut self, session_id: &[u8]) -> Option<Resumption> {
+        let _ = session_id;
+        None
+    }
+
+    /// Of a server: whether this peer may still resume a session. Not if its key or its certificate was withdrawn in
+    /// the meantime, for nothing else of it is checked again.
+    fn may_resume(&mut self, principal: u32) -> bool {
+        let _ = principal;
+        true
+    }
 }
 
 /// A server with pre-shared keys.
@@ -104,6 +144,16 @@ pub enum CertificateType {
     X509 = 0,
     /// A bare `SubjectPublicKeyInfo`.
     RawPublicKey = 2,
+}
+
+impl CertificateType {
+    pub(crate) const fn from_u8(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::X509),
+            2 => Some(Self::RawPublicKey),
+            _ => None,
+        }
+    }
 }
 
 /// What a peer showed.

@@ -66,6 +66,14 @@ discards! {
     UnsupportedVersion = "unsupported_version";
     /// A ServerHello that answers a question that was not asked, or chooses what was not offered.
     UnofferedChoice = "unoffered_choice";
+    /// A certificate that is not believed, or none where there has to be one.
+    UntrustedCertificate = "untrusted_certificate";
+    /// A signature that is wrong, or by an algorithm that was not offered.
+    BadSignature = "bad_signature";
+    /// A key share that is in no offered group, or no point of its group.
+    BadKeyShare = "bad_key_share";
+    /// What would take more key agreements and verifications than a handshake does in one turn of its timer.
+    TooManyAttempts = "too_many_attempts";
     /// An alert that nothing authenticates.
     UnauthenticatedAlert = "unauthenticated_alert";
     /// The handshake or session is over.

@@ -14,6 +14,8 @@ pub(crate) mod hello;
 pub(crate) mod inbox;
 pub(crate) mod link;
 pub(crate) mod message;
+pub(crate) mod resumption;
+pub(crate) mod ticket;
 pub(crate) mod timer;
 
 pub use timer::Retransmission;

@@ -138,6 +138,8 @@ pub use credentials::{
     CertificateEntries, CertificateType, ClientPsk, Credentials, PeerCertificate, Verified,
 };
 pub use discard::Discard;
+pub use handshake::resumption::Resumption;
+pub use handshake::ticket::TicketKeys;
 pub use handshake::{Context, Established, Failure, KeyLog, Progress, Retransmission, Transport};
 pub use profile::{Buffer, Full, Profile, PskOnly};
 pub use psk::{MAX_IDENTITY, Psk};

@@ -2,9 +2,11 @@
 
 use core::fmt;
 
-use sedge_crypto::{Crypto, CryptoRng};
+use sedge_crypto::{Crypto, CryptoRng, KeyShare, PublicKey, Secret};
 use sedge_time::Instant;
 
+use super::effort::Effort;
+use super::taken::Taken;
 use super::transcript::Transcript;
 use crate::alert::{Alert, AlertLevel};
 use crate::cid::ConnectionId;
@@ -13,29 +15,35 @@ use crate::credentials::Credentials;
 use crate::discard::Discard;
 use crate::handshake::inbox::Inbox;
 use crate::handshake::link::{Link, for_each_fragment};
-use crate::handshake::message::{Fragment, MessageType, VERIFY_DATA};
+use crate::handshake::message::{Fragment, MessageType};
 use crate::handshake::timer::Expiry;
 use crate::handshake::{Context, Established, Failure, Progress};
 use crate::profile::Profile;
 use crate::record::{ContentType, Record};
 use crate::session::Session12;
 
+mod chosen;
+mod finish;
 mod offer;
-mod steps;
+mod own_flight;
+mod resume;
+mod server_flight;
+mod server_hello;
 
-use offer::{Chosen, Offer};
+use chosen::{Agreed, Chosen};
+pub(crate) use offer::Offer;
 
 /// A client's handshake with one server.
 ///
-/// It lives in a pool of the caller's: it borrows nothing, and once complete it yields a [`Session`] and can be
+/// It lives in a pool of the caller's: it borrows nothing, and once complete it yields a [`Session`](crate::Session) and can be
 /// dropped.
 ///
 /// Until the server's Finished nothing that arrives is authenticated, so nothing that arrives is final:
 /// - What makes no sense is dropped.
-/// - A cookie or a ServerHello may be anybody's. If another one comes that differs, and the handshake is not
-///   complete at the timer's next turn, it starts over.
-/// - A refusal (a fatal alert, or a ServerHello that chooses what was not offered) ends the handshake only after
-///   two turns of the timer without a better answer.
+/// - A cookie or a message of the server's flight may be anybody's. If another one comes that differs, and the
+///   handshake is not complete at the timer's next turn, it starts over.
+/// - A refusal (a fatal alert, a ServerHello that chooses what was not offered, a certificate that is not believed)
+///   ends the handshake only after two turns of the timer without a better answer.
 pub(crate) struct Client<P: Profile> {
     inbox: Inbox<P::Inbox>,
     machine: Machine<P>,
@@ -51,6 +59,9 @@ struct Machine<P: Profile> {
     cookie: Option<[u8; 8]>,
     /// How many records were sealed under this ClientHello's random, by whatever session.
     sealed: u64,
+    /// The server's flight so far, ServerHello first.
+    taken: Taken,
+    effort: Effort,
     state: State<P::Crypto>,
     suspicion: Option<Suspicion>,
     /// Whether something has come that contradicts what was believed: if the timer runs out before the handshake is
@@ -61,21 +72,56 @@ struct Machine<P: Profile> {
 
 enum State<C: Crypto> {
     AwaitServerHello,
-    AwaitServerHelloDone(Chosen<C>),
-    AwaitFinished(AwaitFinished),
-    Complete(Session12),
+    AwaitServerFlight(ServerFlight<C>),
+    AwaitFinished(AwaitFinished<C>),
+    Complete(Complete),
     Taken,
 }
 
-/// Flight 5 is out; the server has still to prove that its keys are the same.
-struct AwaitFinished {
+/// The server has said hello, and goes on.
+struct ServerFlight<C: Crypto> {
+    chosen: Chosen,
+    /// Who the server's certificate says it is.
+    principal: u32,
+    due: Due,
+    transcript: Transcript<C>,
+}
+
+/// Which message of the server's flight comes next.
+#[derive(Clone, Copy)]
+enum Due {
+    Certificate,
+    /// ServerKeyExchange, signed by this key if there is one. A suite without ephemeral keys may leave it out.
+    KeyExchange(Option<PublicKey>),
+    /// ServerHelloDone; before it perhaps CertificateRequest.
+    Done {
+        share: Option<KeyShare>,
+        /// Whether a certificate was asked for, and if it was, whether one of ours would do.
+        request: Option<bool>,
+    },
+}
+
+/// The keys exist; the server has still to prove that its are the same.
+struct AwaitFinished<C: Crypto> {
     session: Session12,
-    /// The hash of both hellos, to know the ServerHello again.
-    hellos: [u8; 32],
-    expected: [u8; VERIFY_DATA],
-    /// The message_seq of the server's Finished.
-    next_seq: u16,
+    agreed: Agreed,
+    master_secret: Secret<48>,
+    principal: u32,
+    /// Up to our Finished, or to ServerHello in a session that is resumed; then NewSessionTicket.
+    transcript: Transcript<C>,
+    /// Whether the ticket that was promised has come.
+    ticket_taken: bool,
     change_cipher_spec: bool,
+}
+
+/// The server is authenticated.
+struct Complete {
+    session: Session12,
+    principal: u32,
+    /// Whether the last flight, if it is this side's, was sent.
+    sent: bool,
+    /// What a later handshake needs to know.
+    saved: Option<(Agreed, Secret<48>)>,
 }
 
 /// What the handshake ends with if no better answer comes.
@@ -93,11 +139,10 @@ impl<P: Profile> Client<P> {
         credentials: &mut impl Credentials<P::Crypto>,
         config: &ClientConfig<'_>,
     ) -> Result<Self, ConfigError> {
-        let mut random = [0; 32];
-        cx.rng.fill_bytes(&mut random);
-        let offer = Offer::new::<P>(config, credentials, random)?;
+        let offer = Offer::new::<P, R>(cx, credentials, config)?;
         let mut link = Link::new(&config.transport, 0);
-        let transcript = offer.hello(&mut link, cx.crypto, &[]).ok_or(ConfigError::FlightTooLong)?;
+        let transcript =
+            offer.hello::<P>(&mut link, cx.crypto, credentials, &[]).ok_or(ConfigError::FlightTooLong)?;
         link.timer.start(cx.now);
         let machine = Machine {
             link,
@@ -105,6 +150,8 @@ impl<P: Profile> Client<P> {
             transcript,
             cookie: None,
             sealed: 0,
+            taken: Taken::default(),
+            effort: Effort::new(),
             state: State::AwaitServerHello,
             suspicion: None,
             contradicted: false,
@@ -129,13 +176,14 @@ impl<P: Profile> Client<P> {
         cx: &mut Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
     ) -> Result<(), Failure> {
-        let Machine { link, suspicion, contradicted, .. } = &mut self.machine;
+        let Machine { link, suspicion, contradicted, effort, .. } = &mut self.machine;
         let failure = match (link.expire(cx.now), suspicion) {
             (Expiry::NotYet, _) => return Ok(()),
             (Expiry::GiveUp, None) => Failure::TimedOut,
             (Expiry::GiveUp, Some(suspicion)) => suspicion.failure,
             (Expiry::SendAgain, Some(suspicion)) if suspicion.confirmed => suspicion.failure,
             (Expiry::SendAgain, suspicion) => {
+                effort.renew();
                 if let Some(suspicion) = suspicion {
                     suspicion.confirmed = true;
                 }
@@ -184,6 +232,11 @@ impl<P: Profile> Client<P> {
     /// [`connect`](Self::connect), [`receive`](Self::receive) and [`expire`](Self::expire).
     pub(crate) fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         let session = match &mut self.machine.state {
+            State::Complete(Complete { sent: true, .. }) => return None,
+            State::Complete(Complete { session, sent, .. }) => {
+                *sent = true;
+                return session.last_flight(crypto, buf);
+            }
             State::AwaitFinished(state) => Some(&mut state.session),
             _ => None,
         };
@@ -193,7 +246,9 @@ impl<P: Profile> Client<P> {
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
     pub(crate) fn take_session(&mut self) -> Option<Established> {
         match core::mem::replace(&mut self.machine.state, State::Taken) {
-            State::Complete(session) => Some(Established { session: session.into(), principal: 0 }),
+            State::Complete(Complete { session, principal, .. }) => {
+                Some(Established { session: session.into(), principal })
+            }
             other => {
                 self.machine.state = other;
                 None
@@ -231,21 +286,30 @@ impl<P: Profile> Client<P> {
         fragment: Fragment<'_>,
         protected: bool,
     ) -> Result<Progress, Discard> {
+        let Self { inbox, machine } = self;
         // Only Finished is protected, and it always is.
         if protected != (fragment.message_type == MessageType::FINISHED) {
             return Err(Discard::UnexpectedHandshake);
         }
-        let Some(message) = self.inbox.accept(fragment)? else { return Ok(Progress::Continue) };
-        let machine = &mut self.machine;
+        machine.expects(&fragment)?;
+        if !inbox.has_room_for(&fragment) && machine.was_had(&fragment) {
+            return Err(Discard::HandshakeRepeated);
+        }
+        let Some(message) = inbox.accept(fragment)? else { return Ok(Progress::Continue) };
         let outcome = match message.message_type {
-            MessageType::HELLO_VERIFY_REQUEST => machine.hello_verify_request(cx, &message),
-            MessageType::SERVER_HELLO => machine.server_hello(&message),
-            MessageType::SERVER_KEY_EXCHANGE => machine.server_key_exchange(&message),
-            MessageType::SERVER_HELLO_DONE => machine.server_hello_done(cx, credentials, &message),
-            MessageType::FINISHED => machine.finished(&message),
-            _ => Err(Discard::UnexpectedHandshake),
+            MessageType::HELLO_VERIFY_REQUEST => machine.hello_verify_request(cx, credentials, &message),
+            MessageType::SERVER_HELLO => machine.server_hello(cx, credentials, &message),
+            MessageType::NEW_SESSION_TICKET if P::RESUMPTION => machine.new_session_ticket(cx, &message),
+            MessageType::FINISHED => machine.finished(cx, &message),
+            _ => machine.server_flight(cx, credentials, &message),
         };
-        self.inbox.clear();
+        if P::RESUMPTION && fragment.message_type == MessageType::NEW_SESSION_TICKET && outcome.is_ok() {
+            inbox.keep(&fragment);
+        }
+        inbox.clear();
+        if P::RESUMPTION && outcome == Ok(Progress::Complete) {
+            machine.remember(cx, credentials, inbox.kept());
+        }
         outcome
     }
 }
@@ -254,7 +318,7 @@ impl<P: Profile> fmt::Debug for Client<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.machine.state {
             State::AwaitServerHello => "AwaitServerHello",
-            State::AwaitServerHelloDone(_) => "AwaitServerHelloDone",
+            State::AwaitServerFlight(_) => "AwaitServerFlight",
             State::AwaitFinished(_) => "AwaitFinished",
             State::Complete(_) => "Complete",
             State::Taken => "Taken",

@@ -1,11 +1,11 @@
 //! The key schedule of TLS 1.2: from the premaster secret to record keys and Finished
-//! (RFC 5246 sections 5, 6.3, 7.4.9 and 8.1, RFC 4279 section 2, RFC 7627 section 4).
+//! (RFC 5246 sections 5, 6.3, 7.4.9 and 8.1, RFC 7627 section 4).
 
 use sedge_crypto::{Crypto, Mac, Secret};
 
+use super::premaster::Premaster;
+use crate::handshake::Context;
 use crate::protection::DirectionKeys;
-use crate::psk::Psk;
-use crate::wire::Writer;
 
 #[cfg(test)]
 mod tests;
@@ -38,10 +38,9 @@ pub(crate) struct Randoms {
 }
 
 impl<C: Crypto> MasterSecret<C> {
-    /// From a pre-shared key.
-    pub(crate) fn from_psk(crypto: &C, psk: &Psk, randoms: &Randoms, binding: Binding<'_>) -> Self {
-        let (premaster, len) = premaster_secret(psk);
-        let keyed = crypto.hmac_sha256(premaster.expose().get(..len).unwrap_or_default());
+    /// From what the key exchange yields.
+    pub(crate) fn new(crypto: &C, premaster: &Premaster, randoms: &Randoms, binding: Binding<'_>) -> Self {
+        let keyed = crypto.hmac_sha256(premaster.expose());
         let mut secret = Secret::zero();
         match binding {
             Binding::SessionHash(hash) => {
@@ -51,13 +50,25 @@ impl<C: Crypto> MasterSecret<C> {
                 prf(&keyed, b"master secret", &[&randoms.client, &randoms.server], secret.expose_mut());
             }
         }
+        Self::from_secret(crypto, secret)
+    }
+
+    /// From the secret itself, as a session that is resumed has it.
+    pub(crate) fn from_secret(crypto: &C, secret: Secret<48>) -> Self {
         let keyed = crypto.hmac_sha256(secret.expose());
         Self { secret, keyed }
     }
 
-    /// The secret itself, for the key log.
-    pub(crate) const fn expose(&self) -> &[u8; 48] {
-        self.secret.expose()
+    /// The secret itself.
+    pub(crate) const fn secret(&self) -> &Secret<48> {
+        &self.secret
+    }
+
+    /// Tells it to whoever wants to look at captures.
+    pub(crate) fn log<R: ?Sized>(&self, cx: &mut Context<'_, C, R>, client_random: &[u8; 32]) {
+        if let Some(key_log) = &mut cx.dangerous_key_log {
+            key_log.secret("CLIENT_RANDOM", client_random, self.secret.expose());
+        }
     }
 
     /// RFC 5246 section 6.3: an AEAD suite with 16-byte keys and 4-byte salts and no MAC keys.
@@ -95,17 +106,6 @@ fn part<const N: usize>(block: &[u8; 40], at: usize) -> Secret<N> {
         *to = *from;
     }
     part
-}
-
-/// RFC 4279 section 2: the key's length, as many zeros, the length again, the key.
-fn premaster_secret(psk: &Psk) -> (Secret<{ 4 + 2 * Psk::MAX_LEN }>, usize) {
-    let key = psk.expose();
-    let mut premaster = Secret::zero();
-    let mut out = Writer::new(premaster.expose_mut());
-    out.vec16(|out| key.iter().for_each(|_| out.u8(0)));
-    out.vec16(|out| out.bytes(key));
-    let len = out.len();
-    (premaster, len)
 }
 
 /// `PRF(secret, label, seed)` with `P_SHA256` (RFC 5246 section 5); the seed comes in parts.

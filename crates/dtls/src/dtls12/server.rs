@@ -2,68 +2,100 @@
 
 use core::fmt;
 
-use sedge_crypto::{CryptoRng, constant_time_eq};
+use sedge_crypto::{Crypto, CryptoRng, Secret};
 use sedge_time::Instant;
 
-use super::schedule::Randoms;
+use super::effort::Effort;
+use super::taken::Taken;
 use super::transcript::Transcript;
 use crate::alert::{Alert, AlertDescription};
 use crate::cid::ConnectionId;
 use crate::config::ServerConfig;
 use crate::cookie::VerifiedHello;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Verified};
 use crate::discard::Discard;
-use crate::handshake::extension::Extensions;
-use crate::handshake::hello::ServerHello;
 use crate::handshake::inbox::Inbox;
-use crate::handshake::link::{Link, for_each_fragment, in_turn};
+use crate::handshake::link::{Link, for_each_fragment};
 use crate::handshake::message::{Fragment, MessageType, VERIFY_DATA};
 use crate::handshake::timer::Expiry;
 use crate::handshake::{Context, Established, Failure, Progress};
 use crate::profile::Profile;
 use crate::record::{ContentType, Record};
-use crate::session::{LastFlight, Session12};
-use crate::suite::CipherSuite;
-use crate::wire::Writer;
+use crate::session::Session12;
 
 mod chosen;
+mod client_flight;
+mod own_flight;
+mod resume;
 
 use chosen::Chosen;
 
 /// A server's handshake with one client, from its verified ClientHello on.
 ///
-/// It lives in a pool of the caller's: it borrows nothing, and once complete it yields a [`Session`] and can be
+/// It lives in a pool of the caller's: it borrows nothing, and once complete it yields a [`Session`](crate::Session) and can be
 /// dropped.
 ///
-/// Until the client's Finished nothing that arrives is authenticated. A ClientKeyExchange may therefore be
-/// anybody's, and is replaced by a later one that differs: a forged one delays the handshake and cannot end it.
+/// Until the client's Finished nothing that arrives is authenticated, so nothing is decided before it:
+/// - A message that differs from one that was taken shows that one of the two is forged. The client's flight is then
+///   taken anew from its start: a forged message delays the handshake by one retransmission and cannot end it.
+/// - A certificate that is not believed, or a wrong signature, is remembered until Finished shows that whoever holds
+///   the other end of the key exchange meant it.
 pub(crate) struct Server<P: Profile> {
-    link: Link<P::Flight>,
     inbox: Inbox<P::Inbox>,
-    chosen: Chosen,
-    /// Up to ServerHelloDone.
-    transcript: Transcript<P::Crypto>,
-    state: State,
+    machine: Machine<P>,
 }
 
-#[derive(Debug)]
-enum State {
-    /// Flight 4 is out.
-    AwaitClientKeyExchange,
+/// All but the messages that are still coming in.
+struct Machine<P: Profile> {
+    link: Link<P::Flight>,
+    chosen: Chosen,
+    /// The private key of this one exchange, if the suite has one.
+    ephemeral: Option<<P::Crypto as Crypto>::EphemeralKey>,
+    /// Up to the end of this side's first flight.
+    transcript: Transcript<P::Crypto>,
+    taken: Taken,
+    effort: Effort,
+    state: State<P::Crypto>,
+}
+
+enum State<C: Crypto> {
+    /// Flight 4 is out, and asks for a certificate.
+    AwaitCertificate,
+    /// Flight 4 is out, and the client has said who it is or was not asked.
+    AwaitClientKeyExchange(Transcript<C>, Claim),
+    /// The keys exist. The client has shown a certificate and has still to prove that it is its own.
+    AwaitCertificateVerify(AwaitCertificateVerify<C>),
+    /// The client has still to prove that its keys are the same.
     AwaitFinished(AwaitFinished),
     Complete(Complete),
     Taken,
 }
 
-/// The keys exist; the client has still to prove that its are the same.
+/// What a client says about itself by a certificate.
+#[derive(Clone, Copy, Debug)]
+enum Claim {
+    /// It was not asked, or has shown none; the alert that this deserves, if it has to have one.
+    Nothing(Result<(), AlertDescription>),
+    /// It has shown one; whether it is believed.
+    Certificate(Result<Verified, AlertDescription>),
+}
+
+struct AwaitCertificateVerify<C: Crypto> {
+    /// Up to ClientKeyExchange.
+    transcript: Transcript<C>,
+    master_secret: Secret<48>,
+    certificate: Result<Verified, AlertDescription>,
+}
+
 #[derive(Debug)]
 struct AwaitFinished {
     session: Session12,
-    principal: u32,
-    /// The hash of all messages up to ClientKeyExchange.
-    session_hash: [u8; 32],
+    master_secret: Secret<48>,
+    /// The client, or the alert that it deserves once it has proved that it is there.
+    principal: Result<u32, AlertDescription>,
     expected: [u8; VERIFY_DATA],
-    reply: [u8; VERIFY_DATA],
+    /// Whether this side has said its Finished already.
+    resumed: bool,
     change_cipher_spec: bool,
 }
 
@@ -81,68 +113,53 @@ impl<P: Profile> Server<P> {
     /// `own_cid` is what the client is to put in its records if it knows Connection IDs; empty for none.
     pub(crate) fn accept<R: CryptoRng + ?Sized>(
         cx: &mut Context<'_, P::Crypto, R>,
-        _credentials: &mut impl Credentials<P::Crypto>,
+        credentials: &mut impl Credentials<P::Crypto>,
         config: &ServerConfig<'_>,
         verified: &VerifiedHello<'_>,
         own_cid: ConnectionId,
     ) -> Result<Self, AlertDescription> {
-        let hello = &verified.hello;
-        let mut server_random = [0; 32];
-        cx.rng.fill_bytes(&mut server_random);
-        let randoms = Randoms { client: hello.random, server: server_random };
-        let chosen = Chosen::from_hello(config, verified, own_cid, randoms)?;
-
-        // RFC 6347 section 4.2.1: record and message numbers go on from the hello's, as no other is kept.
-        let mut link = Link::new(&config.transport, verified.sequence);
         let mut transcript = Transcript::new(cx.crypto);
         transcript.add_bytes(verified.message);
-        let renegotiation = hello.extensions.renegotiation_info.is_some()
-            || hello.offers(CipherSuite::TLS_EMPTY_RENEGOTIATION_INFO_SCSV);
-        let extensions = Extensions {
-            extended_master_secret: chosen.extended_master_secret,
-            // RFC 5746 section 3.6.
-            renegotiation_info: renegotiation.then_some(&[]),
-            // RFC 9146 section 3: only as an answer.
-            connection_id: chosen.connection_ids.then_some(chosen.own_cid.as_bytes()),
-            record_size_limit: hello.extensions.record_size_limit.and(Some(chosen.read_limit)),
-            ..Extensions::default()
+        let machine = match resume::find::<P, R>(cx, credentials, config, verified) {
+            Some(saved) => {
+                let chosen = Chosen::resuming::<P, R>(cx, config, verified, own_cid, &saved)?;
+                Machine::resume(cx, config, chosen, transcript, verified, saved)?
+            }
+            None => {
+                let chosen = Chosen::from_hello::<P, R>(cx, credentials, config, verified, own_cid)?;
+                Machine::answer(cx, credentials, config, chosen, transcript, verified)?
+            }
         };
-        let body = |out: &mut Writer<'_>| {
-            ServerHello::write(out, &chosen.randoms.server, chosen.suite, &extensions);
-        };
-        transcript
-            .say(&mut link, MessageType::SERVER_HELLO, chosen.message_seq, body)
-            .and_then(|()| {
-                let message_seq = chosen.message_seq + 1;
-                transcript.say(&mut link, MessageType::SERVER_HELLO_DONE, message_seq, |_| {})
-            })
-            .ok_or(AlertDescription::INTERNAL_ERROR)?;
-        link.timer.start(cx.now);
-        Ok(Self { link, inbox: Inbox::new(), chosen, transcript, state: State::AwaitClientKeyExchange })
+        Ok(Self { inbox: Inbox::new(), machine })
     }
 
     /// The Connection ID agreed on for records from the client; empty if it knows none.
     pub(crate) const fn own_cid(&self) -> &ConnectionId {
-        &self.chosen.own_cid
+        &self.machine.chosen.own_cid
     }
 
     /// Whether this handshake answers the very hello that has come (again): then give its record to
     /// [`receive`](Self::receive). Otherwise the client has started over.
     pub(crate) fn answers(&self, verified: &VerifiedHello<'_>) -> bool {
-        self.chosen.randoms.client == verified.hello.random && self.chosen.message_seq == verified.message_seq
+        self.machine.chosen.randoms.client == verified.hello.random
+            && self.machine.chosen.message_seq == verified.message_seq
     }
 
     /// When to call [`expire`](Self::expire).
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.link.timer.deadline()
+        self.machine.link.timer.deadline()
     }
 
     /// Sends the flight again, or gives up.
     pub(crate) fn expire(&mut self, now: Instant) -> Result<(), Failure> {
-        match self.link.expire(now) {
-            Expiry::NotYet | Expiry::SendAgain => Ok(()),
+        match self.machine.link.expire(now) {
+            Expiry::NotYet => Ok(()),
+            Expiry::SendAgain => {
+                self.machine.effort.renew();
+                Ok(())
+            }
             Expiry::GiveUp => {
-                let _ = self.link.fail(Failure::TimedOut);
+                let _ = self.machine.link.fail(Failure::TimedOut);
                 Err(Failure::TimedOut)
             }
         }
@@ -155,16 +172,16 @@ impl<P: Profile> Server<P> {
         credentials: &mut impl Credentials<P::Crypto>,
         record: &mut [u8],
     ) -> Result<Progress, Discard> {
-        if self.link.failure().is_some() {
+        if self.machine.link.failure().is_some() {
             return Err(Discard::Closed);
         }
         let Record { header, fragment, .. } =
-            Record::parse(record, self.chosen.own_cid.len()).ok_or(Discard::MalformedRecord)?;
+            Record::parse(record, self.machine.chosen.own_cid.len()).ok_or(Discard::MalformedRecord)?;
         match (header.epoch, header.content_type) {
             (0, ContentType::HANDSHAKE) => {
                 for_each_fragment(fragment, |fragment| self.fragment(cx, credentials, fragment, false))
             }
-            (0, ContentType::CHANGE_CIPHER_SPEC) => self.change_cipher_spec(fragment),
+            (0, ContentType::CHANGE_CIPHER_SPEC) => self.machine.change_cipher_spec(fragment),
             // Whoever sends an alert now may be anybody; the timer decides.
             (0, ContentType::ALERT) => Err(Discard::UnauthenticatedAlert),
             (0, _) => Err(Discard::UnexpectedContentType),
@@ -175,25 +192,27 @@ impl<P: Profile> Server<P> {
     /// Writes the next datagram to be sent and returns its length. To be called until it is `None` after
     /// [`accept`](Self::accept), [`receive`](Self::receive) and [`expire`](Self::expire).
     pub(crate) fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
-        match &mut self.state {
+        match &mut self.machine.state {
             State::Complete(Complete { sent: true, .. }) => None,
             State::Complete(Complete { session, sent, .. }) => {
                 *sent = true;
                 session.last_flight(crypto, buf)
             }
-            State::AwaitFinished(state) => self.link.poll_transmit(crypto, Some(&mut state.session), buf),
-            State::AwaitClientKeyExchange | State::Taken => self.link.poll_transmit(crypto, None, buf),
+            State::AwaitFinished(state) => {
+                self.machine.link.poll_transmit(crypto, Some(&mut state.session), buf)
+            }
+            _ => self.machine.link.poll_transmit(crypto, None, buf),
         }
     }
 
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
     pub(crate) fn take_session(&mut self) -> Option<Established> {
-        match core::mem::replace(&mut self.state, State::Taken) {
+        match core::mem::replace(&mut self.machine.state, State::Taken) {
             State::Complete(Complete { session, principal, .. }) => {
                 Some(Established { session: session.into(), principal })
             }
             other => {
-                self.state = other;
+                self.machine.state = other;
                 None
             }
         }
@@ -205,7 +224,7 @@ impl<P: Profile> Server<P> {
         credentials: &mut impl Credentials<P::Crypto>,
         record: &mut [u8],
     ) -> Result<Progress, Discard> {
-        let State::AwaitFinished(state) = &mut self.state else { return Err(Discard::UnknownEpoch) };
+        let State::AwaitFinished(state) = &mut self.machine.state else { return Err(Discard::UnknownEpoch) };
         let opened = state.session.unprotect(cx.crypto, record)?;
         match opened.content_type {
             ContentType::HANDSHAKE => {
@@ -214,7 +233,7 @@ impl<P: Profile> Server<P> {
             ContentType::ALERT => {
                 let alert = Alert::parse(opened.plaintext).ok_or(Discard::MalformedContent)?;
                 match alert.ends_connection() {
-                    true => Ok(self.link.fail(Failure::Refused(alert.description))),
+                    true => Ok(self.machine.link.fail(Failure::Refused(alert.description))),
                     false => Ok(Progress::Continue),
                 }
             }
@@ -233,71 +252,34 @@ impl<P: Profile> Server<P> {
         if protected != (fragment.message_type == MessageType::FINISHED) {
             return Err(Discard::UnexpectedHandshake);
         }
-        // Our flight took two numbers; theirs go on from their hello's.
-        let key_exchange_seq = self.chosen.message_seq + 1;
-        match fragment.message_type {
-            MessageType::CLIENT_HELLO => {
-                self.link.repeat(cx.now);
-                return Err(Discard::HandshakeRepeated);
-            }
-            MessageType::CLIENT_KEY_EXCHANGE => in_turn(fragment.message_seq, key_exchange_seq)?,
-            MessageType::FINISHED => in_turn(fragment.message_seq, key_exchange_seq + 1)?,
-            _ => return Err(Discard::UnexpectedHandshake),
+        if fragment.message_type == MessageType::CLIENT_HELLO {
+            self.machine.link.repeat(cx.now);
+            return Err(Discard::HandshakeRepeated);
+        }
+        // What comes ahead of its turn is dropped: it comes again with what it waits for.
+        if fragment.message_seq > self.machine.taken.next_seq() {
+            return Err(Discard::HandshakeEarly);
+        }
+        if fragment.message_seq < self.machine.taken.next_seq() && !self.inbox.has_room_for(&fragment) {
+            return Err(Discard::HandshakeRepeated);
         }
         let Some(message) = self.inbox.accept(fragment)? else { return Ok(Progress::Continue) };
-        let outcome = match (&mut self.state, message.message_type) {
-            (State::AwaitClientKeyExchange | State::AwaitFinished(_), MessageType::CLIENT_KEY_EXCHANGE) => {
-                let Self { chosen, transcript, state, .. } = self;
-                chosen.client_key_exchange(transcript, state, cx, credentials, &message).map(|next| {
-                    *state = State::AwaitFinished(next);
-                    Progress::Continue
-                })
-            }
-            (State::AwaitFinished(state), MessageType::FINISHED) if state.change_cipher_spec => {
-                match constant_time_eq(message.body, &state.expected) {
-                    true => Ok(self.complete()),
-                    false => Ok(self.link.fail(Failure::Aborted(AlertDescription::DECRYPT_ERROR))),
-                }
-            }
-            _ => Err(Discard::UnexpectedHandshake),
-        };
+        let outcome = self.machine.message(cx, credentials, &message);
         self.inbox.clear();
         outcome
-    }
-
-    /// RFC 5246 section 7.1: between ClientKeyExchange and Finished.
-    fn change_cipher_spec(&mut self, body: &[u8]) -> Result<Progress, Discard> {
-        match &mut self.state {
-            _ if body != [1] => Err(Discard::MalformedContent),
-            State::AwaitFinished(state) => {
-                state.change_cipher_spec = true;
-                Ok(Progress::Continue)
-            }
-            _ => Err(Discard::UnexpectedContentType),
-        }
-    }
-
-    /// The client's Finished was right: the session is good, and sends the last flight itself.
-    fn complete(&mut self) -> Progress {
-        self.state = match core::mem::replace(&mut self.state, State::Taken) {
-            State::AwaitFinished(AwaitFinished { mut session, principal, reply, .. }) => {
-                session.set_last_flight(LastFlight {
-                    verify_data: reply,
-                    message_seq: self.chosen.message_seq + 2,
-                    sequence: self.link.sequence() as u32,
-                });
-                State::Complete(Complete { session, principal, sent: false })
-            }
-            other => other,
-        };
-        self.link.timer.stop();
-        self.link.flight.clear();
-        Progress::Complete
     }
 }
 
 impl<P: Profile> fmt::Debug for Server<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("state", &self.state).finish_non_exhaustive()
+        let state = match &self.machine.state {
+            State::AwaitCertificate => "AwaitCertificate",
+            State::AwaitClientKeyExchange(..) => "AwaitClientKeyExchange",
+            State::AwaitCertificateVerify(_) => "AwaitCertificateVerify",
+            State::AwaitFinished(_) => "AwaitFinished",
+            State::Complete(_) => "Complete",
+            State::Taken => "Taken",
+        };
+        f.debug_struct("Server").field("state", &state).finish_non_exhaustive()
     }
 }

@@ -26,18 +26,6 @@ impl<C: Crypto> Transcript<C> {
         self.0.update(message.body);
     }
 
-    /// Appends a message to the flight, and takes it in.
-    pub(crate) fn say<B: Buffer>(
-        &mut self,
-        link: &mut Link<B>,
-        message_type: MessageType,
-        message_seq: u16,
-        body: impl FnOnce(&mut Writer<'_>),
-    ) -> Option<()> {
-        self.add_bytes(link.flight.push(message_type, message_seq, body)?);
-        Some(())
-    }
-
     /// The hash of everything so far.
     pub(crate) fn hash(&self) -> [u8; 32] {
         self.0.clone().finish()
@@ -47,5 +35,26 @@ impl<C: Crypto> Transcript<C> {
 impl<C: Crypto> Clone for Transcript<C> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
+    }
+}
+
+/// What a side says in one flight: every message goes into the flight, under the next number, and into the transcript.
+pub(crate) struct Speech<'a, B, C: Crypto> {
+    pub(crate) link: &'a mut Link<B>,
+    pub(crate) transcript: &'a mut Transcript<C>,
+    /// The number of the next message.
+    pub(crate) message_seq: u16,
+}
+
+impl<B: Buffer, C: Crypto> Speech<'_, B, C> {
+    /// Says a message; `None` if the flight has no room for it.
+    pub(crate) fn say(
+        &mut self,
+        message_type: MessageType,
+        body: impl FnOnce(&mut Writer<'_>),
+    ) -> Option<()> {
+        self.transcript.add_bytes(self.link.flight.push(message_type, self.message_seq, body)?);
+        self.message_seq = self.message_seq.checked_add(1)?;
+        Some(())
     }
 }

@@ -2,17 +2,41 @@
 
 use crate::wire::{Reader, Writer};
 
-const RECORD_SIZE_LIMIT: u16 = 28;
+const SERVER_NAME: u16 = 0;
+const SUPPORTED_GROUPS: u16 = 10;
+const EC_POINT_FORMATS: u16 = 11;
+const SIGNATURE_ALGORITHMS: u16 = 13;
+const CLIENT_CERTIFICATE_TYPE: u16 = 19;
+const SERVER_CERTIFICATE_TYPE: u16 = 20;
 const EXTENDED_MASTER_SECRET: u16 = 23;
+const RECORD_SIZE_LIMIT: u16 = 28;
+const SESSION_TICKET: u16 = 35;
 const SUPPORTED_VERSIONS: u16 = 43;
 const CONNECTION_ID: u16 = 54;
 const RENEGOTIATION_INFO: u16 = 0xff01;
 
+/// `NameType` `host_name` (RFC 6066 section 3).
+const HOST_NAME: u8 = 0;
+
 /// What the extensions of one hello say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Extensions<'a> {
+    /// RFC 6066 section 3: the host's name in a ClientHello, empty in a ServerHello.
+    pub(crate) server_name: Option<&'a [u8]>,
+    /// RFC 8422 section 5.1.1: 16-bit group numbers, the preferred first.
+    pub(crate) supported_groups: Option<&'a [u8]>,
+    /// RFC 8422 section 5.1.2.
+    pub(crate) ec_point_formats: Option<&'a [u8]>,
+    /// RFC 5246 section 7.4.1.4.1: pairs of bytes; in a ClientHello only.
+    pub(crate) signature_algorithms: Option<&'a [u8]>,
+    /// RFC 7250 section 3: what the client can show.
+    pub(crate) client_certificate_type: Option<CertificateTypes<'a>>,
+    /// RFC 7250 section 3: what the client can verify.
+    pub(crate) server_certificate_type: Option<CertificateTypes<'a>>,
     /// RFC 7627.
     pub(crate) extended_master_secret: bool,
+    /// RFC 5077 section 3.2: a client's ticket, or empty if it has none; always empty in a ServerHello.
+    pub(crate) session_ticket: Option<&'a [u8]>,
     /// RFC 5746: `renegotiated_connection`, empty in a first handshake.
     pub(crate) renegotiation_info: Option<&'a [u8]>,
     /// RFC 9146: the identifier that the sender wants in records to it.
@@ -23,6 +47,15 @@ pub(crate) struct Extensions<'a> {
     pub(crate) supported_versions: Option<&'a [u8]>,
     /// Whether there was one that is none of these.
     pub(crate) unknown: bool,
+}
+
+/// Kinds of certificate (RFC 7250 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CertificateTypes<'a> {
+    /// In a ClientHello: those it can do, the preferred first.
+    Offered(&'a [u8]),
+    /// In a ServerHello: the one to be used.
+    Chosen(u8),
 }
 
 impl<'a> Extensions<'a> {
@@ -41,14 +74,26 @@ impl<'a> Extensions<'a> {
         while !list.is_empty() {
             let kind = list.u16()?;
             let mut data = Reader::new(list.vec16()?);
+            let known = &mut extensions;
             let seen = match kind {
-                EXTENDED_MASTER_SECRET => core::mem::replace(&mut extensions.extended_master_secret, true),
-                RENEGOTIATION_INFO => extensions.renegotiation_info.replace(data.vec8()?).is_some(),
-                CONNECTION_ID => extensions.connection_id.replace(data.vec8()?).is_some(),
-                RECORD_SIZE_LIMIT => extensions.record_size_limit.replace(data.u16()?).is_some(),
-                SUPPORTED_VERSIONS => extensions.supported_versions.replace(data.vec8()?).is_some(),
+                SERVER_NAME => known.server_name.replace(server_name(&mut data)?).is_some(),
+                SUPPORTED_GROUPS => known.supported_groups.replace(data.vec16()?).is_some(),
+                EC_POINT_FORMATS => known.ec_point_formats.replace(data.vec8()?).is_some(),
+                SIGNATURE_ALGORITHMS => known.signature_algorithms.replace(data.vec16()?).is_some(),
+                CLIENT_CERTIFICATE_TYPE => {
+                    known.client_certificate_type.replace(CertificateTypes::read(&mut data)?).is_some()
+                }
+                SERVER_CERTIFICATE_TYPE => {
+                    known.server_certificate_type.replace(CertificateTypes::read(&mut data)?).is_some()
+                }
+                EXTENDED_MASTER_SECRET => core::mem::replace(&mut known.extended_master_secret, true),
+                SESSION_TICKET => known.session_ticket.replace(data.take(data.rest().len())?).is_some(),
+                RENEGOTIATION_INFO => known.renegotiation_info.replace(data.vec8()?).is_some(),
+                CONNECTION_ID => known.connection_id.replace(data.vec8()?).is_some(),
+                RECORD_SIZE_LIMIT => known.record_size_limit.replace(data.u16()?).is_some(),
+                SUPPORTED_VERSIONS => known.supported_versions.replace(data.vec8()?).is_some(),
                 _ => {
-                    extensions.unknown = true;
+                    known.unknown = true;
                     continue;
                 }
             };
@@ -62,22 +107,162 @@ impl<'a> Extensions<'a> {
     /// Writes the extensions that are set.
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
         out.vec16(|out| {
+            if let Some(name) = self.server_name {
+                extension(out, SERVER_NAME, |out| write_server_name(out, name));
+            }
+            if let Some(groups) = self.supported_groups {
+                extension(out, SUPPORTED_GROUPS, |out| out.vec16(|out| out.bytes(groups)));
+            }
+            if let Some(formats) = self.ec_point_formats {
+                extension(out, EC_POINT_FORMATS, |out| out.vec8(|out| out.bytes(formats)));
+            }
+            if let Some(algorithms) = self.signature_algorithms {
+                extension(out, SIGNATURE_ALGORITHMS, |out| out.vec16(|out| out.bytes(algorithms)));
+            }
+            if let Some(types) = self.client_certificate_type {
+                extension(out, CLIENT_CERTIFICATE_TYPE, |out| types.write(out));
+            }
+            if let Some(types) = self.server_certificate_type {
+                extension(out, SERVER_CERTIFICATE_TYPE, |out| types.write(out));
+            }
             if self.extended_master_secret {
-                out.u16(EXTENDED_MASTER_SECRET);
-                out.vec16(|_| {});
+                extension(out, EXTENDED_MASTER_SECRET, |_| {});
+            }
+            if let Some(ticket) = self.session_ticket {
+                extension(out, SESSION_TICKET, |out| out.bytes(ticket));
             }
             if let Some(connection) = self.renegotiation_info {
-                out.u16(RENEGOTIATION_INFO);
-                out.vec16(|out| out.vec8(|out| out.bytes(connection)));
+                extension(out, RENEGOTIATION_INFO, |out| out.vec8(|out| out.bytes(connection)));
             }
             if let Some(cid) = self.connection_id {
-                out.u16(CONNECTION_ID);
-                out.vec16(|out| out.vec8(|out| out.bytes(cid)));
+                extension(out, CONNECTION_ID, |out| out.vec8(|out| out.bytes(cid)));
             }
             if let Some(limit) = self.record_size_limit {
-                out.u16(RECORD_SIZE_LIMIT);
-                out.vec16(|out| out.u16(limit));
+                extension(out, RECORD_SIZE_LIMIT, |out| out.u16(limit));
             }
         });
+    }
+}
+
+fn extension(out: &mut Writer<'_>, kind: u16, data: impl FnOnce(&mut Writer<'_>)) {
+    out.u16(kind);
+    out.vec16(data);
+}
+
+/// The first host name in a list; empty if the list, as in a ServerHello, is missing or there is none in it.
+fn server_name<'a>(data: &mut Reader<'a>) -> Option<&'a [u8]> {
+    if data.is_empty() {
+        return Some(&[]);
+    }
+    let mut list = Reader::new(data.vec16()?);
+    let mut host = None;
+    while !list.is_empty() {
+        let kind = list.u8()?;
+        let name = list.vec16()?;
+        if kind == HOST_NAME && host.replace(name).is_some() {
+            return None;
+        }
+    }
+    Some(host.unwrap_or_default())
+}
+
+fn write_server_name(out: &mut Writer<'_>, name: &[u8]) {
+    if !name.is_empty() {
+        out.vec16(|out| {
+            out.u8(HOST_NAME);
+            out.vec16(|out| out.bytes(name));
+        });
+    }
+}
+
+impl<'a> CertificateTypes<'a> {
+    fn read(data: &mut Reader<'a>) -> Option<Self> {
+        match data.rest().len() {
+            1 => data.u8().map(Self::Chosen),
+            _ => data.vec8().map(Self::Offered),
+        }
+    }
+
+    fn write(self, out: &mut Writer<'_>) {
+        match self {
+            Self::Offered(types) => out.vec8(|out| out.bytes(types)),
+            Self::Chosen(kind) => out.u8(kind),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+
+    const EVERYTHING: Extensions<'static> = Extensions {
+        server_name: Some(b"broker.example"),
+        supported_groups: Some(&[0, 23, 0, 29]),
+        ec_point_formats: Some(&[0]),
+        signature_algorithms: Some(&[4, 3]),
+        client_certificate_type: Some(CertificateTypes::Offered(&[2, 0])),
+        server_certificate_type: Some(CertificateTypes::Chosen(2)),
+        extended_master_secret: true,
+        session_ticket: Some(b"ticket"),
+        renegotiation_info: Some(b""),
+        connection_id: Some(b"cid"),
+        record_size_limit: Some(512),
+        supported_versions: None,
+        unknown: false,
+    };
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut nothing_said = EVERYTHING;
+        nothing_said.server_name = Some(b"");
+        nothing_said.session_ticket = Some(b"");
+        for extensions in [Extensions::default(), EVERYTHING, nothing_said] {
+            let mut buf = [0; 256];
+            let mut out = Writer::new(&mut buf);
+            extensions.write(&mut out);
+            let len = out.finish().unwrap();
+            assert_eq!(Extensions::parse(Reader::new(&buf[..len])), Some(extensions));
+            // Every truncation is malformed, except to nothing.
+            for cut in 1..len {
+                assert_eq!(Extensions::parse(Reader::new(&buf[..cut])), None);
+            }
+        }
+    }
+
+    #[test]
+    fn none_may_come_twice_or_have_bytes_to_spare() {
+        let one = |kind: u8, data: &[u8]| {
+            let len = u8::try_from(data.len()).unwrap();
+            [&[0, kind, 0, len], data].concat()
+        };
+        let samples: [(u8, &[u8]); 11] = [
+            (0, b"\0\x04\0\0\x01a"),
+            (10, b"\0\x02\0\x17"),
+            (11, b"\x01\0"),
+            (13, b"\0\x02\x04\x03"),
+            (19, b"\x01\x02"),
+            (20, b"\x02"),
+            (23, b""),
+            (28, b"\x02\0"),
+            (35, b"ticket"),
+            (43, b"\x02\xfe\xfd"),
+            (54, b"\x01c"),
+        ];
+        for (kind, data) in samples {
+            let list = |parts: &[std::vec::Vec<u8>]| {
+                let all = parts.concat();
+                [&u16::try_from(all.len()).unwrap().to_be_bytes()[..], &all].concat()
+            };
+            let once = list(&[one(kind, data)]);
+            let parsed = Extensions::parse(Reader::new(&once)).unwrap();
+            assert!(parsed != Extensions::default() && !parsed.unknown, "{kind}");
+            assert_eq!(Extensions::parse(Reader::new(&list(&[one(kind, data), one(kind, data)]))), None);
+            // A ticket may be anything, and what is too long for one kind of certificate may be a list of them.
+            if kind != 35 && kind != 20 {
+                let spare = [data, &[0, 0]].concat();
+                assert_eq!(Extensions::parse(Reader::new(&list(&[one(kind, &spare)]))), None, "{kind}");
+            }
+        }
     }
 }

@@ -45,18 +45,19 @@ impl<'a> ClientHello<'a> {
         self.cipher_suites.chunks_exact(2).any(|offered| offered == suite.0.to_be_bytes())
     }
 
-    /// Writes a ClientHello as this crate's client sends it: no session to resume, no compression, and the
-    /// signalling suite number in place of the longer renegotiation_info extension (RFC 5746 section 3.4).
+    /// Writes a ClientHello as this crate's client sends it: no compression, and the signalling suite number in
+    /// place of the longer renegotiation_info extension (RFC 5746 section 3.4).
     pub(crate) fn write(
         out: &mut Writer<'_>,
         random: &[u8; 32],
+        session_id: &[u8],
         cookie: &[u8],
         suites: &[CipherSuite],
         extensions: &Extensions<'_>,
     ) {
         out.u16(DTLS_1_2);
         out.bytes(random);
-        out.vec8(|_| {});
+        out.vec8(|out| out.bytes(session_id));
         out.vec8(|out| out.bytes(cookie));
         out.vec16(|out| {
             suites.iter().for_each(|suite| out.u16(suite.0));
@@ -87,6 +88,7 @@ pub(crate) fn write_hello_verify_request(out: &mut Writer<'_>, cookie: &[u8]) {
 pub(crate) struct ServerHello<'a> {
     pub(crate) version: u16,
     pub(crate) random: [u8; 32],
+    pub(crate) session_id: &'a [u8],
     pub(crate) suite: CipherSuite,
     pub(crate) compression_method: u8,
     pub(crate) extensions: Extensions<'a>,
@@ -101,19 +103,21 @@ impl<'a> ServerHello<'a> {
         let suite = CipherSuite(body.u16()?);
         let compression_method = body.u8()?;
         let extensions = Extensions::parse(body)?;
-        (session_id.len() <= 32).then_some(Self { version, random, suite, compression_method, extensions })
+        let sound = session_id.len() <= 32;
+        sound.then_some(Self { version, random, session_id, suite, compression_method, extensions })
     }
 
-    /// Writes a ServerHello without a session identifier: sessions are not resumed by it.
+    /// Writes a ServerHello.
     pub(crate) fn write(
         out: &mut Writer<'_>,
         random: &[u8; 32],
+        session_id: &[u8],
         suite: CipherSuite,
         extensions: &Extensions<'_>,
     ) {
         out.u16(DTLS_1_2);
         out.bytes(random);
-        out.vec8(|_| {});
+        out.vec8(|out| out.bytes(session_id));
         out.u16(suite.0);
         out.u8(0);
         extensions.write(out);

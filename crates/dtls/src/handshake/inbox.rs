@@ -12,14 +12,16 @@ use crate::profile::Buffer;
 #[derive(Debug)]
 pub(crate) struct Inbox<B> {
     /// Type, message_seq and length of the message in `body`.
-    partial: Option<(MessageType, u16, usize)>,
-    body: B,
+    partial: Option<(MessageType, u16, u16)>,
+    /// The length of a message in `body` that is wanted for longer.
+    kept: Option<u16>,
     received: Ranges,
+    body: B,
 }
 
 impl<B: Buffer> Inbox<B> {
     pub(crate) fn new() -> Self {
-        Self { partial: None, body: B::zeroed(), received: Ranges::default() }
+        Self { partial: None, kept: None, received: Ranges::default(), body: B::zeroed() }
     }
 
     /// Takes a fragment in; the message, if it is whole now.
@@ -28,31 +30,53 @@ impl<B: Buffer> Inbox<B> {
         if fragment.is_whole() {
             return Ok(Some(Message { message_type, message_seq, body }));
         }
-        let length16 = u16::try_from(length).map_err(|_| Discard::HandshakeTooLong)?;
-        if length > self.body.bytes().len() {
-            return Err(Discard::HandshakeTooLong);
-        }
-        if self.partial != Some((message_type, message_seq, length)) {
-            self.partial = Some((message_type, message_seq, length));
+        let end = offset + body.len();
+        let len = u16::try_from(length).map_err(|_| Discard::HandshakeTooLong)?;
+        let room = self.body.bytes_mut().get_mut(..length).ok_or(Discard::HandshakeTooLong)?;
+        let place = room.get_mut(offset..end).ok_or(Discard::MalformedHandshake)?;
+        if self.partial != Some((message_type, message_seq, len)) {
+            self.partial = Some((message_type, message_seq, len));
             self.received = Ranges::default();
         }
-        let end = offset + body.len();
-        let place = self.body.bytes_mut().get_mut(offset..end).ok_or(Discard::MalformedHandshake)?;
-        // Both are at most `length`.
         if !self.received.insert(offset as u16, end as u16) {
             return Err(Discard::TooManyFragments);
         }
         place.copy_from_slice(body);
-        if !self.received.cover(length16) {
+        self.kept = None;
+        if !self.received.cover(len) {
             return Ok(None);
         }
         let body = self.body.bytes().get(..length).unwrap_or_default();
         Ok(Some(Message { message_type, message_seq, body }))
     }
 
+    /// Whether a fragment of this message can be taken in without losing those of another, or a message that is kept.
+    pub(crate) fn has_room_for(&self, fragment: &Fragment<'_>) -> bool {
+        let Fragment { message_type, message_seq, .. } = *fragment;
+        let same = self.partial.is_some_and(|(kind, seq, _)| (kind, seq) == (message_type, message_seq));
+        fragment.is_whole() || same || (self.partial.is_none() && self.kept.is_none())
+    }
+
     /// The message put together was looked at: makes room for the next one, or a better one.
     pub(crate) const fn clear(&mut self) {
         self.partial = None;
+    }
+
+    /// Keeps the body of the message that this fragment made whole, if there is room for it.
+    pub(crate) fn keep(&mut self, fragment: &Fragment<'_>) {
+        let len = u16::try_from(fragment.length).ok();
+        let place = self.body.bytes_mut().get_mut(..fragment.length);
+        self.kept = len.filter(|_| place.is_some());
+        if let Some(place) = place
+            && fragment.is_whole()
+        {
+            place.copy_from_slice(fragment.body);
+        }
+    }
+
+    /// The message that is kept.
+    pub(crate) fn kept(&self) -> Option<&[u8]> {
+        self.body.bytes().get(..usize::from(self.kept?))
     }
 }
 

@@ -1,24 +1,28 @@
-//! The server's last flight, kept in 16 bytes instead of a handshake (RFC 6347 section 4.2.4).
+//! The last flight, kept in the session instead of a handshake (RFC 6347 section 4.2.4).
 //!
-//! The server sends the last flight of a full handshake and must send it again for as long as the client
-//! repeats its own. Nothing in it depends on the handshake but the twelve bytes of verify_data and two numbers.
+//! Whoever sends it, the server in a full handshake and the client in one that resumes a session, must send it again
+//! for as long as the peer repeats its own. Nothing in it depends on the handshake but the twelve bytes of
+//! verify_data, two numbers and perhaps a ticket.
 
 use sedge_crypto::Crypto;
 
 use super::{Content, Role, Session12};
 use crate::discard::Discard;
-use crate::handshake::message::{self, MessageType};
-use crate::record::{ContentType, Header, RECORD_HEADER};
+use crate::dtls12::ticket::Ticket;
+use crate::handshake::message::{self, HANDSHAKE_HEADER, MessageType};
+use crate::record::{ContentType, Header};
 use crate::wire::Writer;
 
-/// What ChangeCipherSpec and Finished are made of.
+/// What NewSessionTicket, ChangeCipherSpec and Finished are made of.
 #[derive(Clone, Debug)]
 pub(crate) struct LastFlight {
     pub(crate) verify_data: [u8; 12],
     /// The Finished's message_seq.
     pub(crate) message_seq: u16,
-    /// The next sequence number of epoch 0, for ChangeCipherSpec.
+    /// The next sequence number of epoch 0, for what comes before Finished.
     pub(crate) sequence: u32,
+    /// A server's ticket for the client; its message comes right before Finished.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 impl Session12 {
@@ -26,35 +30,48 @@ impl Session12 {
         self.last_flight = Some(flight);
     }
 
-    /// Writes the server's last flight (ChangeCipherSpec and Finished) to `buf`, under fresh record numbers, and
-    /// returns the datagram's length; `None` for a client, once the peer has sent application data, or if
-    /// `buf` is too small.
+    /// Sets the number of the first record of epoch 0 in the last flight.
+    pub(crate) fn start_last_flight(&mut self, sequence: u32) {
+        if let Some(flight) = &mut self.last_flight {
+            flight.sequence = sequence;
+        }
+    }
+
+    /// Writes this side's last flight to `buf`, under fresh record numbers, and returns the datagram's length; `None` if
+    /// the last flight was the peer's, once the peer has sent application data, or if `buf` is too small.
     pub(crate) fn last_flight<C: Crypto>(&mut self, crypto: &C, buf: &mut [u8]) -> Option<usize> {
         let flight = self.last_flight.as_mut()?;
-        let LastFlight { verify_data, message_seq, sequence } = flight.clone();
-        flight.sequence = sequence.wrapping_add(1);
+        let LastFlight { verify_data, message_seq, mut sequence, ticket } = flight.clone();
+        flight.sequence = sequence.wrapping_add(2);
 
-        let ccs_len = RECORD_HEADER + 1;
-        let (ccs, finished) = buf.split_at_mut_checked(ccs_len)?;
-        let header =
-            Header { content_type: ContentType::CHANGE_CIPHER_SPEC, epoch: 0, sequence: sequence.into() };
-        let mut out = Writer::new(ccs);
-        header.write(&mut out, &[], 1);
-        out.u8(1);
-        let _ = out.finish()?;
+        let mut used = 0;
+        if let Some(ticket) = &ticket {
+            let mut header = [0; HANDSHAKE_HEADER];
+            let mut body = [0; Ticket::BODY];
+            let mut out = Writer::new(&mut body);
+            ticket.write(&mut out);
+            let len = out.finish()?;
+            let ticket_seq = message_seq.wrapping_sub(1);
+            let mut out = Writer::new(&mut header);
+            message::write_header(&mut out, MessageType::NEW_SESSION_TICKET, ticket_seq, len);
+            used += plaintext(buf, ContentType::HANDSHAKE, sequence, &[&header, body.get(..len)?])?;
+            sequence = sequence.wrapping_add(1);
+        }
+        used += plaintext(buf.get_mut(used..)?, ContentType::CHANGE_CIPHER_SPEC, sequence, &[&[1]])?;
+        let finished = buf.get_mut(used..)?;
 
         let mut out = Writer::new(finished.get_mut(self.headroom()..)?);
         message::write_header(&mut out, MessageType::FINISHED, message_seq, verify_data.len());
         out.bytes(&verify_data);
         let len = out.finish()?;
-        Some(ccs_len + self.seal(crypto, ContentType::HANDSHAKE, finished, len).ok()?)
+        Some(used + self.seal(crypto, ContentType::HANDSHAKE, finished, len).ok()?)
     }
 
     /// A handshake message inside an established session.
     pub(super) fn late_handshake(&self, plaintext: &[u8]) -> Result<Content<'static>, Discard> {
         let header = message::Fragment::parse(plaintext).ok_or(Discard::MalformedHandshake)?.0;
         match (self.role, header.message_type) {
-            (Role::Server, MessageType::FINISHED) if self.last_flight.is_some() => Ok(Content::FinishedAgain),
+            (_, MessageType::FINISHED) if self.last_flight.is_some() => Ok(Content::FinishedAgain),
             (_, MessageType::FINISHED) => Err(Discard::HandshakeRepeated),
             (Role::Server, MessageType::CLIENT_HELLO) | (Role::Client, MessageType::HELLO_REQUEST) => {
                 Ok(Content::Renegotiation)
@@ -62,4 +79,13 @@ impl Session12 {
             _ => Err(Discard::UnexpectedHandshake),
         }
     }
+}
+
+/// Writes a record of epoch 0.
+fn plaintext(buf: &mut [u8], content_type: ContentType, sequence: u32, content: &[&[u8]]) -> Option<usize> {
+    let mut out = Writer::new(buf);
+    let header = Header { content_type, epoch: 0, sequence: sequence.into() };
+    header.write(&mut out, &[], content.iter().map(|part| part.len()).sum());
+    content.iter().for_each(|part| out.bytes(part));
+    out.finish()
 }

@@ -12,6 +12,7 @@ use crate::cid::ConnectionId;
 use crate::dtls12::transcript::Transcript;
 use crate::handshake::hello::{ClientHello, ServerHello};
 use crate::handshake::message::{Fragment, Message, MessageType};
+use crate::psk::Psk;
 use crate::record::{ContentType, Record};
 use crate::session::{Content, LastFlight, Parameters, Role, Session12};
 use crate::suite::CipherSuite;
@@ -37,15 +38,6 @@ fn prf_known_answer() {
     let mut parts = [0; 100];
     prf(&keyed, b"test ", &[b"label", &hex("a0ba9f936cda3118"), &hex("27a6f796ffd5198c")], &mut parts);
     assert_eq!(out, parts);
-}
-
-/// RFC 4279 section 2.
-#[test]
-fn premaster_secret_has_its_zeros() {
-    let (premaster, len) = premaster_secret(&Psk::new(b"key").unwrap());
-    assert_eq!(premaster.expose()[..len], *b"\0\x03\0\0\0\0\x03key");
-    let (_, len) = premaster_secret(&Psk::new(&[1; Psk::MAX_LEN]).unwrap());
-    assert_eq!(len, 132);
 }
 
 #[test]
@@ -80,8 +72,9 @@ fn a_handshake_of_openssl_byte_by_byte() {
         Randoms { client: ClientHello::parse(&hellos[0]).unwrap().random, server: server_hello.random };
 
     let session_hash = transcript.hash();
-    let master = MasterSecret::from_psk(&RustCrypto, &psk, &randoms, Binding::SessionHash(&session_hash));
-    assert_eq!(master.expose()[..], field("master ")[0]);
+    let master =
+        MasterSecret::new(&RustCrypto, &Premaster::psk(&psk), &randoms, Binding::SessionHash(&session_hash));
+    assert_eq!(master.secret().expose()[..], field("master ")[0]);
 
     let session = |role: Role| {
         let keys = master.record_keys(&randoms);
@@ -118,7 +111,7 @@ fn a_handshake_of_openssl_byte_by_byte() {
     // The server's whole last flight, as a session makes it from what it keeps.
     transcript.add(&finished);
     let verify_data = master.server_verify_data(&transcript.hash());
-    server.set_last_flight(LastFlight { verify_data, message_seq: 3, sequence: 3 });
+    server.set_last_flight(LastFlight { verify_data, message_seq: 3, sequence: 3, ticket: None });
     let mut flight = [0; 67];
     assert_eq!(server.last_flight(&RustCrypto, &mut flight), Some(67));
     assert_eq!(flight[..], to_client[2]);
