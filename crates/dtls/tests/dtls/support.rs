@@ -200,6 +200,7 @@ impl Setup {
 }
 
 /// One side of the connection.
+#[allow(clippy::large_enum_variant, reason = "there are two of them")]
 pub enum Peer<H> {
     Absent,
     Handshaking(H),
