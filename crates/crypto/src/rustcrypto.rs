@@ -1,13 +1,13 @@
 //! The portable provider, from the RustCrypto crates.
 
+mod block;
 mod ccm;
 mod gcm;
 mod hash;
+mod nonce;
 mod p256;
 mod x25519;
 
-use aes::Aes128Enc;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use rand_core::CryptoRng;
 use zeroize::Zeroize;
 
@@ -16,7 +16,8 @@ use crate::key::{KeyError, KeyShare, NamedGroup, PublicKey};
 use crate::provider::Crypto;
 use crate::secret::{Secret, constant_time_eq};
 use crate::signature::Signature;
-use ccm::{Direction, aes_128_ccm};
+use ccm::aes_128_ccm;
+use gcm::aes_128_gcm;
 pub use hash::{RustHash, RustMac};
 
 /// The portable provider: pure Rust, no heap, no state.
@@ -57,13 +58,7 @@ impl Crypto for RustCrypto {
         aad: &[u8],
         in_out: &mut [u8],
     ) -> Result<Tag, AeadError> {
-        let mac = match aead {
-            Aead::Aes128Gcm => gcm::seal(key, nonce, aad, in_out),
-            Aead::Aes128Ccm8 | Aead::Aes128Ccm => {
-                aes_128_ccm(Direction::Seal, aead.tag_len(), key, nonce, aad, in_out)
-            }
-        };
-        Ok(Tag::new(mac?, aead))
+        Ok(Tag::new(run(Direction::Seal, aead, key, nonce, aad, in_out)?, aead))
     }
 
     #[inline(always)]
@@ -76,11 +71,13 @@ impl Crypto for RustCrypto {
         in_out: &mut [u8],
         tag: &[u8],
     ) -> Result<(), AeadError> {
-        let opened = match aead {
-            Aead::Aes128Gcm => gcm::open(key, nonce, aad, in_out, tag),
-            Aead::Aes128Ccm8 | Aead::Aes128Ccm => open_ccm(aead, key, nonce, aad, in_out, tag),
-        };
-        opened.inspect_err(|_| in_out.zeroize())
+        match run(Direction::Open, aead, key, nonce, aad, in_out) {
+            Ok(mac) if constant_time_eq(Tag::new(mac, aead).as_bytes(), tag) => Ok(()),
+            _ => {
+                in_out.zeroize();
+                Err(AeadError)
+            }
+        }
     }
 
     fn sha256(&self) -> RustHash {
@@ -92,7 +89,7 @@ impl Crypto for RustCrypto {
     }
 
     fn encrypt_block(&self, key: &[u8; 16], block: &mut [u8; 16]) {
-        Aes128Enc::new(key.into()).encrypt_block(block.into());
+        block::encrypt_block(key, block);
     }
 
     fn ephemeral_key<R: CryptoRng + ?Sized>(
@@ -147,14 +144,25 @@ impl Crypto for RustCrypto {
     }
 }
 
-fn open_ccm(
+/// Which way the data goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Seal,
+    Open,
+}
+
+/// Encrypts or decrypts `data` in place and returns the MAC that its tag is the beginning of.
+#[inline(always)]
+fn run(
+    direction: Direction,
     aead: Aead,
     key: &[u8; 16],
     nonce: &[u8],
     aad: &[u8],
-    in_out: &mut [u8],
-    tag: &[u8],
-) -> Result<(), AeadError> {
-    let mac = aes_128_ccm(Direction::Open, aead.tag_len(), key, nonce, aad, in_out)?;
-    if constant_time_eq(Tag::new(mac, aead).as_bytes(), tag) { Ok(()) } else { Err(AeadError) }
+    data: &mut [u8],
+) -> Result<[u8; 16], AeadError> {
+    match aead {
+        Aead::Aes128Gcm => aes_128_gcm(direction, key, nonce, aad, data),
+        Aead::Aes128Ccm8 | Aead::Aes128Ccm => aes_128_ccm(direction, aead.tag_len(), key, nonce, aad, data),
+    }
 }

@@ -7,22 +7,13 @@
 
 use aes::Aes128Enc;
 use aes::cipher::consts::U16;
-use aes::cipher::typenum::Unsigned;
-use aes::cipher::{
-    Block, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit,
-    ParBlocks,
-};
+use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit};
 
+use super::Direction;
+use super::block::{one, two};
 use crate::aead::AeadError;
 
 const BLOCK: usize = 16;
-
-/// Which way the data goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Seal,
-    Open,
-}
 
 /// Encrypts or decrypts `data` in place and returns the whole MAC, of which the first `tag_len` bytes are the tag.
 ///
@@ -93,7 +84,7 @@ impl BlockCipherEncClosure for Run<'_> {
         let mut number = counter + 1;
         let mut keystream;
         if aad.is_empty() {
-            keystream = encrypt(backend, number.to_be());
+            keystream = one(backend, number.to_be());
         } else {
             // The associated data stand behind their length.
             let (head, rest) = aad.split_at(aad.len().min(BLOCK - 2));
@@ -105,10 +96,10 @@ impl BlockCipherEncClosure for Run<'_> {
             (chain, keystream) = step(backend, chain ^ u128::from_ne_bytes(padded), number);
             let (blocks, tail) = rest.as_chunks::<BLOCK>();
             for block in blocks {
-                chain = encrypt(backend, chain ^ u128::from_ne_bytes(*block));
+                chain = one(backend, chain ^ u128::from_ne_bytes(*block));
             }
             if !tail.is_empty() {
-                chain = encrypt(backend, chain ^ u128::from_ne_bytes(padded_block(tail)));
+                chain = one(backend, chain ^ u128::from_ne_bytes(padded_block(tail)));
             }
         }
 
@@ -123,7 +114,7 @@ impl BlockCipherEncClosure for Run<'_> {
                 number += 1;
                 (chain, keystream) = step(backend, chain, number);
             } else {
-                chain = encrypt(backend, chain);
+                chain = one(backend, chain);
             }
         }
         if !tail.is_empty() {
@@ -132,7 +123,7 @@ impl BlockCipherEncClosure for Run<'_> {
                 *byte ^= key;
             }
             let plaintext = if direction == Direction::Seal { before } else { padded_block(tail) };
-            chain = encrypt(backend, chain ^ u128::from_ne_bytes(plaintext));
+            chain = one(backend, chain ^ u128::from_ne_bytes(plaintext));
         }
         *mac = (chain ^ tag_mask).to_ne_bytes();
     }
@@ -151,40 +142,7 @@ fn padded_block(bytes: &[u8]) -> [u8; BLOCK] {
 /// One step of the MAC's chain, and the block of keystream with this number.
 #[inline(always)]
 fn step<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, chain: u128, number: u128) -> (u128, u128) {
-    let mut words = [chain, number.to_be()];
-    if takes_pairs::<B>() {
-        let mut pair = ParBlocks::<B>::default();
-        for (block, word) in pair.iter_mut().zip(words) {
-            *block = Block::<B>::from(word.to_ne_bytes());
-        }
-        backend.encrypt_par_blocks_inplace(&mut pair);
-        for (word, block) in words.iter_mut().zip(pair) {
-            *word = u128::from_ne_bytes(block.into());
-        }
-    } else {
-        words = words.map(|word| encrypt_single(backend, word));
-    }
-    words.into()
-}
-
-/// One block alone. A cipher that takes pairs gets it in a pair, so that small targets need not carry its code
-/// for single blocks as well.
-#[inline(always)]
-fn encrypt<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, word: u128) -> u128 {
-    if takes_pairs::<B>() { step(backend, word, 0).0 } else { encrypt_single(backend, word) }
-}
-
-#[inline(always)]
-fn encrypt_single<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, word: u128) -> u128 {
-    let mut block = Block::<B>::from(word.to_ne_bytes());
-    backend.encrypt_block_inplace(&mut block);
-    u128::from_ne_bytes(block.into())
-}
-
-/// Whether the cipher's natural portion is two blocks, as bitslicing in 32-bit words makes it.
-#[inline(always)]
-fn takes_pairs<B: BlockCipherEncBackend<BlockSize = U16>>() -> bool {
-    B::ParBlocksSize::USIZE == 2
+    two(backend, [chain, number.to_be()]).into()
 }
 
 #[cfg(test)]
