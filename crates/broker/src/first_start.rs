@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use sedge_access::Grants;
-use sedge_client::{Credential, CredentialError};
+use sedge_client::{Credential, CredentialError, Login};
 use zeroize::Zeroizing;
 
 use crate::Key;
@@ -65,23 +65,22 @@ pub(crate) async fn first_start(
     let credential = match Credential::read(&path) {
         Ok(credential) => credential,
         Err(_) if !path.exists() => {
-            let credential = Credential {
-                broker: uri(listening),
-                name: ADMINISTRATOR.into(),
-                identity: ADMINISTRATOR.into(),
-                key: Zeroizing::new(Key::random().map_err(io::Error::other)?.expose().to_vec()),
-            };
+            let key = Key::random().map_err(io::Error::other)?.expose().to_vec();
+            let credential = Credential::psk(uri(listening), ADMINISTRATOR, ADMINISTRATOR, key);
             // The file first: an administrator in the store whose key nobody has would be of no use.
             credential.write_new(&path)?;
             credential
         }
         Err(error) => return Err(FirstStartError::Credential(error)),
     };
+    let Login::Psk { identity, key } = &credential.login else {
+        return Err(io::Error::other("the administrator's credential is not one with a pre-shared key").into());
+    };
     if state.directory.by_name(&credential.name).is_none() {
         let administrator = Device {
             name: credential.name.clone(),
-            identity: credential.identity.clone(),
-            key: Key::from_bytes(&credential.key).map_err(io::Error::other)?,
+            identity: identity.clone(),
+            key: Key::from_bytes(key).map_err(io::Error::other)?,
             grants: Grants::administrator(),
             created: unix_seconds(),
         };
@@ -143,12 +142,7 @@ mod tests {
         let key = {
             let state = State::open(&dir, &config).await.unwrap();
             // As if the process had died before the store heard of the file.
-            let credential = Credential {
-                broker: uri(None),
-                name: ADMINISTRATOR.into(),
-                identity: ADMINISTRATOR.into(),
-                key: Zeroizing::new(vec![7; 16]),
-            };
+            let credential = Credential::psk(uri(None), ADMINISTRATOR, ADMINISTRATOR, vec![7; 16]);
             credential.write_new(dir.admin_credential()).unwrap();
             let first = first_start(&dir, &state, None).await.unwrap().unwrap();
             assert!(first.to_string().contains("sedge device add"), "{first}");

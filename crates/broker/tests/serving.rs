@@ -17,7 +17,7 @@ use sedge_broker::store::{
     Change, DataDir, Done, RedbOptions, RedbStore, Snapshot, Store, StoreError, Urgency,
 };
 use sedge_broker::{Broker, Key};
-use sedge_client::Credential;
+use sedge_client::{Credential, Login};
 use sedge_coap::block::{Block, BlockSize};
 use sedge_coap::{Code, ContentFormat, OptionNumber};
 
@@ -328,8 +328,9 @@ fn an_administrator_is_served_over_coaps() {
     let setup = Setup::new();
     let first = setup.broker.first_start().unwrap();
     let credential = Credential::read(first.credential()).unwrap();
-    let key = Key::from_bytes(&credential.key).unwrap();
-    let identity = std::str::from_utf8(&credential.identity).unwrap();
+    let Login::Psk { identity, key } = &credential.login else { panic!("{credential:?}") };
+    let key = Key::from_bytes(key).unwrap();
+    let identity = std::str::from_utf8(identity).unwrap();
     let mut admin = Device::connect(setup.broker.addresses()[0], identity, &key);
     let mut call = |request: AdminRequest, from: u32| {
         let body = request.to_cbor();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand_core::UnwrapErr;
 use sedge_client::tokio::{Address, Socket, TokioClock, config};
 use sedge_client::{
-    Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Psk, Security,
+    Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Security,
 };
 use sedge_dtls::PskOnly;
 
@@ -50,9 +50,7 @@ pub(crate) async fn connect(
     if !address.secure {
         return Err(Failure::usage(format!("{address}: a credential is only good for coaps://")));
     }
-    let key = Psk::new(&credential.key).ok_or_else(|| Failure::new("the credential's key is unusable"))?;
-    let security = Security::Psk { identity: &credential.identity, key };
-    connect_to(&address, security, Tape::new(true, verbose)).await
+    connect_to(&address, credential.security()?, Tape::new(true, verbose)).await
 }
 
 /// Connects to the first of a server's addresses that does not refuse at once.
@@ -99,7 +97,7 @@ pub(crate) fn client(socket: Socket, security: Security<'_>, tape: Tape) -> Resu
 fn cannot_connect(address: &Address, security: &Security<'_>, error: &Error<io::Error>) -> Failure {
     let identity = match security {
         Security::Psk { identity, .. } => String::from_utf8_lossy(identity),
-        Security::DangerousNone => "".into(),
+        Security::PublicKey { .. } | Security::DangerousNone => "".into(),
     };
     Failure::new(match error {
         Error::Network(error) if error.kind() == io::ErrorKind::ConnectionRefused => {

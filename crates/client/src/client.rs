@@ -4,18 +4,19 @@ use core::future::pending;
 
 use sedge_coap::block::BlockSize;
 use sedge_coap::{Code, ContentFormat, OptionNumber};
-use sedge_endpoint::Counters;
 use sedge_endpoint::memory::Buffer;
+use sedge_endpoint::{Agreed, Counters};
 use sedge_time::Duration;
 
 use crate::config::Config;
-use crate::core::{Core, Kind, Missed, Notification, Security, Standing, SubscribeError, SubscriptionId};
+use crate::core::{Core, Kind, Missed, Notification, Standing, SubscribeError, SubscriptionId};
 use crate::disconnect::Disconnect;
 use crate::error::{Error, Failure};
 use crate::io::{Clock, Datagram, Either, either};
 use crate::memory::{CryptoOf, Memory, RngOf};
 use crate::outbox::Outbox;
 use crate::request::{Request, Response, Target};
+use crate::security::Security;
 use crate::transfer::{FirstBlock, Transfer};
 
 /// A client of one server: all its memory, its socket and its clock.
@@ -42,7 +43,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     /// [`connect`](Self::connect).
     ///
     /// # Errors
-    /// [`Error::NameTooLong`] if the identity is longer than the memory for it.
+    /// [`Error::Security`].
     pub fn new(
         mut config: Config,
         security: Security<'_>,
@@ -56,7 +57,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         config.block_size = config.block_size.min(BlockSize::at_most(room.saturating_sub(OVERHEAD)));
         let mtu = u16::try_from(room.saturating_sub(2)).unwrap_or(u16::MAX);
         config.endpoint.dtls.mtu = config.endpoint.dtls.mtu.min(mtu);
-        let core = Core::new(clock.now(), config, security, crypto, rng).ok_or(Error::NameTooLong)?;
+        let core = Core::new(clock.now(), config, security, crypto, rng).map_err(Error::Security)?;
         Ok(Self { core, outbox: Outbox::new(outbox), datagram, socket, clock })
     }
 
@@ -271,6 +272,16 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     /// Whether there is a connection at present.
     pub const fn is_connected(&self) -> bool {
         self.core.is_connected()
+    }
+
+    /// What the handshake of the connection came to: version, suite, how the server authenticated.
+    pub fn agreed(&self) -> Option<Agreed> {
+        self.core.agreed()
+    }
+
+    /// Tells the time in seconds since 1970. Without it nothing is known of certificates that have expired.
+    pub fn set_unix_time(&mut self, seconds: u64) {
+        self.core.set_unix_time(self.clock.now(), seconds);
     }
 
     /// Whether anything has come from the server since it was last dialled.

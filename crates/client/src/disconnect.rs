@@ -5,6 +5,8 @@ use core::fmt;
 use sedge_dtls::AlertDescription;
 use sedge_endpoint::CloseReason;
 
+use crate::security::NotBelieved;
+
 /// How a connection, or an attempt at one, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -16,6 +18,8 @@ pub enum Disconnect {
     NotAccepted,
     /// The server refused the handshake, and said why.
     HandshakeRefused(AlertDescription),
+    /// The server did not prove to us who it is.
+    NotBelieved(NotBelieved),
     /// The server ended the session, and said why.
     Alert(AlertDescription),
     /// The server said goodbye.
@@ -54,6 +58,7 @@ impl fmt::Display for Disconnect {
             Self::Unreachable => f.write_str("nothing answers"),
             Self::NotAccepted => f.write_str("the server does not accept this identity and key"),
             Self::HandshakeRefused(alert) => write!(f, "the server refused the handshake: {alert}"),
+            Self::NotBelieved(why) => write!(f, "the server is not believed: {why}"),
             Self::Alert(alert) => write!(f, "the server ended the session: {alert}"),
             Self::ByServer => f.write_str("the server closed the session"),
             Self::ByUs => f.write_str("the session was closed"),

@@ -7,6 +7,7 @@ use sedge_endpoint::SendError;
 
 use crate::core::SubscriptionId;
 use crate::disconnect::Disconnect;
+use crate::security::SecurityError;
 
 /// Why an operation failed. `E` is the error of the network underneath.
 ///
@@ -44,6 +45,8 @@ pub enum Error<E> {
     Send(SendError),
     /// There are as many subscriptions as there is memory for.
     NoRoom,
+    /// The client cannot be what it is told to be.
+    Security(SecurityError),
     /// A topic's name is longer than the memory for it.
     NameTooLong,
     /// The client was closed.
@@ -103,6 +106,7 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
             Self::KeepsChanging => f.write_str("the value changed again and again while it was fetched"),
             Self::Send(error) => write!(f, "it cannot be sent: {error}"),
             Self::NoRoom => f.write_str("there is no room for another subscription"),
+            Self::Security(error) => error.fmt(f),
             Self::NameTooLong => f.write_str("the topic's name is too long"),
             Self::Closed => f.write_str("the client was closed"),
         }

@@ -53,6 +53,7 @@ mod io;
 mod memory;
 mod outbox;
 mod request;
+mod security;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod transfer;
@@ -60,7 +61,7 @@ mod transfer;
 pub use client::Client;
 pub use config::{Backoff, Config};
 #[cfg(feature = "std")]
-pub use credential::{Credential, CredentialError};
+pub use credential::{BrokerKey, Credential, CredentialError, Login};
 pub use disconnect::Disconnect;
 pub use error::{Error, Failure};
 pub use io::{Clock, Datagram};
@@ -71,7 +72,10 @@ pub use outbox::Outbox;
 pub use request::{Request, Response, TOPIC_DATA, Target};
 pub use transfer::Transfer;
 
-pub use self::core::{Missed, Notification, Security, SubscriptionId};
+pub use security::{Identity, NotBelieved, Security, SecurityError, Trust};
+
+pub use self::core::{Missed, Notification, SubscriptionId};
 pub use sedge_coap::{Code, ContentFormat, OptionNumber};
-pub use sedge_dtls::Psk;
-pub use sedge_endpoint::Counters;
+pub use sedge_crypto::{PublicKey, Secret};
+pub use sedge_dtls::{CipherSuite, Full, Profile, Psk, PskOnly, Versions};
+pub use sedge_endpoint::{Agreed, Authentication, Counters, Version};

@@ -30,8 +30,10 @@ pub trait Memory {
     type Datagram: AsRef<[u8]> + AsMut<[u8]>;
     /// Room for values that nobody has asked for yet.
     type Inbox: AsRef<[u8]> + AsMut<[u8]>;
-    /// Room for the name of a topic, or for an identity.
+    /// Room for the name of a topic or of the server, or for an identity.
     type Name: Buffer;
+    /// Room for the client's own certificates.
+    type Certificates: Buffer;
     /// Room for subscriptions.
     type Subscriptions: AsRef<[Option<Subscription<Self::Name>>]> + AsMut<[Option<Subscription<Self::Name>>]>;
 
@@ -45,13 +47,16 @@ pub trait Memory {
     fn subscriptions() -> Self::Subscriptions;
 }
 
+/// What of DTLS a client speaks.
+pub(crate) type ProfileOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Dtls;
 /// The provider of cryptography that comes with a client's memory.
 pub(crate) type CryptoOf<M> = sedge_endpoint::memory::CryptoOf<<M as Memory>::Endpoint>;
 /// The source of randomness that comes with a client's memory.
 pub(crate) type RngOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Rng;
 
 /// Memory in arrays: `SUBSCRIPTIONS` observed topics, `EXCHANGES` requests that await something (each
-/// observation is one), datagrams of `DATAGRAM` bytes, names of `NAME` bytes.
+/// observation is one), datagrams of `DATAGRAM` bytes, names of `NAME` bytes, own certificates of `CERTIFICATES`
+/// bytes together (none with pre-shared keys or a raw public key).
 ///
 /// `EXCHANGES` should be one more than `SUBSCRIPTIONS`, and is at most 15.
 pub struct Fixed<
@@ -61,6 +66,7 @@ pub struct Fixed<
     const EXCHANGES: usize = 3,
     const DATAGRAM: usize = 576,
     const NAME: usize = 48,
+    const CERTIFICATES: usize = 0,
 >(PhantomData<(D, R)>);
 
 /// As many timers as the endpoint of [`Fixed`] can ever need.
@@ -73,12 +79,14 @@ impl<
     const EXCHANGES: usize,
     const DATAGRAM: usize,
     const NAME: usize,
-> Memory for Fixed<D, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME>
+    const CERTIFICATES: usize,
+> Memory for Fixed<D, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME, CERTIFICATES>
 {
     type Endpoint = FixedMemory<Server, D, R, 1, 1, EXCHANGES, DATAGRAM, TIMERS>;
     type Datagram = [u8; DATAGRAM];
     type Inbox = [u8; DATAGRAM];
     type Name = FixedBuffer<NAME>;
+    type Certificates = FixedBuffer<CERTIFICATES>;
     type Subscriptions = [Option<Subscription<FixedBuffer<NAME>>>; SUBSCRIPTIONS];
 
     fn endpoint() -> Parts<Self::Endpoint> {
@@ -119,6 +127,7 @@ mod growing {
         type Datagram = Box<[u8]>;
         type Inbox = Box<[u8]>;
         type Name = GrowingBuffer;
+        type Certificates = GrowingBuffer;
         type Subscriptions = Box<[Option<Subscription<GrowingBuffer>>]>;
 
         fn endpoint() -> Parts<Self::Endpoint> {

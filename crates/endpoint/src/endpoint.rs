@@ -5,6 +5,7 @@ use sedge_coap::{Token, Transmission};
 use sedge_dtls::CookieKeys;
 use sedge_time::{Duration, Instant};
 
+use crate::agreed::Agreed;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::exchange::{Exchange, ExchangeId, NO_EXCHANGE, State};
@@ -14,7 +15,7 @@ use crate::transmit::SendError;
 
 /// One endpoint: the sessions of one socket (or of one shard of it), their exchanges and timers.
 ///
-/// Getters: [`counters`](Self::counters), [`sessions`](Self::sessions), [`path`](Self::path),
+/// Getters: [`counters`](Self::counters), [`sessions`](Self::sessions), [`path`](Self::path), [`agreed`](Self::agreed),
 /// [`deadline`](Self::deadline). Inputs: [`receive`](Self::receive), [`expire`](Self::expire). Commands of a
 /// client: [`connect`](Self::connect), [`request`](Self::request), [`cancel`](Self::cancel),
 /// [`deregister`](Self::deregister), [`ping`](Self::ping), [`close`](Self::close). Commands of a server:
@@ -154,6 +155,11 @@ impl<M: Memory> Endpoint<M> {
     /// Where a session's datagrams go at present.
     pub fn path(&self, session: SessionId) -> Option<M::Path> {
         self.peer(session).map(|peer| peer.path)
+    }
+
+    /// What a session's handshake came to; `None` before that, and on plain CoAP.
+    pub fn agreed(&self, session: SessionId) -> Option<Agreed> {
+        self.peer(session)?.agreed()
     }
 
     /// When the last authenticated datagram of a session came, rounded down to seconds.

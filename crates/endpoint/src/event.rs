@@ -3,6 +3,7 @@
 use sedge_coap::{Key, Message, Token};
 use sedge_dtls::AlertDescription;
 
+use crate::agreed::Agreed;
 use crate::exchange::ExchangeId;
 use crate::session::SessionId;
 
@@ -15,8 +16,10 @@ pub enum Event<'d> {
     Connected {
         /// The new session.
         session: SessionId,
-        /// Whom [`Host::psk`](crate::Host::psk) named; zero for a session that we dialled.
+        /// The number that the [`Host`](crate::Host)'s credentials gave for the peer; zero for none.
         principal: u32,
+        /// Version, suite, and how the peer proved who it is.
+        agreed: Agreed,
         /// The older session on the same path that has ended by this, with everything on it.
         replaced: Option<SessionId>,
     },
@@ -131,7 +134,7 @@ impl Ticket {
         self.session
     }
 
-    /// Who asks, as [`Host::psk`](crate::Host::psk) named it; zero on plain CoAP.
+    /// Who asks: the number that the [`Host`](crate::Host)'s credentials gave; zero on plain CoAP.
     pub const fn principal(&self) -> u32 {
         self.principal
     }

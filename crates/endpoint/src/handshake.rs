@@ -1,6 +1,6 @@
 //! Handshakes: from a stateless cookie to a session, in a small pool.
 
-use sedge_crypto::Secret;
+use sedge_crypto::{NamedGroup, Secret};
 use sedge_dtls::{
     CipherSuite, ClientConfig, ClientHandshake, ConfigError, ConnectionId, Context, Discard, Failure,
     HELLO_VERIFY_REQUEST_LEN, Hello, KeyLog, Profile, Progress, ServerConfig, ServerHandshake, VerifiedHello,
@@ -8,6 +8,7 @@ use sedge_dtls::{
 };
 use sedge_time::{Duration, Instant};
 
+use crate::agreed::Authentication;
 use crate::endpoint::Endpoint;
 use crate::event::{CloseReason, Event};
 use crate::host::HostOf;
@@ -37,12 +38,15 @@ pub struct Connect<'a> {
     pub versions: Versions,
     /// The cipher suites to offer, the preferred first.
     pub suites: &'a [CipherSuite],
+    /// The groups for key agreement to offer, the preferred first.
+    pub groups: &'a [NamedGroup],
 }
 
 impl Default for Connect<'_> {
     /// All that the endpoint's [`Profile`] and the host's credentials allow.
     fn default() -> Self {
-        Self { versions: Versions::ALL, suites: CipherSuite::ALL }
+        let ClientConfig { versions, suites, groups, .. } = ClientConfig::default();
+        Self { versions, suites, groups }
     }
 }
 
@@ -89,9 +93,9 @@ impl<M: Memory> Endpoint<M> {
         let config = ClientConfig {
             versions: connect.versions,
             suites: connect.suites,
+            groups: connect.groups,
             own_cid: Some(cid),
             transport: self.config.dtls,
-            ..ClientConfig::default()
         };
         let mut cx = Context::new(&self.crypto, &mut self.rng, now);
         let handshake = match ClientHandshake::connect(&mut cx, &mut host.credentials(session), &config) {
@@ -177,7 +181,13 @@ impl<M: Memory> Endpoint<M> {
         let Some(session) = self.new_peer(now, path, Channel::Handshake { slot: u32::MAX }) else { return };
         let mut cid = [0; MAX_CID_LENGTH];
         let cid = self.cid_of(session, &mut cid);
-        let config = ServerConfig { transport: self.config.dtls, ..ServerConfig::default() };
+        let config = ServerConfig {
+            versions: self.config.versions,
+            suites: self.config.suites,
+            groups: self.config.groups,
+            client_certificate: self.config.client_certificate,
+            transport: self.config.dtls,
+        };
         let mut cx = Context::new(&self.crypto, &mut self.rng, now);
         let accepted =
             ServerHandshake::accept(&mut cx, &mut host.credentials(session), &config, verified, cid);
@@ -303,13 +313,14 @@ impl<M: Memory> Endpoint<M> {
         let peer = self.peer_mut(session)?;
         peer.channel = Channel::Dtls(established.session);
         peer.principal = principal;
+        peer.authentication = Authentication::PreSharedKey;
         peer.last_heard = crate::receive::seconds(now);
         self.counters.handshakes_completed += 1;
         let replaced = predecessor.filter(|&old| self.is_replaced(old, principal));
         if let Some(old) = replaced {
             let _over = self.remove_session(old);
         }
-        Some(Event::Connected { session, principal, replaced })
+        Some(Event::Connected { session, principal, agreed: self.agreed(session)?, replaced })
     }
 
     /// Whether an older session on the path of a new one is over. One with a Connection ID does not depend on

@@ -21,6 +21,7 @@
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+mod agreed;
 mod client;
 mod config;
 mod counters;
@@ -38,8 +39,9 @@ mod server;
 mod session;
 mod transmit;
 
+pub use agreed::{Agreed, Authentication, Version};
 pub use client::Request;
-pub use config::Config;
+pub use config::{Config, PathValidation, Procedure};
 pub use counters::Counters;
 pub use duplicates::{Handled, Outcome};
 pub use endpoint::{Endpoint, Parts};

@@ -182,6 +182,8 @@ impl<M: Memory> Endpoint<M> {
                 self.send_alert(id, Alert::NO_RENEGOTIATION, host);
                 None
             }
+            #[allow(unreachable_patterns, reason = "what later versions of the protocol bring")]
+            _ => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use sedge_coap::MessageIds;
 use sedge_dtls::Session;
 
+use crate::agreed::{Agreed, Authentication, Version};
 use crate::exchange::NO_EXCHANGE;
 
 /// One session of one endpoint. A slot that is used again gets a new generation, so an old name never
@@ -32,6 +33,9 @@ pub struct Peer<P> {
     pub(crate) generation: u32,
     /// Who it is, in the caller's numbering; zero before authentication and on plain CoAP.
     pub(crate) principal: u32,
+    /// How it showed that, and whether in an earlier session.
+    pub(crate) authentication: Authentication,
+    pub(crate) resumed: bool,
     /// Head of the list of this session's exchanges.
     pub(crate) exchanges: u32,
     /// Seconds of the host's clock at the last authenticated datagram.
@@ -62,11 +66,20 @@ impl<P> Peer<P> {
             channel,
             generation,
             principal: 0,
+            authentication: Authentication::Anonymous,
+            resumed: false,
             exchanges: NO_EXCHANGE,
             last_heard: now_secs,
             message_ids: MessageIds::new(message_id),
             outstanding: 0,
         }
+    }
+
+    /// What its handshake came to; `None` before that, and on plain CoAP.
+    pub(crate) fn agreed(&self) -> Option<Agreed> {
+        let Channel::Dtls(session) = &self.channel else { return None };
+        let (authentication, resumed) = (self.authentication, self.resumed);
+        Some(Agreed { version: Version::Dtls12, suite: session.suite(), authentication, resumed })
     }
 }
 

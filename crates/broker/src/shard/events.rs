@@ -11,7 +11,7 @@ impl Shard {
     pub(super) fn event(&mut self, now: Instant, event: Event<'_>) {
         match event {
             Event::Request { ticket, message } => self.request(now, ticket, &message),
-            Event::Connected { session, principal, replaced } => {
+            Event::Connected { session, principal, replaced, .. } => {
                 if let Some(replaced) = replaced {
                     self.forget(replaced);
                 }

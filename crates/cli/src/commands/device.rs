@@ -136,12 +136,8 @@ async fn add(args: Add) -> Result<(), Failure> {
     let AdminReply::Enrolled(info, key) = admin.call(AdminRequest::DeviceAdd(device)).await? else {
         return Err(unexpected());
     };
-    let credential = Credential {
-        broker,
-        name: info.name.clone(),
-        identity: info.identity.clone(),
-        key: key.expose().to_vec().into(),
-    };
+    let key = key.expose().to_vec();
+    let credential = Credential::psk(broker, info.name.clone(), info.identity.clone(), key);
     if let Err(error) = credential.write_new(&path) {
         // A device whose key nobody has is of no use.
         undo(&mut admin, &info.name).await;

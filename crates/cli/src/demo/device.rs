@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use sedge_client::tokio::Socket;
-use sedge_client::{ContentFormat, Credential, Psk, Security};
+use sedge_client::ContentFormat;
 
 use super::Rhythm;
 use super::report::Tally;
@@ -28,11 +28,10 @@ pub(super) struct Device {
 
 /// Connects over loopback UDP, with DTLS.
 pub(super) async fn connect(stage: &Stage, name: &str) -> Result<(CliClient, Tape), Failure> {
-    let Credential { identity, key, .. } = stage.credential(name)?;
-    let key = Psk::new(key).ok_or_else(|| Failure::new("an unusable key"))?;
+    let security = stage.credential(name)?.security()?;
     let tape = Tape::new(true, false);
     let socket = Socket::connect(stage.address()).await?;
-    let mut client = connection::client(socket, Security::Psk { identity, key }, tape.clone())?;
+    let mut client = connection::client(socket, security, tape.clone())?;
     client.connect().await.map_err(|error| connection::explain(&error))?;
     Ok((client, tape))
 }

@@ -78,12 +78,8 @@ impl Stage {
         let device = NewDevice { name: name.into(), identity: None, key: None, grants };
         match self.broker.administer(AdminRequest::DeviceAdd(device)).await {
             AdminReply::Enrolled(device, key) => {
-                self.credentials.push(Credential {
-                    broker: format!("coaps://{}", self.address),
-                    name: device.name,
-                    identity: device.identity,
-                    key: key.expose().to_vec().into(),
-                });
+                let (broker, key) = (format!("coaps://{}", self.address), key.expose().to_vec());
+                self.credentials.push(Credential::psk(broker, device.name, device.identity, key));
                 Ok(())
             }
             AdminReply::Refused(refusal) => Err(Failure::new(refusal)),

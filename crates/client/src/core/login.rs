@@ -1,39 +1,224 @@
-//! Who the client is in a handshake.
+//! Who the client is in a handshake, and whom it believes.
 
-use sedge_crypto::Crypto;
-use sedge_dtls::{Credentials, Psk};
+use sedge_crypto::{
+    Crypto, CryptoRng, PublicKey, Secret, Signature, public_key_from_info, subject_public_key_info,
+};
+use sedge_dtls::{AlertDescription, CertificateType, Credentials, PeerCertificate, Profile, Psk, Verified};
 use sedge_endpoint::memory::Buffer;
 use sedge_endpoint::{Host, SessionId};
+use sedge_x509::{Expected, PeerName, PinnedIssuer};
 
-/// What the core keeps of [`Security`](super::Security).
-pub(super) enum Login<N> {
-    Psk { identity: N, key: Psk },
+use crate::memory::{CryptoOf, Memory, ProfileOf};
+use crate::security::{Identity, NotBelieved, Security, SecurityError, Trust, certificates};
+
+/// What the core keeps of [`Security`].
+pub(super) enum Login<M: Memory> {
+    Psk { identity: M::Name, key: Psk },
+    PublicKey(PublicKeys<M>),
     None,
 }
 
-impl<C: Crypto, N: Buffer> Credentials<C> for &Login<N> {
-    fn own_psk(&mut self) -> Option<(&[u8], &Psk)> {
+/// The public keys of both sides.
+pub(super) struct PublicKeys<M: Memory> {
+    /// Our private key; zero if we show nothing.
+    key: Secret<32>,
+    shown: Shown<M::Certificates>,
+    /// The key of the server or of its issuer.
+    pinned: PublicKey,
+    /// The name that the server's certificate must have; `None` if the key is the server's own.
+    server_name: Option<M::Name>,
+    /// Why the server was not believed last time.
+    refusal: Option<NotBelieved>,
+}
+
+/// What the server gets to see.
+enum Shown<C> {
+    Nothing,
+    RawPublicKey([u8; 91]),
+    Certificates(C),
+}
+
+impl<M: Memory> Login<M> {
+    pub(super) fn new(security: Security<'_>, crypto: &CryptoOf<M>) -> Result<Self, SecurityError> {
+        match security {
+            Security::Psk { identity, key } => Ok(Self::Psk { identity: name::<M>(identity)?, key }),
+            Security::PublicKey { own, server } => {
+                // Seen by the compiler: firmware without certificates has none of this in it.
+                if !ProfileOf::<M>::CERTIFICATES {
+                    return Err(SecurityError::NotInProfile);
+                }
+                Ok(Self::PublicKey(PublicKeys::new(own, server, crypto)?))
+            }
+            Security::DangerousNone => Ok(Self::None),
+        }
+    }
+
+    pub(super) const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// Why the server was not believed, if that is how the handshake ended.
+    pub(super) fn take_refusal(&mut self) -> Option<NotBelieved> {
         match self {
+            Self::PublicKey(keys) => keys.refusal.take(),
+            Self::Psk { .. } | Self::None => None,
+        }
+    }
+}
+
+impl<M: Memory> PublicKeys<M> {
+    fn new(own: Identity<'_>, server: Trust<'_>, crypto: &CryptoOf<M>) -> Result<Self, SecurityError> {
+        let (key, shown) = match own {
+            Identity::Anonymous => (Secret::zero(), Shown::Nothing),
+            Identity::RawPublicKey { key } => {
+                let prepared = crypto.signing_key(&key).map_err(|_| SecurityError::Key)?;
+                let info = subject_public_key_info(&crypto.public_key(&prepared));
+                (key, Shown::RawPublicKey(info))
+            }
+            Identity::Certificate { chain, key } => {
+                let _usable = crypto.signing_key(&key).map_err(|_| SecurityError::Key)?;
+                if chain.is_empty() || certificates(chain).any(|certificate| certificate.is_none()) {
+                    return Err(SecurityError::Chain);
+                }
+                let mut kept = M::Certificates::default();
+                if !kept.store(chain) {
+                    return Err(SecurityError::ChainTooLong);
+                }
+                (key, Shown::Certificates(kept))
+            }
+        };
+        let (pinned, server_name) = match server {
+            Trust::Key(key) => (key, None),
+            Trust::Issuer { key, server_name } => (key, Some(name::<M>(server_name.as_bytes())?)),
+        };
+        Ok(Self { key, shown, pinned, server_name, refusal: None })
+    }
+
+    /// The server's key, if what it shows is to be believed.
+    fn check(
+        &self,
+        crypto: &CryptoOf<M>,
+        shown: &PeerCertificate<'_>,
+        now: Option<u64>,
+    ) -> Result<PublicKey, NotBelieved> {
+        let first = shown.entries().next().unwrap_or_default();
+        match (shown.kind, self.server_name()) {
+            (CertificateType::RawPublicKey, None) => match public_key_from_info(first) {
+                Ok(key) if key == self.pinned => Ok(key),
+                _ => Err(NotBelieved::WrongKey),
+            },
+            (CertificateType::X509, Some(name)) => {
+                let expected = Expected::server(PeerName::of_host(name));
+                let certificate = PinnedIssuer::new(self.pinned).verify(crypto, first, &expected, now);
+                Ok(*certificate.map_err(NotBelieved::Certificate)?.public_key())
+            }
+            // Not the kind that was asked for.
+            _ => Err(NotBelieved::WrongKey),
+        }
+    }
+
+    fn server_name(&self) -> Option<&str> {
+        self.server_name.as_ref().and_then(|name| core::str::from_utf8(name.bytes()).ok())
+    }
+}
+
+fn name<M: Memory>(bytes: &[u8]) -> Result<M::Name, SecurityError> {
+    let mut kept = M::Name::default();
+    if kept.store(bytes) { Ok(kept) } else { Err(SecurityError::NameTooLong) }
+}
+
+/// The login for one call: with the time.
+struct AtTime<'a, M: Memory> {
+    login: &'a mut Login<M>,
+    /// Seconds since 1970, if known.
+    now: Option<u64>,
+}
+
+impl<M: Memory> Credentials<CryptoOf<M>> for AtTime<'_, M> {
+    fn own_psk(&mut self) -> Option<(&[u8], &Psk)> {
+        match self.login {
             Login::Psk { identity, key } => Some((identity.bytes(), key)),
-            Login::None => None,
+            Login::PublicKey(_) | Login::None => None,
+        }
+    }
+
+    fn server_name(&self) -> Option<&str> {
+        let Login::PublicKey(keys) = &*self.login else { return None };
+        // RFC 6066 section 3: literal addresses are not sent.
+        keys.server_name().filter(|name| matches!(PeerName::of_host(name), PeerName::Dns(_)))
+    }
+
+    fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
+        let Login::PublicKey(keys) = &*self.login else { return None };
+        match (&keys.shown, kind) {
+            (Shown::RawPublicKey(info), CertificateType::RawPublicKey) => (index == 0).then_some(info),
+            (Shown::Certificates(chain), CertificateType::X509) => certificates(chain.bytes()).nth(index)?,
+            _ => None,
+        }
+    }
+
+    fn sign<R: CryptoRng + ?Sized>(
+        &mut self,
+        crypto: &CryptoOf<M>,
+        rng: &mut R,
+        digest: &[u8; 32],
+    ) -> Option<Signature> {
+        let Login::PublicKey(keys) = &*self.login else { return None };
+        let key = crypto.signing_key(&keys.key).ok()?;
+        crypto.sign(&key, digest, rng).ok()
+    }
+
+    fn believes(&self) -> &[CertificateType] {
+        match &*self.login {
+            Login::PublicKey(PublicKeys { server_name: None, .. }) => &[CertificateType::RawPublicKey],
+            Login::PublicKey(_) => &[CertificateType::X509],
+            Login::Psk { .. } | Login::None => &[],
+        }
+    }
+
+    fn verify(
+        &mut self,
+        crypto: &CryptoOf<M>,
+        shown: &PeerCertificate<'_>,
+    ) -> Result<Verified, AlertDescription> {
+        let Login::PublicKey(keys) = &mut *self.login else {
+            return Err(AlertDescription::CERTIFICATE_UNKNOWN);
+        };
+        match keys.check(crypto, shown, self.now) {
+            Ok(public_key) => Ok(Verified { public_key, principal: 0 }),
+            Err(refusal) => {
+                keys.refusal = Some(refusal);
+                Err(match refusal {
+                    NotBelieved::WrongKey => AlertDescription::CERTIFICATE_UNKNOWN,
+                    NotBelieved::Certificate(error) => AlertDescription(error.alert()),
+                })
+            }
         }
     }
 }
 
 /// The caller's host, which sends, and the login, which says who dials.
-pub(super) struct Dialler<'a, H, N> {
+pub(super) struct Dialler<'a, H, M: Memory> {
     pub(super) host: &'a mut H,
-    pub(super) login: &'a Login<N>,
+    pub(super) login: &'a mut Login<M>,
+    /// Seconds since 1970, if known.
+    pub(super) unix_time: Option<u64>,
 }
 
-impl<C: Crypto, H: Host<C>, N: Buffer> Host<C> for Dialler<'_, H, N> {
+impl<M: Memory, H: Host<CryptoOf<M>>> Host<CryptoOf<M>> for Dialler<'_, H, M> {
     type Path = H::Path;
 
     fn transmit(&mut self, path: &H::Path, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
         self.host.transmit(path, fill)
     }
 
-    fn credentials(&mut self, _: SessionId) -> impl Credentials<C> {
-        self.login
+    fn credentials(&mut self, _: SessionId) -> impl Credentials<CryptoOf<M>> {
+        AtTime { login: &mut *self.login, now: self.unix_time }
+    }
+
+    const DANGEROUS_KEY_LOG: bool = H::DANGEROUS_KEY_LOG;
+
+    fn dangerous_log_keys(&mut self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
+        self.host.dangerous_log_keys(label, client_random, secret);
     }
 }

@@ -13,14 +13,13 @@ mod subscriptions;
 
 use rand_core::Rng as _;
 use sedge_coap::{Code, ContentFormat};
-use sedge_dtls::Psk;
-use sedge_endpoint::memory::Buffer;
-use sedge_endpoint::{Connect, Counters, Endpoint, Event, HostOf, Incoming, SessionId};
+use sedge_endpoint::{Agreed, Connect, Counters, Endpoint, Event, HostOf, Incoming, SessionId};
 use sedge_time::Instant;
 
 use crate::config::Config;
 use crate::disconnect::Disconnect;
 use crate::memory::{CryptoOf, Memory, RngOf, Server};
+use crate::security::{Security, SecurityError};
 use crate::transfer::Transfer;
 
 pub(crate) use inbox::{Entry, Kind};
@@ -32,27 +31,15 @@ use inbox::Inbox;
 use link::Link;
 use login::{Dialler, Login};
 
-/// How a client and its server know each other.
-#[derive(Clone, Debug)]
-pub enum Security<'a> {
-    /// DTLS with a pre-shared key.
-    Psk {
-        /// The identity that is presented in the handshake.
-        identity: &'a [u8],
-        /// The key that belongs to it.
-        key: Psk,
-    },
-    /// Plain CoAP: anyone on the way can read and change everything.
-    DangerousNone,
-}
-
-/// Getters: [`is_connected`](Self::is_connected), [`failure`](Self::failure), [`deadline`](Self::deadline),
-/// [`counters`](Self::counters). Inputs: [`receive`](Self::receive), [`expire`](Self::expire),
+/// Getters: [`is_connected`](Self::is_connected), [`agreed`](Self::agreed), [`failure`](Self::failure),
+/// [`deadline`](Self::deadline), [`counters`](Self::counters). Inputs: [`receive`](Self::receive), [`expire`](Self::expire),
 /// [`advance`](Self::advance). Commands: [`subscribe`](Self::subscribe), [`unsubscribe`](Self::unsubscribe),
 /// [`close`](Self::close). At most one [`Transfer`] is under way at a time; it is lent to every input.
 pub struct Core<M: Memory> {
     endpoint: Endpoint<M::Endpoint>,
-    login: Login<M::Name>,
+    login: Login<M>,
+    /// The seconds since 1970 at the epoch of the clock, if known.
+    unix_epoch: Option<u64>,
     config: Config,
     link: Link,
     /// How the last connection, or the last attempt at one, ended; and whether anyone was told.
@@ -80,29 +67,24 @@ pub struct Missed {
 }
 
 impl<M: Memory> Core<M> {
-    /// A client that will dial at once. Returns `None` if the identity is longer than the memory for it.
+    /// A client that will dial at once.
+    ///
+    /// # Errors
+    /// [`SecurityError`].
     pub fn new(
         now: Instant,
         mut config: Config,
         security: Security<'_>,
         crypto: CryptoOf<M>,
         mut rng: RngOf<M>,
-    ) -> Option<Self> {
-        let login = match security {
-            Security::Psk { identity, key } => {
-                let mut kept = M::Name::default();
-                if !kept.store(identity) {
-                    return None;
-                }
-                Login::Psk { identity: kept, key }
-            }
-            Security::DangerousNone => Login::None,
-        };
+    ) -> Result<Self, SecurityError> {
+        let login = Login::new(security, &crypto)?;
         config.endpoint.accept = false;
         let random = Random(rng.next_u32() | 1);
-        Some(Self {
+        Ok(Self {
             endpoint: Endpoint::new(now, config.endpoint.clone(), crypto, rng, M::endpoint()),
             login,
+            unix_epoch: None,
             config,
             link: Link::Down { until: now, failures: 0 },
             failure: None,
@@ -142,6 +124,11 @@ impl<M: Memory> Core<M> {
         core::mem::take(&mut self.unreported).then_some(self.failure).flatten()
     }
 
+    /// What the handshake of the connection came to; `None` without one, and on plain CoAP.
+    pub fn agreed(&self) -> Option<Agreed> {
+        self.endpoint.agreed(self.link.session()?)
+    }
+
     /// The endpoint's counters.
     pub const fn counters(&self) -> &Counters {
         self.endpoint.counters()
@@ -155,6 +142,15 @@ impl<M: Memory> Core<M> {
     /// The settings.
     pub const fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Tells the time in seconds since 1970, without which nothing is known of certificates that have expired.
+    pub fn set_unix_time(&mut self, now: Instant, seconds: u64) {
+        self.unix_epoch = Some(seconds.saturating_sub(now.as_micros() / 1_000_000));
+    }
+
+    fn unix_time(&self, now: Instant) -> Option<u64> {
+        Some(self.unix_epoch?.saturating_add(now.as_micros() / 1_000_000))
     }
 
     /// When [`expire`](Self::expire) has something to do next.
@@ -178,13 +174,14 @@ impl<M: Memory> Core<M> {
         host: &mut H,
     ) {
         self.heard = true;
-        let mut incoming = match self.login {
-            Login::Psk { .. } => Incoming::new(Server, datagram),
-            Login::None => Incoming::plain(Server, datagram),
+        let mut incoming = match self.login.is_none() {
+            false => Incoming::new(Server, datagram),
+            true => Incoming::plain(Server, datagram),
         };
-        while let Some(event) =
-            self.endpoint.receive(now, &mut incoming, &mut Dialler { host, login: &self.login })
-        {
+        let unix_time = self.unix_time(now);
+        loop {
+            let mut dialler = Dialler { host, login: &mut self.login, unix_time };
+            let Some(event) = self.endpoint.receive(now, &mut incoming, &mut dialler) else { break };
             self.handle(now, event, operation.as_deref_mut(), host);
         }
     }
@@ -196,7 +193,10 @@ impl<M: Memory> Core<M> {
         mut operation: Option<&mut Transfer<'_>>,
         host: &mut H,
     ) {
-        while let Some(event) = self.endpoint.expire(now, &mut Dialler { host, login: &self.login }) {
+        let unix_time = self.unix_time(now);
+        loop {
+            let mut dialler = Dialler { host, login: &mut self.login, unix_time };
+            let Some(event) = self.endpoint.expire(now, &mut dialler) else { break };
             self.handle(now, event, operation.as_deref_mut(), host);
         }
         if let Some(operation) = operation.filter(|_| !self.is_connected()) {
@@ -249,18 +249,19 @@ impl<M: Memory> Core<M> {
 
     fn dial<H: HostOf<M::Endpoint>>(&mut self, now: Instant, host: &mut H) {
         let Link::Down { failures, .. } = self.link else { return };
-        let dialled = match &self.login {
-            Login::Psk { .. } => {
-                let mut dialler = Dialler { host, login: &self.login };
-                self.endpoint.connect(now, Server, &Connect::default(), &mut dialler)
-            }
-            Login::None => self.endpoint.connect_plain(now, Server),
+        let dialled = if self.login.is_none() {
+            self.endpoint.connect_plain(now, Server)
+        } else {
+            let sedge_endpoint::Config { versions, suites, groups, .. } = self.config.endpoint;
+            let unix_time = self.unix_time(now);
+            let mut dialler = Dialler { host, login: &mut self.login, unix_time };
+            self.endpoint.connect(now, Server, &Connect { versions, suites, groups }, &mut dialler)
         };
         match dialled {
             Ok(session) => {
                 self.heard = false;
                 self.link = Link::Dialling { session, failures };
-                if matches!(self.login, Login::None) {
+                if self.login.is_none() {
                     self.connected(session);
                 }
             }
@@ -280,7 +281,11 @@ impl<M: Memory> Core<M> {
             Event::Closed { session, reason, .. } => {
                 if matches!(self.link, Link::Up { session: s } | Link::Dialling { session: s, .. } if s == session)
                 {
-                    self.lost(now, Disconnect::new(reason, self.heard));
+                    let reason = match self.login.take_refusal() {
+                        Some(refusal) => Disconnect::NotBelieved(refusal),
+                        None => Disconnect::new(reason, self.heard),
+                    };
+                    self.lost(now, reason);
                 }
             }
             Event::Response { exchange, message, last, .. } => {

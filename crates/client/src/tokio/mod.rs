@@ -4,25 +4,25 @@ mod address;
 mod socket;
 
 use std::string::{String, ToString};
+use std::time::SystemTime;
 use std::{fmt, io};
 
 use rand_core::UnwrapErr;
 use sedge_crypto::RustCrypto;
-use sedge_dtls::PskOnly;
-use sedge_dtls::{Psk, Retransmission};
+use sedge_dtls::{Full, Retransmission};
 use sedge_time::Duration;
 
 use crate::config::{Backoff, Config};
-use crate::core::Security;
-use crate::credential::Credential;
+use crate::credential::{Credential, CredentialError};
 use crate::error::Error;
 use crate::memory::Growing;
+use crate::security::Security;
 
 pub use address::{Address, AddressError};
 pub use socket::{Socket, TokioClock};
 
 /// The memory of a client on a host.
-pub type HostMemory = Growing<PskOnly<RustCrypto>, UnwrapErr<getrandom::SysRng>>;
+pub type HostMemory = Growing<Full<RustCrypto>, UnwrapErr<getrandom::SysRng>>;
 
 /// A client on a host.
 pub type Client = crate::Client<HostMemory, Socket, TokioClock>;
@@ -45,8 +45,7 @@ pub fn config() -> Config {
 /// [`ConnectError`], in one line.
 pub async fn connect(credential: &Credential) -> Result<Client, ConnectError> {
     let address = Address::parse(&credential.broker)?;
-    let key = Psk::new(&credential.key).ok_or(ConnectError::Key)?;
-    connect_to(&address, Security::Psk { identity: &credential.identity, key }, config()).await
+    connect_to(&address, credential.security()?, config()).await
 }
 
 /// Connects to a server: to the first of its addresses that does not refuse at once.
@@ -75,10 +74,14 @@ pub async fn connect_to(
 /// A client over a socket of the caller's, not connected yet.
 ///
 /// # Errors
-/// [`Error::NameTooLong`] if the identity is longer than any server accepts.
+/// [`Error::Security`].
 pub fn client(socket: Socket, security: Security<'_>, config: Config) -> Result<Client, Error<io::Error>> {
     let rng = UnwrapErr(getrandom::SysRng);
-    Client::new(config, security, socket, TokioClock::new(), RustCrypto, rng)
+    let mut client = Client::new(config, security, socket, TokioClock::new(), RustCrypto, rng)?;
+    if let Ok(since_1970) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+        client.set_unix_time(since_1970.as_secs());
+    }
+    Ok(client)
 }
 
 /// Why there is no connection, in one line.
@@ -91,8 +94,8 @@ pub enum ConnectError {
     Resolve(String, io::Error),
     /// The name has no address.
     NoAddress(String),
-    /// The key is empty or longer than 64 bytes.
-    Key,
+    /// The credential is unusable.
+    Credential(CredentialError),
     /// The handshake failed.
     Connect {
         /// With whom.
@@ -108,13 +111,19 @@ impl From<AddressError> for ConnectError {
     }
 }
 
+impl From<CredentialError> for ConnectError {
+    fn from(error: CredentialError) -> Self {
+        Self::Credential(error)
+    }
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(error) => error.fmt(f),
             Self::Resolve(name, error) => write!(f, "{name} has no address: {error}"),
             Self::NoAddress(name) => write!(f, "{name} has no address"),
-            Self::Key => f.write_str("the key is empty or longer than 64 bytes"),
+            Self::Credential(error) => error.fmt(f),
             Self::Connect { address, reason: Error::Network(error) }
                 if error.kind() == io::ErrorKind::ConnectionRefused =>
             {

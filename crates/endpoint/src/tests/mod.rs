@@ -146,7 +146,7 @@ impl<M: Memory<Path = Address>> Side<M> {
         let mut incoming = Incoming::new(from, &mut datagram);
         while let Some(event) = self.endpoint.receive(now, &mut incoming, &mut self.out) {
             let seen = match event {
-                Event::Connected { session, principal, replaced } => {
+                Event::Connected { session, principal, replaced, .. } => {
                     Seen::Connected(session, principal, replaced)
                 }
                 Event::Closed { session, reason, .. } => Seen::Closed(session, reason),
