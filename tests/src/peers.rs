@@ -10,10 +10,16 @@ use std::sync::OnceLock;
 pub struct Peers {
     /// A Python with aiocoap.
     pub python: PathBuf,
-    /// Mbed TLS 3.6.5 behind the line protocol of `tests/interop/peers/mbedtls_peer.c`.
+    /// Mbed TLS behind the line protocol of `tests/interop/peers/README.md`, as are the others.
     pub mbedtls: PathBuf,
-    /// dimpl and webrtc-dtls behind the line protocol of `tests/interop/peers/src/main.rs`.
+    /// wolfSSL.
+    pub wolfssl: PathBuf,
+    /// dimpl and webrtc-dtls, in one program.
     pub rust: PathBuf,
+    /// pion/dtls.
+    pub pion: PathBuf,
+    /// The folder with Scandium's libraries and the classes of its peer.
+    pub scandium: PathBuf,
 }
 
 const SETUP: &str = "run tests/interop/setup once";
@@ -56,5 +62,12 @@ fn look() -> Result<Peers, String> {
         let path = PathBuf::from(places.remove(name).unwrap_or_default());
         if path.exists() { Ok(path) } else { Err(format!("the peer {name} is not built: {SETUP}")) }
     };
-    Ok(Peers { python: place("PYTHON")?, mbedtls: place("MBEDTLS")?, rust: place("RUST_PEERS")? })
+    Ok(Peers {
+        python: place("PYTHON")?,
+        mbedtls: place("MBEDTLS")?,
+        wolfssl: place("WOLFSSL")?,
+        rust: place("RUST_PEERS")?,
+        pion: place("PION")?,
+        scandium: place("SCANDIUM")?,
+    })
 }

@@ -77,7 +77,7 @@ impl Peer {
             }
             Kind::MbedTls => {
                 let mut command = Command::new(&peers::find().expect("built").mbedtls);
-                command.args(["client", &host, &port, NAME, KEY_HEX]);
+                command.args(["client", &server.to_string(), "--identity", NAME, "--psk", KEY_HEX]);
                 command
             }
             Kind::Dimpl | Kind::Webrtc => rust_peer(kind, "client", server),
@@ -92,7 +92,7 @@ impl Peer {
             Kind::OpenSsl | Kind::GnuTls => return Self::server_that_wants_a_port(kind, options),
             Kind::MbedTls => {
                 let mut command = Command::new(&peers::find().expect("built").mbedtls);
-                command.args(["server", "127.0.0.1", "0", NAME, KEY_HEX]);
+                command.args(["server", &any.to_string(), "--identity", NAME, "--psk", KEY_HEX]);
                 command
             }
             Kind::Dimpl | Kind::Webrtc => rust_peer(kind, "server", any),
@@ -196,7 +196,7 @@ impl Peer {
 fn rust_peer(kind: Kind, role: &str, address: SocketAddr) -> Command {
     let mut command = Command::new(&peers::find().expect("built").rust);
     let library = if kind == Kind::Dimpl { "dimpl" } else { "webrtc" };
-    command.args([library, role, &address.to_string(), NAME, KEY_HEX]);
+    command.args([library, role, &address.to_string(), "--identity", NAME, "--psk", KEY_HEX]);
     command
 }
 

@@ -1,0 +1,53 @@
+/* What of wolfSSL the peer is built with: DTLS 1.2 and 1.3 as a constrained device would want it. */
+#ifndef SEDGE_PEER_USER_SETTINGS_H
+#define SEDGE_PEER_USER_SETTINGS_H
+
+#define WOLFSSL_DTLS
+#define WOLFSSL_TLS13
+#define WOLFSSL_DTLS13
+#define WOLFSSL_DTLS_CID
+#define WOLFSSL_SEND_HRR_COOKIE
+#define WOLFSSL_DTLS_CH_FRAG
+#define WOLFSSL_DTLS_MTU
+
+#define HAVE_TLS_EXTENSIONS
+#define HAVE_SUPPORTED_CURVES
+#define HAVE_EXTENDED_MASTER
+#define HAVE_SESSION_TICKET
+#define WOLFSSL_STATIC_PSK
+#define HAVE_RPK
+#define HAVE_SNI
+#define HAVE_SERVER_RENEGOTIATION_INFO
+#define HAVE_KEYING_MATERIAL
+#define WOLFSSL_EITHER_SIDE
+
+#define HAVE_ECC
+#define HAVE_CURVE25519
+#define HAVE_AESCCM
+#define HAVE_AESGCM
+#define WOLFSSL_AES_DIRECT
+#define WOLFSSL_AES_COUNTER
+#define HAVE_HKDF
+#define WOLFSSL_BASE64_ENCODE
+
+#define NO_RSA
+#define NO_DH
+#define NO_DSA
+#define NO_DES3
+#define NO_RC4
+#define NO_MD4
+#define NO_MD5
+#define NO_SHA
+#define NO_OLD_TLS
+#define NO_PWDBASED
+#define NO_AES_CBC
+
+#define WOLFSSL_SP_MATH_ALL
+#define ECC_TIMING_RESISTANT
+#define SINGLE_THREADED
+#define WOLFSSL_IGNORE_FILE_WARN
+
+#define OPENSSL_EXTRA
+#define HAVE_SECRET_CALLBACK
+
+#endif
