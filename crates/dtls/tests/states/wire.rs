@@ -55,3 +55,21 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash.update(bytes);
     hash.finish()
 }
+
+/// The data of an extension in a ClientHello's body.
+pub fn hello_extension(body: &[u8], wanted: u16) -> Option<Vec<u8>> {
+    let mut at = 34;
+    at += 1 + usize::from(body[at]);
+    at += 1 + usize::from(body[at]);
+    at += 2 + usize::from(u16::from_be_bytes([body[at], body[at + 1]]));
+    at += 1 + usize::from(body[at]);
+    let mut list = &body[at + 2..];
+    while let [a, b, high, low, rest @ ..] = list {
+        let (data, rest) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        if u16::from_be_bytes([*a, *b]) == wanted {
+            return Some(data.to_vec());
+        }
+        list = rest;
+    }
+    None
+}

@@ -61,6 +61,8 @@ struct Server {
     party: Party,
     rng: TestRng,
     transcript: Vec<u8>,
+    /// The client's last hello.
+    hello: Vec<u8>,
     client_random: Vec<u8>,
     suite: u16,
     master: Vec<u8>,
@@ -83,6 +85,7 @@ impl Server {
             party,
             rng,
             transcript: Vec::new(),
+            hello: Vec::new(),
             client_random: Vec::new(),
             suite: 0,
             master: vec![0; 48],
@@ -111,9 +114,13 @@ impl Server {
                     self.client_random = body[2..34].to_vec();
                 }
                 self.transcript.extend(message(kind, message_seq, &body));
-                if kind == CLIENT_KEY_EXCHANGE {
-                    self.derive_master(&body);
-                    exchanged = true;
+                match kind {
+                    CLIENT_HELLO => self.hello = body,
+                    CLIENT_KEY_EXCHANGE => {
+                        self.derive_master(&body);
+                        exchanged = true;
+                    }
+                    _ => {}
                 }
             }
         }
@@ -171,7 +178,9 @@ impl Server {
             HelloPsk => PSK,
             HelloEcdhePsk => ECDHE_PSK,
             _ => {
-                extensions.extend([extension(19, &[2]), extension(20, &[2])]);
+                let offered = |kind: &u16| hello_extension(&self.hello, *kind).is_some();
+                extensions
+                    .extend([19, 20].iter().filter(|kind| offered(kind)).map(|&kind| extension(kind, &[2])));
                 ECDHE_ECDSA
             }
         };
@@ -223,7 +232,7 @@ fn accepts_only(party: impl Fn() -> Party, words: &[&[Letter]]) {
     let longest = expected.iter().map(Vec::len).max().unwrap() + 1;
     let is_hello = |letter: &&Letter| matches!(letter, HelloPsk | HelloEcdhePsk | HelloEcdsa);
     let hellos = |word: &[Letter]| word.iter().filter(is_hello).count();
-    let worth = |word: &[Letter]| word.len() < longest && hellos(word) <= 2;
+    let worth = |word: &[Letter]| word.len() < if hellos(word) > 1 { 4 } else { longest };
     let mut language = learn(|| Server::new(party()), ALPHABET, worth);
     // A network may double any datagram, and ChangeCipherSpec has no number that would tell: twice is once. And
     // until the server has proved who it is, another ServerHello may be the genuine one: it is believed instead of

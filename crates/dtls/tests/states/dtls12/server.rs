@@ -216,6 +216,17 @@ impl Script for Client {
 
 /// A server that is asked for this suite takes these words and no other.
 fn accepts_only(suite: u16, certificate: ClientCertificate, words: &[&[Letter]]) {
+    accepts_only_and_hears(suite, certificate, words, &[]);
+}
+
+/// The same for a server that hears others out before it refuses them.
+fn accepts_only_and_hears(
+    suite: u16,
+    certificate: ClientCertificate,
+    words: &[&[Letter]],
+    refused: &[&[Letter]],
+) {
+    let heard: Vec<Vec<Letter>> = words.iter().chain(refused).map(|word| word.to_vec()).collect();
     let words: Vec<Vec<Letter>> = words.iter().map(|word| word.to_vec()).collect();
     let longest = words.iter().map(Vec::len).max().unwrap() + 2;
     let mut language = learn(|| Client::new(suite, certificate), ALPHABET, |word| word.len() < longest);
@@ -224,7 +235,7 @@ fn accepts_only(suite: u16, certificate: ClientCertificate, words: &[&[Letter]])
     language.prefixes.retain(once);
     language.words.retain(once);
     assert_eq!(language.words, words.iter().cloned().collect());
-    assert_eq!(language.prefixes, prefixes(&words));
+    assert_eq!(language.prefixes, prefixes(&heard));
 }
 
 #[test]
@@ -246,7 +257,9 @@ fn a_server_that_asks_for_no_certificate_takes_none() {
 #[test]
 fn a_server_that_requires_a_certificate_takes_no_shortcut() {
     let word: &[Letter] = &[Certificate, KeyExchange, CertificateVerify, ChangeCipherSpec, Finished];
-    accepts_only(ECDHE_ECDSA, ClientCertificate::Required, &[word]);
+    // Who shows none is told so under the new keys, once its Finished has shown that nobody stands between.
+    let refused: &[Letter] = &[EmptyCertificate, KeyExchange, ChangeCipherSpec, Finished];
+    accepts_only_and_hears(ECDHE_ECDSA, ClientCertificate::Required, &[word], &[refused]);
 }
 
 #[test]
