@@ -37,6 +37,8 @@ enum Command {
     Broker(commands::broker::Args),
     /// Enrol, list and remove devices
     Device(commands::device::Args),
+    /// Run a small CA: issue and revoke certificates for devices and servers
+    Ca(commands::ca::Args),
     /// Create, list and delete topics
     Topic(commands::topic::Args),
     /// Publish a value to a topic
@@ -75,6 +77,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Broker(args) => commands::broker::run(args).await,
         Command::Sub(args) => commands::subscribe::run(args).await,
         Command::Coap(args) => commands::coap::run(args).await,
+        // This waits for nothing but a person, and then hears of the interruption itself.
+        Command::Ca(args) => commands::ca::run(args),
         // These fail, and what they hold is cleaned up as it is dropped.
         Command::Demo(args) => interrupt::or_interrupted(demo::run(args)).await,
         Command::Device(args) => interrupt::or_interrupted(commands::device::run(args)).await,

@@ -61,7 +61,7 @@ pub use anchors::TrustAnchors;
 #[cfg(feature = "std")]
 pub use crl::{CertificateRevocationList, Revocation};
 #[cfg(feature = "std")]
-pub use pem::{FileError, FileErrorReason, certificates};
+pub use pem::{FileError, FileErrorReason, certificates, to_pem};
 #[cfg(feature = "std")]
 pub use signatures::EcdsaP256Sha256;
 #[cfg(feature = "std")]

@@ -33,6 +33,11 @@ pub(crate) fn objects<T: PemObject + From<Vec<u8>>>(file: &[u8]) -> Result<Vec<T
     }
 }
 
+/// A certificate in PEM.
+pub fn to_pem(certificate: &[u8]) -> String {
+    encode("CERTIFICATE", certificate)
+}
+
 const BEGIN: &[u8] = b"-----BEGIN ";
 
 /// One object in PEM ([RFC 7468](https://www.rfc-editor.org/rfc/rfc7468)), with a line's end at its end.

@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub(crate) mod broker;
+pub(crate) mod ca;
 pub(crate) mod coap;
 pub(crate) mod device;
 pub(crate) mod publish;

@@ -66,7 +66,7 @@ impl Authority {
         let authority = Self { folder, certificate, index: Index::default(), _lock: lock };
         authority.save()?;
         // Comes last: with it there is a CA.
-        let pem = pem::encode("CERTIFICATE", &authority.certificate);
+        let pem = pem::to_pem(&authority.certificate);
         authority.write(&authority.certificate_path(), &pem)?;
         Ok(authority)
     }
