@@ -6,6 +6,7 @@ use sedge_crypto::{Crypto, CryptoRng};
 use sedge_time::Instant;
 
 use crate::alert::AlertDescription;
+use crate::credentials::CertificateType;
 use crate::session::Session;
 
 pub(crate) mod extension;
@@ -137,4 +138,43 @@ pub struct Established {
     /// The number that [`Credentials`](crate::Credentials) gave for the peer: on a server for its PSK identity or
     /// its certificate, on a client for the server's certificate; zero for none.
     pub principal: u32,
+    /// How the peer proved who it is, or did in the session that was resumed.
+    pub authentication: Authentication,
+    /// Whether an earlier session was resumed.
+    pub resumed: bool,
+}
+
+/// How a peer proved who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Authentication {
+    /// Not at all: a client that was not asked for a certificate, or showed none where it did not have to.
+    Anonymous = 0,
+    /// By a pre-shared key.
+    PreSharedKey = 1,
+    /// By a raw public key.
+    RawPublicKey = 2,
+    /// By an X.509 certificate.
+    Certificate = 3,
+}
+
+impl Authentication {
+    pub(crate) const fn from_u8(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Anonymous),
+            1 => Some(Self::PreSharedKey),
+            2 => Some(Self::RawPublicKey),
+            3 => Some(Self::Certificate),
+            _ => None,
+        }
+    }
+}
+
+impl From<CertificateType> for Authentication {
+    fn from(kind: CertificateType) -> Self {
+        match kind {
+            CertificateType::X509 => Self::Certificate,
+            CertificateType::RawPublicKey => Self::RawPublicKey,
+        }
+    }
 }

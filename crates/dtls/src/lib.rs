@@ -140,7 +140,9 @@ pub use credentials::{
 pub use discard::Discard;
 pub use handshake::resumption::Resumption;
 pub use handshake::ticket::TicketKeys;
-pub use handshake::{Context, Established, Failure, KeyLog, Progress, Retransmission, Transport};
+pub use handshake::{
+    Authentication, Context, Established, Failure, KeyLog, Progress, Retransmission, Transport,
+};
 pub use profile::{Buffer, Full, Profile, PskOnly};
 pub use psk::{MAX_IDENTITY, Psk};
 pub use record::{ContentType, Records, peek_cid};

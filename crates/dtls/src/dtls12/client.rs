@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use sedge_crypto::{Crypto, CryptoRng, KeyShare, PublicKey, Secret};
+use sedge_crypto::{Crypto, CryptoRng, Hash, KeyShare, PublicKey, Secret};
 use sedge_time::Instant;
 
 use super::effort::Effort;
@@ -17,10 +17,11 @@ use crate::handshake::inbox::Inbox;
 use crate::handshake::link::{Link, for_each_fragment};
 use crate::handshake::message::{Fragment, MessageType};
 use crate::handshake::timer::Expiry;
-use crate::handshake::{Context, Established, Failure, Progress};
+use crate::handshake::{Authentication, Context, Established, Failure, Progress, Transport};
 use crate::profile::Profile;
 use crate::record::{ContentType, Record};
 use crate::session::Session12;
+use crate::wire::Writer;
 
 mod chosen;
 mod finish;
@@ -68,6 +69,8 @@ struct Machine<P: Profile> {
     /// complete, everything starts over.
     contradicted: bool,
     started_over: bool,
+    /// Whether to start over is for whoever offered DTLS 1.3 too.
+    hands_back: bool,
 }
 
 enum State<C: Crypto> {
@@ -81,8 +84,7 @@ enum State<C: Crypto> {
 /// The server has said hello, and goes on.
 struct ServerFlight<C: Crypto> {
     chosen: Chosen,
-    /// Who the server's certificate says it is.
-    principal: u32,
+    peer: Peer,
     due: Due,
     transcript: Transcript<C>,
 }
@@ -101,12 +103,19 @@ enum Due {
     },
 }
 
+/// Who the server is, and how it proves that.
+#[derive(Clone, Copy)]
+struct Peer {
+    principal: u32,
+    authentication: Authentication,
+}
+
 /// The keys exist; the server has still to prove that its are the same.
 struct AwaitFinished<C: Crypto> {
     session: Session12,
     agreed: Agreed,
     master_secret: Secret<48>,
-    principal: u32,
+    peer: Peer,
     /// Up to our Finished, or to ServerHello in a session that is resumed; then NewSessionTicket.
     transcript: Transcript<C>,
     /// Whether the ticket that was promised has come.
@@ -117,7 +126,8 @@ struct AwaitFinished<C: Crypto> {
 /// The server is authenticated.
 struct Complete {
     session: Session12,
-    principal: u32,
+    peer: Peer,
+    resumed: bool,
     /// Whether the last flight, if it is this side's, was sent.
     sent: bool,
     /// What a later handshake needs to know.
@@ -132,6 +142,33 @@ struct Suspicion {
     confirmed: bool,
 }
 
+impl<P: Profile> Machine<P> {
+    /// Nothing said yet.
+    fn new(crypto: &P::Crypto, offer: Offer, link: Link<P::Flight>) -> Self {
+        Self {
+            link,
+            offer,
+            transcript: Transcript::new(crypto),
+            cookie: None,
+            sealed: 0,
+            taken: Taken::default(),
+            effort: Effort::new(),
+            state: State::AwaitServerHello,
+            suspicion: None,
+            contradicted: false,
+            started_over: false,
+            hands_back: false,
+        }
+    }
+}
+
+/// What is kept of a cookie, to know it again.
+fn cookie_digest<C: Crypto>(crypto: &C, cookie: &[u8]) -> [u8; 8] {
+    let mut hash = crypto.sha256();
+    hash.update(cookie);
+    *hash.finish().first_chunk().unwrap_or(&[0; 8])
+}
+
 impl<P: Profile> Client<P> {
     /// Starts a handshake: the first ClientHello is ready to be sent.
     pub(crate) fn connect<R: CryptoRng + ?Sized>(
@@ -144,20 +181,41 @@ impl<P: Profile> Client<P> {
         let transcript =
             offer.hello::<P>(&mut link, cx.crypto, credentials, &[]).ok_or(ConfigError::FlightTooLong)?;
         link.timer.start(cx.now);
-        let machine = Machine {
-            link,
-            offer,
-            transcript,
-            cookie: None,
-            sealed: 0,
-            taken: Taken::default(),
-            effort: Effort::new(),
-            state: State::AwaitServerHello,
-            suspicion: None,
-            contradicted: false,
-            started_over: false,
-        };
+        let machine = Machine { transcript, ..Machine::new(cx.crypto, offer, link) };
         Ok(Self { inbox: Inbox::new(), machine })
+    }
+
+    /// Goes on where a client that offered DTLS 1.3 too was answered by a server of 1.2: `hello` is its last
+    /// ClientHello with its header, `cookie` what it had from a HelloVerifyRequest, `sequence` the next record number.
+    /// The ServerHello is the next that [`receive`](Self::receive) gets.
+    pub(crate) fn take_over<R: ?Sized>(
+        cx: &Context<'_, P::Crypto, R>,
+        mut offer: Offer,
+        transport: &Transport,
+        sequence: u64,
+        hello: &[u8],
+        cookie: &[u8],
+    ) -> Option<Self> {
+        let (message, _) = Fragment::parse(hello)?;
+        offer.take_over(&message)?;
+        let mut machine = Machine::new(cx.crypto, offer, Link::new(transport, sequence));
+        let body = |out: &mut Writer<'_>| out.bytes(message.body);
+        machine.transcript.add_bytes(machine.link.flight.push(
+            message.message_type,
+            message.message_seq,
+            body,
+        )?);
+        machine.link.flight.sent();
+        machine.link.timer.start(cx.now);
+        if !cookie.is_empty() {
+            machine.cookie = Some(cookie_digest(cx.crypto, cookie));
+        }
+        Some(Self { inbox: Inbox::new(), machine })
+    }
+
+    /// Whether a client that was taken over has to start over: with an offer of DTLS 1.3 again.
+    pub(crate) const fn starts_over(&self) -> bool {
+        self.machine.hands_back
     }
 
     /// The Connection ID that the client offered to find in records to it; empty if none.
@@ -188,6 +246,10 @@ impl<P: Profile> Client<P> {
                     suspicion.confirmed = true;
                 }
                 if !core::mem::take(contradicted) {
+                    return Ok(());
+                }
+                if self.machine.offer.dtls_1_3 {
+                    self.machine.hands_back = true;
                     return Ok(());
                 }
                 match self.machine.start_over(cx, credentials) {
@@ -246,8 +308,9 @@ impl<P: Profile> Client<P> {
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
     pub(crate) fn take_session(&mut self) -> Option<Established> {
         match core::mem::replace(&mut self.machine.state, State::Taken) {
-            State::Complete(Complete { session, principal, .. }) => {
-                Some(Established { session: session.into(), principal })
+            State::Complete(Complete { session, peer, resumed, .. }) => {
+                let Peer { principal, authentication } = peer;
+                Some(Established { session: session.into(), principal, authentication, resumed })
             }
             other => {
                 self.machine.state = other;

@@ -18,7 +18,7 @@ use crate::handshake::inbox::Inbox;
 use crate::handshake::link::{Link, for_each_fragment};
 use crate::handshake::message::{Fragment, MessageType, VERIFY_DATA};
 use crate::handshake::timer::Expiry;
-use crate::handshake::{Context, Established, Failure, Progress};
+use crate::handshake::{Authentication, Context, Established, Failure, Progress};
 use crate::profile::Profile;
 use crate::record::{ContentType, Record};
 use crate::session::Session12;
@@ -80,6 +80,13 @@ enum Claim {
     Certificate(Result<Verified, AlertDescription>),
 }
 
+/// Who the client is, and how it proves that.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    principal: u32,
+    authentication: Authentication,
+}
+
 struct AwaitCertificateVerify<C: Crypto> {
     /// Up to ClientKeyExchange.
     transcript: Transcript<C>,
@@ -92,7 +99,7 @@ struct AwaitFinished {
     session: Session12,
     master_secret: Secret<48>,
     /// The client, or the alert that it deserves once it has proved that it is there.
-    principal: Result<u32, AlertDescription>,
+    peer: Result<Peer, AlertDescription>,
     expected: [u8; VERIFY_DATA],
     /// Whether this side has said its Finished already.
     resumed: bool,
@@ -103,7 +110,8 @@ struct AwaitFinished {
 #[derive(Debug)]
 struct Complete {
     session: Session12,
-    principal: u32,
+    peer: Peer,
+    resumed: bool,
     sent: bool,
 }
 
@@ -208,8 +216,9 @@ impl<P: Profile> Server<P> {
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
     pub(crate) fn take_session(&mut self) -> Option<Established> {
         match core::mem::replace(&mut self.machine.state, State::Taken) {
-            State::Complete(Complete { session, principal, .. }) => {
-                Some(Established { session: session.into(), principal })
+            State::Complete(Complete { session, peer, resumed, .. }) => {
+                let Peer { principal, authentication } = peer;
+                Some(Established { session: session.into(), principal, authentication, resumed })
             }
             other => {
                 self.machine.state = other;

@@ -3,6 +3,7 @@
 use sedge_crypto::{Crypto, CryptoRng, Secret};
 use sedge_time::{Duration, Instant};
 
+use crate::handshake::Authentication;
 use crate::handshake::resumption::SavedSession;
 use crate::handshake::ticket::TicketKeys;
 use crate::suite::CipherSuite;
@@ -10,8 +11,8 @@ use crate::wire::{Reader, Writer};
 
 /// What a ticket of DTLS 1.2 is sealed as.
 const KIND: u8 = 2;
-/// Suite, extended master secret, master secret, principal and expiry in seconds.
-const CONTENT: usize = 2 + 1 + 48 + 4 + 4;
+/// Suite, extended master secret, authentication, master secret, principal and expiry in seconds.
+const CONTENT: usize = 2 + 1 + 1 + 48 + 4 + 4;
 
 /// A ticket of this crate's servers.
 #[derive(Clone, Debug)]
@@ -38,6 +39,7 @@ impl Ticket {
         let mut out = Writer::new(content.expose_mut());
         out.u16(session.suite.0);
         out.u8(session.extended_master_secret.into());
+        out.u8(session.authentication as u8);
         out.bytes(session.secret.expose());
         out.bytes(&session.principal.to_be_bytes());
         out.bytes(&seconds(session.expires).to_be_bytes());
@@ -59,12 +61,20 @@ impl Ticket {
         let mut content = Reader::new(keys.open(crypto, KIND, ticket, content.expose_mut())?);
         let suite = CipherSuite(content.u16()?);
         let extended_master_secret = content.u8()? == 1;
+        let authentication = Authentication::from_u8(content.u8()?)?;
         let secret = Secret::new(content.array()?);
         let principal = content.array().map(u32::from_be_bytes)?;
         let expires = content.array().map(u32::from_be_bytes)?;
         let expires = Instant::EPOCH + Duration::from_secs(expires.into());
         let good = content.is_empty() && now < expires;
-        good.then_some(SavedSession { suite, secret, principal, expires, extended_master_secret })
+        good.then_some(SavedSession {
+            suite,
+            secret,
+            principal,
+            expires,
+            extended_master_secret,
+            authentication,
+        })
     }
 
     /// Writes the body of the NewSessionTicket that carries it, [`BODY`](Self::BODY) bytes.

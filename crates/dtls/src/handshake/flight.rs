@@ -73,6 +73,11 @@ impl<B: Buffer> Flight<B> {
         self.change_cipher_spec = Some(self.len);
     }
 
+    /// Takes everything for sent.
+    pub(crate) const fn sent(&mut self) {
+        self.cursor.message = self.len;
+    }
+
     /// Sends everything again.
     pub(crate) fn rewind(&mut self) {
         self.cursor = Cursor::default();

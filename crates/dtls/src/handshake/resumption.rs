@@ -3,9 +3,12 @@
 use core::fmt;
 
 use sedge_crypto::Secret;
-use sedge_time::Instant;
+use sedge_time::{Duration, Instant};
 
+use crate::handshake::Authentication;
+use crate::session::ImportError;
 use crate::suite::CipherSuite;
+use crate::wire::{Reader, Writer};
 
 /// What is kept of a session so that a later handshake can take it up again: by a client, or in a server's cache.
 ///
@@ -15,6 +18,10 @@ pub struct Resumption {
     pub(crate) saved: SavedSession,
     /// How the peer knows it.
     pub(crate) handle: Handle,
+    /// When it was received (RFC 8446 section 4.2.11.1).
+    pub(crate) received: Instant,
+    /// What hides its age on the wire; of DTLS 1.3 only.
+    pub(crate) age_add: u32,
 }
 
 /// What of a session outlives it.
@@ -30,6 +37,8 @@ pub(crate) struct SavedSession {
     pub(crate) expires: Instant,
     /// Whether the session had the extended master secret (RFC 7627).
     pub(crate) extended_master_secret: bool,
+    /// How the peer proved who it is.
+    pub(crate) authentication: Authentication,
 }
 
 /// How the peer knows a session.
@@ -44,9 +53,9 @@ pub(crate) struct Handle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HandleKind {
     /// RFC 5246 section 7.4.1.2.
-    SessionId,
+    SessionId = 0,
     /// RFC 5077.
-    Ticket,
+    Ticket = 1,
 }
 
 impl Resumption {
@@ -68,6 +77,11 @@ impl Resumption {
         self.saved.principal
     }
 
+    /// How the peer proved who it is.
+    pub const fn authentication(&self) -> Authentication {
+        self.saved.authentication
+    }
+
     /// The session identifier that a server's cache finds it by; empty if it is known by a ticket.
     pub fn session_id(&self) -> &[u8] {
         match self.handle.kind {
@@ -82,6 +96,67 @@ impl Resumption {
             HandleKind::Ticket => self.handle.as_bytes(),
             HandleKind::SessionId => &[],
         }
+    }
+}
+
+/// The layout's version, its first byte.
+const LAYOUT: u8 = 1;
+
+impl Resumption {
+    /// Length of what [`export`](Self::export) writes, in bytes.
+    pub const EXPORTED_LEN: usize = 1 + 2 + 1 + 1 + 4 + 48 + 8 + 8 + 4 + 1 + 2 + Self::MAX_TICKET;
+
+    /// All of it as bytes, secret included, to outlive a restart or a deep sleep: with the time that is left of it in
+    /// place of when it ends, for clocks start anew.
+    pub fn export(&self, now: Instant) -> Secret<{ Self::EXPORTED_LEN }> {
+        let SavedSession { suite, secret, principal, expires, extended_master_secret, authentication } =
+            &self.saved;
+        let mut bytes = Secret::zero();
+        let mut out = Writer::new(bytes.expose_mut());
+        out.u8(LAYOUT);
+        out.u16(suite.0);
+        out.u8((*extended_master_secret).into());
+        out.u8(*authentication as u8);
+        out.bytes(&principal.to_be_bytes());
+        out.bytes(secret.expose());
+        out.bytes(&expires.saturating_since(now).as_micros().to_be_bytes());
+        out.bytes(&now.saturating_since(self.received).as_micros().to_be_bytes());
+        out.bytes(&self.age_add.to_be_bytes());
+        out.u8(self.handle.kind as u8);
+        out.u16(self.handle.len);
+        out.bytes(&self.handle.bytes);
+        bytes
+    }
+
+    /// What [`export`](Self::export) made `bytes` of; whoever knows how long that was ago passes a `now` that is so
+    /// much later.
+    pub fn import(now: Instant, bytes: &[u8]) -> Result<Self, ImportError> {
+        Self::parse(now, bytes).ok_or(ImportError::Malformed)
+    }
+
+    fn parse(now: Instant, bytes: &[u8]) -> Option<Self> {
+        let mut bytes = Reader::new(bytes);
+        if bytes.u8()? != LAYOUT {
+            return None;
+        }
+        let suite = CipherSuite(bytes.u16()?);
+        let extended_master_secret = bytes.u8()? == 1;
+        let authentication = Authentication::from_u8(bytes.u8()?)?;
+        let principal = u32::from_be_bytes(bytes.array()?);
+        let secret = Secret::new(bytes.array()?);
+        let [left, age] = [bytes.array()?, bytes.array()?].map(u64::from_be_bytes).map(Duration::from_micros);
+        let age_add = u32::from_be_bytes(bytes.array()?);
+        let kind = match bytes.u8()? {
+            0 => HandleKind::SessionId,
+            1 => HandleKind::Ticket,
+            _ => return None,
+        };
+        let len = usize::from(bytes.u16()?);
+        let handle = Handle::new(kind, bytes.take(Self::MAX_TICKET)?.get(..len)?)?;
+        let expires = now + left;
+        let saved =
+            SavedSession { suite, secret, principal, expires, extended_master_secret, authentication };
+        bytes.is_empty().then_some(Self { saved, handle, received: now - age, age_add })
     }
 }
 
@@ -119,5 +194,37 @@ impl SessionId {
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_exported_is_imported_with_the_time_that_is_left() {
+        let at = |secs| Instant::EPOCH + Duration::from_secs(secs);
+        let resumption = Resumption {
+            saved: SavedSession {
+                suite: CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8,
+                secret: Secret::new([7; 48]),
+                principal: 41,
+                expires: at(1_000),
+                extended_master_secret: true,
+                authentication: Authentication::RawPublicKey,
+            },
+            handle: Handle::new(HandleKind::Ticket, b"a ticket").unwrap(),
+            received: at(100),
+            age_add: 99,
+        };
+        let bytes = resumption.export(at(400));
+        // The clock has started anew, and shows 500 s.
+        let back = Resumption::import(at(500), bytes.expose()).unwrap();
+        assert_eq!((back.expires(), back.received), (at(1_100), at(200)));
+        let same_clock = Resumption::import(at(400), bytes.expose()).unwrap();
+        assert_eq!(same_clock, resumption);
+        for len in 0..Resumption::EXPORTED_LEN {
+            assert_eq!(Resumption::import(at(0), &bytes.expose()[..len]), Err(ImportError::Malformed));
+        }
     }
 }

@@ -437,7 +437,7 @@ impl World {
             self.client = Peer::Established(session);
         }
         if let Peer::Handshaking(handshake) = &mut self.server
-            && let Some(Established { session, principal }) = handshake.take_session()
+            && let Some(Established { session, principal, .. }) = handshake.take_session()
         {
             self.principal = Some(principal);
             self.predecessor = None;

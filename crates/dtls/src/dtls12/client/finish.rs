@@ -52,7 +52,7 @@ impl<P: Profile> Machine<P> {
         transcript.add(message);
         let resumed = state.agreed.resumed;
         self.state = match core::mem::replace(&mut self.state, State::Taken) {
-            State::AwaitFinished(AwaitFinished { mut session, agreed, master_secret, principal, .. }) => {
+            State::AwaitFinished(AwaitFinished { mut session, agreed, master_secret, peer, .. }) => {
                 // In a resumption the client has the last word.
                 if P::RESUMPTION && resumed {
                     session.set_last_flight(LastFlight {
@@ -63,7 +63,7 @@ impl<P: Profile> Machine<P> {
                     });
                 }
                 let saved = P::RESUMPTION.then_some((agreed, master_secret));
-                State::Complete(Complete { session, principal, sent: !resumed, saved })
+                State::Complete(Complete { session, peer, resumed, sent: !resumed, saved })
             }
             other => other,
         };

@@ -10,7 +10,7 @@ use crate::dtls12::transcript::{Speech, Transcript};
 use crate::handshake::extension::{CertificateTypes, Extensions};
 use crate::handshake::hello::ClientHello;
 use crate::handshake::link::Link;
-use crate::handshake::message::MessageType;
+use crate::handshake::message::{Fragment, MessageType};
 use crate::handshake::resumption::{Resumption, SessionId};
 use crate::handshake::{Context, MAX_PLAINTEXT, MIN_RECORD_SIZE_LIMIT};
 use crate::profile::Profile;
@@ -115,6 +115,16 @@ impl Offer {
                 }
             };
         }
+    }
+
+    /// Makes it what a ClientHello said that offered DTLS 1.3 too.
+    pub(super) fn take_over(&mut self, message: &Fragment<'_>) -> Option<()> {
+        let hello = ClientHello::parse(message.body)?;
+        self.random = hello.random;
+        self.session_id = SessionId::new(hello.session_id)?;
+        self.message_seq = message.message_seq;
+        self.dtls_1_3 = true;
+        Some(())
     }
 
     /// The session that may be resumed, if it is one of what is offered.

@@ -75,7 +75,7 @@ impl<P: Profile> Machine<P> {
         request: Option<bool>,
     ) -> Option<AwaitFinished<P::Crypto>> {
         let State::AwaitServerFlight(flight) = &self.state else { return None };
-        let (chosen, principal) = (flight.chosen.clone(), flight.principal);
+        let (chosen, peer) = (flight.chosen.clone(), flight.peer);
         let mut transcript = flight.transcript.clone();
         transcript.add(message);
         let Self { link, offer, .. } = self;
@@ -127,7 +127,7 @@ impl<P: Profile> Machine<P> {
             session: chosen.session(&master, self.sealed),
             master_secret: master.secret().clone(),
             agreed: chosen.agreed,
-            principal,
+            peer,
             transcript,
             ticket_taken: false,
             change_cipher_spec: false,

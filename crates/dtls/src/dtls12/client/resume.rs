@@ -3,7 +3,7 @@
 use sedge_time::Duration;
 
 use super::chosen::Chosen;
-use super::{AwaitFinished, Complete, Machine, State};
+use super::{AwaitFinished, Complete, Machine, Peer, State};
 use crate::alert::AlertDescription;
 use crate::credentials::Credentials;
 use crate::discard::Discard;
@@ -34,7 +34,7 @@ impl<P: Profile> Machine<P> {
             saved.suite == chosen.agreed.suite
                 && saved.extended_master_secret == chosen.agreed.extended_master_secret
         });
-        let Some(SavedSession { secret, principal, .. }) = saved else {
+        let Some(SavedSession { secret, principal, authentication, .. }) = saved else {
             self.suspect(Failure::Aborted(AlertDescription::ILLEGAL_PARAMETER));
             return Err(Discard::UnofferedChoice);
         };
@@ -48,7 +48,7 @@ impl<P: Profile> Machine<P> {
             session: chosen.session(&master, sealed),
             master_secret: master.secret().clone(),
             agreed: chosen.agreed,
-            principal,
+            peer: Peer { principal, authentication },
             transcript,
             ticket_taken: false,
             change_cipher_spec: false,
@@ -82,7 +82,7 @@ impl<P: Profile> Machine<P> {
         credentials: &mut impl Credentials<P::Crypto>,
         ticket: Option<&[u8]>,
     ) {
-        let State::Complete(Complete { principal, saved, .. }) = &mut self.state else { return };
+        let State::Complete(Complete { peer, saved, .. }) = &mut self.state else { return };
         let Some((agreed, secret)) = saved.take() else { return };
         let ticket = ticket.filter(|_| agreed.ticket).and_then(NewSessionTicket::parse);
         let (handle, lifetime) = match ticket {
@@ -100,10 +100,11 @@ impl<P: Profile> Machine<P> {
         let saved = SavedSession {
             suite: agreed.suite,
             secret,
-            principal: *principal,
+            principal: peer.principal,
             expires: cx.now + Duration::from_secs(seconds.into()),
             extended_master_secret: agreed.extended_master_secret,
+            authentication: peer.authentication,
         };
-        credentials.remember(&Resumption { saved, handle });
+        credentials.remember(&Resumption { saved, handle, received: cx.now, age_add: 0 });
     }
 }

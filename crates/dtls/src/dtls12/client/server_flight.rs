@@ -116,7 +116,7 @@ impl<C: Crypto> ServerFlight<C> {
         let shown = parsed.ok_or(Discard::MalformedHandshake)?;
         let shown = shown.ok_or(untrusted(AlertDescription::BAD_CERTIFICATE))?;
         let verified = credentials.verify(cx.crypto, &shown).map_err(untrusted)?;
-        self.principal = verified.principal;
+        self.peer.principal = verified.principal;
         Ok(Due::KeyExchange(Some(verified.public_key)))
     }
 

@@ -1,16 +1,16 @@
 //! The cookie, and the server's choice.
 
-use sedge_crypto::{Crypto, CryptoRng, Hash};
+use sedge_crypto::CryptoRng;
 use sedge_time::Instant;
 
 use super::chosen::Chosen;
-use super::{Due, Machine, ServerFlight, State, Suspicion};
+use super::{Due, Machine, Peer, ServerFlight, State, Suspicion, cookie_digest};
 use crate::credentials::Credentials;
 use crate::discard::Discard;
 use crate::dtls12::taken::{Place, Taken};
 use crate::handshake::hello::{self, ServerHello};
 use crate::handshake::message::{Fragment, Message, MessageType};
-use crate::handshake::{Context, Failure, Progress};
+use crate::handshake::{Authentication, Context, Failure, Progress};
 use crate::profile::Profile;
 use crate::suite::KeyExchange;
 
@@ -53,9 +53,7 @@ impl<P: Profile> Machine<P> {
         message: &Message<'_>,
     ) -> Result<Progress, Discard> {
         let cookie = hello::parse_hello_verify_request(message.body).ok_or(Discard::MalformedHandshake)?;
-        let mut hash = cx.crypto.sha256();
-        hash.update(cookie);
-        let digest = *hash.finish().first_chunk().unwrap_or(&[0; 8]);
+        let digest = cookie_digest(cx.crypto, cookie);
         match (&self.state, self.cookie) {
             (State::AwaitServerHello, None) => {}
             (_, Some(sent)) if sent == digest => return Err(Discard::HandshakeRepeated),
@@ -103,8 +101,14 @@ impl<P: Profile> Machine<P> {
                     KeyExchange::EcdheEcdsa => Due::Certificate,
                     KeyExchange::Psk | KeyExchange::EcdhePsk => Due::KeyExchange(None),
                 },
+                peer: Peer {
+                    principal: 0,
+                    authentication: match chosen.key_exchange {
+                        KeyExchange::EcdheEcdsa => chosen.server_kind.into(),
+                        KeyExchange::Psk | KeyExchange::EcdhePsk => Authentication::PreSharedKey,
+                    },
+                },
                 chosen,
-                principal: 0,
                 transcript,
             }),
         };

@@ -26,7 +26,7 @@ pub(super) struct Chosen {
     pub(super) suite: CipherSuite,
     pub(super) aead: Aead,
     pub(super) key_exchange: KeyExchange,
-    pub(super) authentication: Authentication,
+    pub(super) means: Means,
     pub(super) extended_master_secret: bool,
     /// Whether a ticket was promised.
     pub(super) ticket: bool,
@@ -43,9 +43,9 @@ pub(super) struct Chosen {
     pub(super) next_seq: u16,
 }
 
-/// How the suite is filled in.
+/// With what a suite is filled in.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Authentication {
+pub(super) struct Means {
     /// The group of the ephemeral keys.
     pub(super) group: Option<NamedGroup>,
     /// What the server shows.
@@ -72,14 +72,14 @@ impl Chosen {
     ) -> Result<Self, AlertDescription> {
         let hello = &verified.hello;
         check::<P>(hello, &config.transport)?;
-        let (suite, authentication) = config
+        let (suite, means) = config
             .suites
             .iter()
             .filter(|&&suite| hello.offers(suite))
-            .find_map(|&suite| Some((suite, authentication::<P>(suite, hello, credentials, config)?)))
+            .find_map(|&suite| Some((suite, means::<P>(suite, hello, credentials, config)?)))
             .ok_or(AlertDescription::HANDSHAKE_FAILURE)?;
         let mut chosen = Self::new::<P, R>(cx, config, verified, own_cid, suite)?;
-        chosen.authentication = authentication;
+        chosen.means = means;
         // RFC 7627 section 5.4: without the extended master secret a session is better not resumed.
         if P::RESUMPTION && chosen.extended_master_secret {
             let wanted = hello.extensions.session_ticket.is_some() && config.transport.mtu >= MIN_TICKET_MTU;
@@ -139,7 +139,7 @@ impl Chosen {
             suite,
             aead,
             key_exchange,
-            authentication: Authentication::default(),
+            means: Means::default(),
             extended_master_secret: hello.extensions.extended_master_secret,
             ticket: false,
             session_id: SessionId::default(),
@@ -159,7 +159,7 @@ impl Chosen {
         let asked = &hello.extensions;
         let renegotiation = asked.renegotiation_info.is_some()
             || hello.offers(CipherSuite::TLS_EMPTY_RENEGOTIATION_INFO_SCSV);
-        let Authentication { group, own, client, .. } = self.authentication;
+        let Means { group, own, client, .. } = self.means;
         let certificate_type =
             |kind: Option<CertificateType>| kind.map(|kind| CertificateTypes::Chosen(kind as u8));
         let extensions = Extensions {
@@ -221,16 +221,16 @@ fn check<P: Profile>(hello: &ClientHello<'_>, transport: &Transport) -> Result<(
 }
 
 /// How this suite would be filled in with what both sides have; `None` if it cannot be.
-fn authentication<P: Profile>(
+fn means<P: Profile>(
     suite: CipherSuite,
     hello: &ClientHello<'_>,
     credentials: &mut impl Credentials<P::Crypto>,
     config: &ServerConfig<'_>,
-) -> Option<Authentication> {
+) -> Option<Means> {
     match suite.key_exchange()? {
-        KeyExchange::Psk => P::PSK.then_some(Authentication::default()),
+        KeyExchange::Psk => P::PSK.then_some(Means::default()),
         KeyExchange::EcdhePsk if P::PSK && P::ECDHE => {
-            Some(Authentication { group: Some(group(hello, config)?), ..Authentication::default() })
+            Some(Means { group: Some(group(hello, config)?), ..Means::default() })
         }
         KeyExchange::EcdheEcdsa if P::CERTIFICATES && P::ECDHE => {
             let asked = &hello.extensions;
@@ -250,12 +250,7 @@ fn authentication<P: Profile>(
                 ClientCertificate::Optional => client,
                 ClientCertificate::Required => Some(client?),
             };
-            Some(Authentication {
-                group: Some(group(hello, config)?),
-                own: Some(own),
-                client,
-                client_required,
-            })
+            Some(Means { group: Some(group(hello, config)?), own: Some(own), client, client_required })
         }
         KeyExchange::EcdhePsk | KeyExchange::EcdheEcdsa => None,
     }

@@ -3,7 +3,7 @@
 use sedge_crypto::{Crypto, CryptoRng, Secret, constant_time_eq};
 use sedge_time::Instant;
 
-use super::{AwaitCertificateVerify, AwaitFinished, Chosen, Claim, Complete, Machine, State};
+use super::{AwaitCertificateVerify, AwaitFinished, Chosen, Claim, Complete, Machine, Peer, State};
 use crate::alert::AlertDescription;
 use crate::credentials::Credentials;
 use crate::discard::Discard;
@@ -16,7 +16,7 @@ use crate::dtls12::ticket::Ticket;
 use crate::dtls12::transcript::Transcript;
 use crate::handshake::message::{Message, MessageType};
 use crate::handshake::resumption::{Handle, HandleKind, Resumption, SavedSession};
-use crate::handshake::{Context, Failure, Progress};
+use crate::handshake::{Authentication, Context, Failure, Progress};
 use crate::profile::Profile;
 use crate::psk::Psk;
 use crate::session::{LastFlight, Parameters, Role, Session12};
@@ -74,11 +74,13 @@ impl<P: Profile> Machine<P> {
             }
             (State::AwaitCertificateVerify(state), MessageType::CERTIFICATE_VERIFY) if P::CERTIFICATES => {
                 self.effort.spend()?;
+                let kind = self.chosen.means.client.ok_or(Discard::UnexpectedHandshake)?;
                 let principal = holder(cx.crypto, state, message)?;
+                let peer = principal.map(|principal| Peer { principal, authentication: kind.into() });
                 let mut transcript = state.transcript.clone();
                 transcript.add(message);
                 let master = MasterSecret::from_secret(cx.crypto, state.master_secret.clone());
-                self.await_finished(cx, credentials, transcript, &master, principal)?
+                self.await_finished(cx, credentials, transcript, &master, peer)?
             }
             (State::AwaitFinished(state), MessageType::FINISHED) if state.change_cipher_spec => {
                 return Ok(self.finished(cx, credentials, message));
@@ -97,16 +99,14 @@ impl<P: Profile> Machine<P> {
         credentials: &mut impl Credentials<P::Crypto>,
         message: &Message<'_>,
     ) -> Result<State<P::Crypto>, Discard> {
-        let authentication = self.chosen.authentication;
-        let kind = authentication.client.ok_or(Discard::UnexpectedHandshake)?;
+        let means = self.chosen.means;
+        let kind = means.client.ok_or(Discard::UnexpectedHandshake)?;
         let claim = match certificate::parse(kind, message.body).ok_or(Discard::MalformedHandshake)? {
             Some(certificate) => {
                 self.effort.spend()?;
                 Claim::Certificate(credentials.verify(cx.crypto, &certificate))
             }
-            None if authentication.client_required => {
-                Claim::Nothing(Err(AlertDescription::HANDSHAKE_FAILURE))
-            }
+            None if means.client_required => Claim::Nothing(Err(AlertDescription::HANDSHAKE_FAILURE)),
             None => Claim::Nothing(Ok(())),
         };
         let mut transcript = self.transcript.clone();
@@ -135,18 +135,21 @@ impl<P: Profile> Machine<P> {
             _ => Secret::zero(),
         };
         let (premaster, holder) = match kind {
-            KeyExchange::EcdheEcdsa => (Premaster::ecdhe(&shared), 0),
+            KeyExchange::EcdheEcdsa => {
+                let anonymous = Peer { principal: 0, authentication: Authentication::Anonymous };
+                (Premaster::ecdhe(&shared), anonymous)
+            }
             KeyExchange::Psk | KeyExchange::EcdhePsk => {
                 // Always drawn, so that an unknown identity takes the same steps as a known one.
                 let mut nobody = Secret::<16>::zero();
                 cx.rng.fill_bytes(nobody.expose_mut());
                 let nobody = Psk::new(nobody.expose()).ok_or(Discard::MalformedHandshake)?;
-                let (psk, holder) = credentials.psk(identity).unwrap_or((nobody, 0));
+                let (psk, principal) = credentials.psk(identity).unwrap_or((nobody, 0));
                 let premaster = match kind {
                     KeyExchange::EcdhePsk => Premaster::ecdhe_psk(&shared, &psk),
                     _ => Premaster::psk(&psk),
                 };
-                (premaster, holder)
+                (premaster, Peer { principal, authentication: Authentication::PreSharedKey })
             }
         };
         transcript.add(message);
@@ -159,7 +162,8 @@ impl<P: Profile> Machine<P> {
         master.log(cx, &chosen.randoms.client);
         match claim {
             Claim::Nothing(verdict) => {
-                self.await_finished(cx, credentials, transcript, &master, verdict.map(|()| holder))
+                let peer = verdict.map(|()| holder);
+                self.await_finished(cx, credentials, transcript, &master, peer)
             }
             Claim::Certificate(certificate) => {
                 let master_secret = master.secret().clone();
@@ -180,7 +184,7 @@ impl<P: Profile> Machine<P> {
         credentials: &mut impl Credentials<P::Crypto>,
         mut transcript: Transcript<P::Crypto>,
         master: &MasterSecret<P::Crypto>,
-        principal: Result<u32, AlertDescription>,
+        peer: Result<Peer, AlertDescription>,
     ) -> Result<State<P::Crypto>, Discard> {
         let chosen = &self.chosen;
         let expected = master.client_verify_data(&transcript.hash());
@@ -188,10 +192,13 @@ impl<P: Profile> Machine<P> {
         transcript.add(&Message { message_type: MessageType::FINISHED, message_seq, body: &expected });
         let mut finished_seq = chosen.next_seq;
         let mut ticket = None;
-        if P::RESUMPTION && chosen.ticket {
+        if P::RESUMPTION
+            && chosen.ticket
+            && let Ok(peer) = peer
+        {
             // RFC 5077 section 3.3: after the client's Finished and before ours.
             let (keys, lifetime) = credentials.tickets().ok_or(Discard::Closed)?;
-            let saved = chosen.saved(master.secret(), principal.unwrap_or(0), cx.now + lifetime);
+            let saved = chosen.saved(master.secret(), peer, cx.now + lifetime);
             let made = Ticket::seal(keys, cx.crypto, cx.rng, cx.now, &saved).ok_or(Discard::Closed)?;
             let mut body = [0; Ticket::BODY];
             made.write(&mut Writer::new(&mut body));
@@ -210,7 +217,7 @@ impl<P: Profile> Machine<P> {
         Ok(State::AwaitFinished(AwaitFinished {
             session,
             master_secret: master.secret().clone(),
-            principal,
+            peer,
             expected,
             resumed: false,
             change_cipher_spec: false,
@@ -236,24 +243,24 @@ impl<P: Profile> Machine<P> {
         credentials: &mut impl Credentials<P::Crypto>,
         message: &Message<'_>,
     ) -> Progress {
-        let (principal, resumed) = match &self.state {
+        let (peer, resumed) = match &self.state {
             State::AwaitFinished(state) if constant_time_eq(message.body, &state.expected) => {
-                (state.principal, state.resumed)
+                (state.peer, state.resumed)
             }
             _ => (Err(AlertDescription::DECRYPT_ERROR), false),
         };
-        let principal = match principal {
-            Ok(principal) => principal,
+        let peer = match peer {
+            Ok(peer) => peer,
             Err(description) => return self.link.fail(Failure::Aborted(description)),
         };
         self.state = match core::mem::replace(&mut self.state, State::Taken) {
             State::AwaitFinished(AwaitFinished { mut session, master_secret, .. }) => {
                 session.start_last_flight(self.link.sequence() as u32);
                 if P::RESUMPTION && !resumed {
-                    self.remember(cx, credentials, &master_secret, principal);
+                    self.remember(cx, credentials, &master_secret, peer);
                 }
                 // In a resumption the client has the last word.
-                State::Complete(Complete { session, principal, sent: resumed })
+                State::Complete(Complete { session, peer, resumed, sent: resumed })
             }
             other => other,
         };
@@ -268,15 +275,16 @@ impl<P: Profile> Machine<P> {
         cx: &Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
         master_secret: &Secret<48>,
-        principal: u32,
+        peer: Peer,
     ) {
         let id = self.chosen.session_id.as_bytes();
         if let Some(lifetime) = credentials.session_cache()
             && !id.is_empty()
             && let Some(handle) = Handle::new(HandleKind::SessionId, id)
         {
-            let saved = self.chosen.saved(master_secret, principal, cx.now + lifetime);
-            credentials.remember(&Resumption { saved, handle });
+            let expires = cx.now + lifetime;
+            let saved = self.chosen.saved(master_secret, peer, expires);
+            credentials.remember(&Resumption { saved, handle, received: cx.now, age_add: 0 });
         }
     }
 }
@@ -317,13 +325,14 @@ impl Chosen {
     }
 
     /// What is remembered of it.
-    fn saved(&self, master_secret: &Secret<48>, principal: u32, expires: Instant) -> SavedSession {
+    fn saved(&self, master_secret: &Secret<48>, peer: Peer, expires: Instant) -> SavedSession {
         SavedSession {
             suite: self.suite,
             secret: master_secret.clone(),
-            principal,
+            principal: peer.principal,
             expires,
             extended_master_secret: self.extended_master_secret,
+            authentication: peer.authentication,
         }
     }
 }

@@ -56,7 +56,7 @@ impl<P: Profile> Machine<P> {
 
     /// Where the client's flight begins.
     pub(super) fn start(&self) -> State<P::Crypto> {
-        match self.chosen.authentication.client {
+        match self.chosen.means.client {
             Some(_) if P::CERTIFICATES => State::AwaitCertificate,
             _ => State::AwaitClientKeyExchange(self.transcript.clone(), Claim::Nothing(Ok(()))),
         }
@@ -72,15 +72,15 @@ impl<P: Profile> Machine<P> {
         let mut speech = Speech { link, transcript, message_seq: chosen.message_seq };
         // RFC 5246 section 7.4.1.3.
         speech.say(MessageType::SERVER_HELLO, |out| chosen.write_hello(out, &verified.hello))?;
-        let authentication = chosen.authentication;
+        let means = chosen.means;
         // RFC 5246 section 7.4.2.
-        if P::CERTIFICATES && authentication.own.is_some() {
-            let own = authentication.own;
+        if P::CERTIFICATES && means.own.is_some() {
+            let own = means.own;
             speech.say(MessageType::CERTIFICATE, |out| certificate::write(out, own, &*credentials))?;
         }
         // RFC 8422 section 5.4.
         if P::ECDHE
-            && let Some(group) = authentication.group
+            && let Some(group) = means.group
         {
             let key = cx.crypto.ephemeral_key(group, cx.rng).ok()?;
             let share = cx.crypto.key_share(&key);
@@ -98,7 +98,7 @@ impl<P: Profile> Machine<P> {
             *ephemeral = Some(key);
         }
         // RFC 5246 section 7.4.4.
-        if P::CERTIFICATES && authentication.client.is_some() {
+        if P::CERTIFICATES && means.client.is_some() {
             speech.say(MessageType::CERTIFICATE_REQUEST, certificate::write_request)?;
         }
         // RFC 5246 section 7.4.5.

@@ -2,7 +2,7 @@
 
 use sedge_crypto::CryptoRng;
 
-use super::{AwaitFinished, Chosen, Machine, State};
+use super::{AwaitFinished, Chosen, Machine, Peer, State};
 use crate::alert::AlertDescription;
 use crate::config::ServerConfig;
 use crate::cookie::VerifiedHello;
@@ -73,7 +73,7 @@ impl<P: Profile> Machine<P> {
         machine.state = State::AwaitFinished(AwaitFinished {
             session: chosen.session(&master),
             master_secret: master.secret().clone(),
-            principal: Ok(saved.principal),
+            peer: Ok(Peer { principal: saved.principal, authentication: saved.authentication }),
             expected,
             resumed: true,
             change_cipher_spec: false,
