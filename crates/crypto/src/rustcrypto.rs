@@ -48,7 +48,7 @@ impl Crypto for RustCrypto {
     type EphemeralKey = RustEphemeralKey;
     type SigningKey = RustSigningKey;
 
-    // Inlined, so that a caller who can only mean CCM does not carry GCM.
+    // What chooses an algorithm is inlined, so that a caller who can only mean one does not carry the other.
     #[inline(always)]
     fn seal(
         &self,
@@ -92,6 +92,7 @@ impl Crypto for RustCrypto {
         block::encrypt_block(key, block);
     }
 
+    #[inline(always)]
     fn ephemeral_key<R: CryptoRng + ?Sized>(
         &self,
         group: NamedGroup,
@@ -111,10 +112,12 @@ impl Crypto for RustCrypto {
         }
     }
 
+    #[inline(always)]
     fn key_share(&self, key: &RustEphemeralKey) -> KeyShare {
         key.share
     }
 
+    #[inline(always)]
     fn agree(&self, key: &RustEphemeralKey, peer: &[u8]) -> Result<Secret<32>, KeyError> {
         match key.share.group() {
             NamedGroup::Secp256r1 => p256::agree(&key.scalar, peer),

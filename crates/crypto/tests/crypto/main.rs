@@ -30,6 +30,7 @@ mod hash;
 mod hkdf;
 mod public_key;
 mod random;
+mod rfc7925;
 mod x25519;
 
 use sedge_crypto::{Aead, AeadError, Crypto};
