@@ -288,6 +288,10 @@ impl Connection {
                                 }
                             }
                             Content::Renegotiation => self.renegotiations += 1,
+                            Content::ReturnRoutability(_)
+                            | Content::Ticket(_)
+                            | Content::ConnectionIdWanted(_)
+                            | Content::Nothing => {}
                             Content::Alert(_) => {}
                         }
                     }
@@ -383,7 +387,14 @@ impl Listener {
             log.push(received(&datagram));
             let address = from.to_string();
             if sedge_dtls::is_client_hello(&datagram) {
-                match sedge_dtls::hello(&cookies, address.as_bytes(), &datagram, &mut buffer) {
+                match sedge_dtls::hello(
+                    &RustCrypto,
+                    &cookies,
+                    &config,
+                    address.as_bytes(),
+                    &datagram,
+                    &mut buffer,
+                ) {
                     Hello::Reply(length) => {
                         log.push(sent(&buffer[..length]));
                         let _ = self.socket.send_to(&buffer[..length], from);

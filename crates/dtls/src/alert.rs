@@ -29,6 +29,15 @@ impl Alert {
         self.level != AlertLevel::WARNING || self.description == AlertDescription::CLOSE_NOTIFY
     }
 
+    /// The alert as DTLS 1.3 sees it: what it is about decides, not the level (RFC 8446 section 6).
+    pub(crate) fn in_dtls_1_3(self) -> Self {
+        let closure = [AlertDescription::CLOSE_NOTIFY, AlertDescription::USER_CANCELED];
+        match closure.contains(&self.description) {
+            true => Self { level: AlertLevel::WARNING, ..self },
+            false => Self::fatal(self.description),
+        }
+    }
+
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let &[level, description] = bytes else { return None };
         Some(Self { level: AlertLevel(level), description: AlertDescription(description) })

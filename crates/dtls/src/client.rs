@@ -10,6 +10,7 @@ use crate::config::{ClientConfig, ConfigError};
 use crate::credentials::Credentials;
 use crate::discard::Discard;
 use crate::dtls12;
+use crate::dtls13;
 use crate::handshake::{Context, Established, Failure, Progress};
 use crate::profile::Profile;
 
@@ -34,6 +35,7 @@ pub struct ClientHandshake<P: Profile> {
 
 enum Machine<P: Profile> {
     Dtls12(dtls12::client::Client<P>),
+    Dtls13(dtls13::client::Client<P>),
 }
 
 impl<P: Profile> ClientHandshake<P> {
@@ -43,7 +45,10 @@ impl<P: Profile> ClientHandshake<P> {
         credentials: &mut impl Credentials<P::Crypto>,
         config: &ClientConfig<'_>,
     ) -> Result<Self, ConfigError> {
-        let machine = Machine::Dtls12(dtls12::client::Client::connect(cx, credentials, config)?);
+        let machine = match P::DTLS_1_3 && config.versions.dtls_1_3 && !config.versions.dtls_1_2 {
+            true => Machine::Dtls13(dtls13::client::Client::connect(cx, credentials, config)?),
+            false => Machine::Dtls12(dtls12::client::Client::connect(cx, credentials, config)?),
+        };
         Ok(Self { machine })
     }
 
@@ -51,6 +56,7 @@ impl<P: Profile> ClientHandshake<P> {
     pub fn own_cid(&self) -> ConnectionId {
         match &self.machine {
             Machine::Dtls12(client) => client.own_cid(),
+            Machine::Dtls13(client) => client.own_cid(),
         }
     }
 
@@ -58,6 +64,7 @@ impl<P: Profile> ClientHandshake<P> {
     pub fn deadline(&self) -> Option<Instant> {
         match &self.machine {
             Machine::Dtls12(client) => client.deadline(),
+            Machine::Dtls13(client) => client.deadline(),
         }
     }
 
@@ -70,6 +77,7 @@ impl<P: Profile> ClientHandshake<P> {
     ) -> Result<(), Failure> {
         match &mut self.machine {
             Machine::Dtls12(client) => client.expire(cx, credentials),
+            Machine::Dtls13(client) => client.expire(cx, credentials),
         }
     }
 
@@ -82,6 +90,7 @@ impl<P: Profile> ClientHandshake<P> {
     ) -> Result<Progress, Discard> {
         match &mut self.machine {
             Machine::Dtls12(client) => client.receive(cx, credentials, record),
+            Machine::Dtls13(client) => client.receive(cx, credentials, record),
         }
     }
 
@@ -90,6 +99,7 @@ impl<P: Profile> ClientHandshake<P> {
     pub fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         match &mut self.machine {
             Machine::Dtls12(client) => client.poll_transmit(crypto, buf),
+            Machine::Dtls13(client) => client.poll_transmit(crypto, buf),
         }
     }
 
@@ -97,6 +107,7 @@ impl<P: Profile> ClientHandshake<P> {
     pub fn take_session(&mut self) -> Option<Established> {
         match &mut self.machine {
             Machine::Dtls12(client) => client.take_session(),
+            Machine::Dtls13(client) => client.take_session(),
         }
     }
 }
@@ -105,6 +116,7 @@ impl<P: Profile> fmt::Debug for ClientHandshake<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.machine {
             Machine::Dtls12(client) => client.fmt(f),
+            Machine::Dtls13(client) => client.fmt(f),
         }
     }
 }

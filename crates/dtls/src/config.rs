@@ -72,6 +72,8 @@ pub enum ConfigError {
     RecordSizeLimit,
     /// The ClientHello does not fit into the profile's [`Flight`](crate::Profile::Flight).
     FlightTooLong,
+    /// No key share could be made: the source of randomness, or the provider of cryptography, does not work.
+    NoKeyShare,
 }
 
 impl fmt::Display for ConfigError {
@@ -83,6 +85,7 @@ impl fmt::Display for ConfigError {
             }
             Self::RecordSizeLimit => "the record size limit is not between 64 and 16384",
             Self::FlightTooLong => "the ClientHello is longer than the memory for it",
+            Self::NoKeyShare => "no key share could be made",
         })
     }
 }

@@ -7,16 +7,28 @@
 //!                             <-----       HelloVerifyRequest, cookie = HMAC(secret, address, hello)
 //! ClientHello with cookie     ----->       (computes it again: equal, so the client is there)
 //! ```
+//! In DTLS 1.3 the answer is a HelloRetryRequest, whose cookie also holds what the transcript needs of the first hello
+//! (RFC 9147 section 5.1): see [`retry`].
 
 use core::fmt;
 
 use sedge_crypto::{Crypto, CryptoRng, Mac, Secret, constant_time_eq};
 
+use crate::alert::{Alert, AlertDescription};
+use crate::config::ServerConfig;
 use crate::discard::Discard;
+use crate::dtls13::hello::ClientHello as ClientHello13;
+use crate::handshake::flight;
 use crate::handshake::hello::{ClientHello, write_hello_verify_request};
 use crate::handshake::message::{self, Fragment, HANDSHAKE_HEADER, MessageType};
 use crate::record::{ContentType, DTLS_1_2, Header, RECORD_HEADER, Record};
+use crate::session::RecordLayer;
 use crate::wire::Writer;
+
+mod retry;
+
+pub(crate) use retry::Retried;
+use retry::RetryCookie;
 
 /// Length of a cookie in bytes: enough that nobody guesses one, short because it travels twice.
 const COOKIE: usize = 8;
@@ -26,6 +38,9 @@ const MAX_MESSAGE_SEQ: u16 = 255;
 
 /// Length in bytes of the datagram that [`Hello::Reply`] wrote.
 pub const HELLO_VERIFY_REQUEST_LEN: usize = RECORD_HEADER + HANDSHAKE_HEADER + 3 + COOKIE;
+
+/// Length in bytes of the longest datagram that [`Hello::Reply`] writes.
+pub const HELLO_REPLY_LEN: usize = retry::MAX_REPLY;
 
 /// The secrets that cookies are made with.
 ///
@@ -76,11 +91,23 @@ pub enum Hello<'d> {
 #[derive(Clone, Copy, Debug)]
 pub struct VerifiedHello<'d> {
     pub(crate) hello: ClientHello<'d>,
+    /// As DTLS 1.3 sees it, if that is to be spoken.
+    pub(crate) dtls_1_3: Option<Hello13<'d>>,
     /// The whole message as it enters the transcript.
     pub(crate) message: &'d [u8],
     pub(crate) message_seq: u16,
     /// The record's sequence number, from which ours go on.
     pub(crate) sequence: u64,
+}
+
+/// A ClientHello that is to be answered in DTLS 1.3.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hello13<'d> {
+    pub(crate) hello: ClientHello13<'d>,
+    /// The message's body.
+    pub(crate) body: &'d [u8],
+    /// What the HelloRetryRequest said that it answers; `None` for a first hello.
+    pub(crate) retried: Option<Retried<'d>>,
 }
 
 /// Whether a datagram starts with a handshake record of epoch 0 that starts with a ClientHello: then it is for
@@ -95,32 +122,80 @@ pub fn is_client_hello(datagram: &[u8]) -> bool {
 /// Answers a ClientHello without keeping anything.
 ///
 /// `peer` is the sender's address as bytes in any fixed form (address and port); `reply` has room for
-/// [`HELLO_VERIFY_REQUEST_LEN`] bytes. The answer is never longer than the hello.
+/// [`HELLO_REPLY_LEN`] bytes. The answer is never longer than the hello. It is a HelloVerifyRequest or a
+/// HelloRetryRequest, whichever version is to be spoken, or an alert if there is none, or if what the hello says cannot
+/// be answered.
 ///
 /// A hello that comes in fragments cannot be put together without keeping something and is dropped
-/// ([`Discard::FragmentedClientHello`]): whoever can say PSK suites can say them in one datagram.
-pub fn hello<'d, C: Crypto>(
-    keys: &CookieKeys<C>,
+/// ([`Discard::FragmentedClientHello`]): it has to fit into one datagram.
+pub fn hello<'d, L: RecordLayer>(
+    layer: &L,
+    keys: &CookieKeys<L::Crypto>,
+    config: &ServerConfig<'_>,
     peer: &[u8],
     datagram: &'d [u8],
     reply: &mut [u8],
 ) -> Hello<'d> {
-    match verify(keys, peer, datagram) {
-        Ok((verified, None)) => Hello::Accept(verified),
-        Ok((unverified, Some(cookie))) => match write_reply(&unverified, &cookie, reply) {
-            Some(len) => Hello::Reply(len),
-            None => Hello::Discard(Discard::TooLong),
-        },
+    match verify(layer, keys, config, peer, datagram) {
+        Ok((verified, Verdict::Good)) => Hello::Accept(verified),
+        Ok((unverified, verdict)) => {
+            let written = match verdict {
+                Verdict::Good => None,
+                Verdict::VerifyFirst(cookie) => write_reply(&unverified, &cookie, reply),
+                Verdict::RetryFirst(retried) => retry::write(&unverified, &retried, reply),
+                Verdict::Refuse(description) => {
+                    let alert = Alert::fatal(description).to_bytes();
+                    flight::write_plaintext(
+                        &mut unverified.sequence.clone(),
+                        ContentType::ALERT,
+                        &alert,
+                        reply,
+                    )
+                }
+            };
+            match written.filter(|&len| len <= datagram.len()) {
+                Some(len) => Hello::Reply(len),
+                None => Hello::Discard(Discard::TooLong),
+            }
+        }
         Err(discard) => Hello::Discard(discard),
     }
 }
 
-/// The hello and, unless it brings a good cookie, the cookie it should have brought.
-fn verify<'d, C: Crypto>(
-    keys: &CookieKeys<C>,
+/// Takes a ClientHello without asking whether its sender receives at its address.
+///
+/// That saves a round trip, and lets anybody make the server compute and send: for addresses that are known to be good
+/// for another reason (RFC 9147 section 5.1).
+pub fn dangerous_hello_without_cookie<'d, L: RecordLayer>(
+    layer: &L,
+    keys: &CookieKeys<L::Crypto>,
+    config: &ServerConfig<'_>,
+    datagram: &'d [u8],
+) -> Hello<'d> {
+    match verify(layer, keys, config, &[], datagram) {
+        Ok((verified, _)) => Hello::Accept(verified),
+        Err(discard) => Hello::Discard(discard),
+    }
+}
+
+/// What a hello gets.
+enum Verdict {
+    Good,
+    /// A HelloVerifyRequest with this cookie.
+    VerifyFirst([u8; COOKIE]),
+    /// A HelloRetryRequest.
+    RetryFirst(RetryCookie),
+    Refuse(AlertDescription),
+}
+
+/// The hello, and what it gets.
+fn verify<'d, L: RecordLayer>(
+    layer: &L,
+    keys: &CookieKeys<L::Crypto>,
+    config: &ServerConfig<'_>,
     peer: &[u8],
     datagram: &'d [u8],
-) -> Result<(VerifiedHello<'d>, Option<[u8; COOKIE]>), Discard> {
+) -> Result<(VerifiedHello<'d>, Verdict), Discard> {
     let (Record { header, fragment, .. }, _) =
         Record::parse_first(datagram, 0).ok_or(Discard::MalformedRecord)?;
     if header.content_type != ContentType::HANDSHAKE || header.epoch != 0 {
@@ -142,17 +217,29 @@ fn verify<'d, C: Crypto>(
     if hello.version > DTLS_1_2 {
         return Err(Discard::UnsupportedVersion);
     }
-    let hello = VerifiedHello {
+    let mut verified = VerifiedHello {
         hello,
+        dtls_1_3: None,
         message: fragment,
         message_seq: message.message_seq,
         sequence: header.sequence,
     };
-    let expected = cookie(&keys.current, peer, &hello.hello);
-    let brought = hello.hello.cookie;
+    if L::DTLS_1_3
+        && config.versions.dtls_1_3
+        && let Some(hello) = ClientHello13::parse(message.body).filter(ClientHello13::speaks_dtls_1_3)
+    {
+        let (retried, verdict) = retry::verify(layer.crypto(), keys, config, peer, &hello, message.body);
+        verified.dtls_1_3 = Some(Hello13 { hello, body: message.body, retried });
+        return Ok((verified, verdict));
+    }
+    if !L::DTLS_1_2 || !config.versions.dtls_1_2 {
+        return Ok((verified, Verdict::Refuse(AlertDescription::PROTOCOL_VERSION)));
+    }
+    let expected = cookie(&keys.current, peer, &hello);
+    let brought = hello.cookie;
     let good = constant_time_eq(brought, &expected)
-        || (!brought.is_empty() && constant_time_eq(brought, &cookie(&keys.previous, peer, &hello.hello)));
-    Ok((hello, (!good).then_some(expected)))
+        || (!brought.is_empty() && constant_time_eq(brought, &cookie(&keys.previous, peer, &hello)));
+    Ok((verified, if good { Verdict::Good } else { Verdict::VerifyFirst(expected) }))
 }
 
 /// The parameters that a client repeats unchanged in its second hello (RFC 6347 section 4.2.1), each with its

@@ -67,6 +67,10 @@ pub struct Transport {
     pub record_size_limit: Option<u16>,
     /// When flights are sent again.
     pub retransmission: Retransmission,
+    /// Whether to agree on the return routability check
+    /// ([RFC 9853](https://www.rfc-editor.org/rfc/rfc9853)) with a peer that knows it; then its messages
+    /// ([`Content::ReturnRoutability`](crate::Content::ReturnRoutability)) have to be answered. Needs Connection IDs.
+    pub return_routability: bool,
     /// Whether to go on with a peer that does not know the extended master secret
     /// ([RFC 7627](https://www.rfc-editor.org/rfc/rfc7627)). Without it, a man in the middle who shares a key
     /// with both sides can make two connections look like one.
@@ -80,12 +84,13 @@ impl Transport {
 
 impl Default for Transport {
     /// 1152 bytes (an IPv6 minimum MTU of 1280 with headers and some tunnelling), no record size limit, one
-    /// second of patience at first, extended master secret required.
+    /// second of patience at first, no return routability check, extended master secret required.
     fn default() -> Self {
         Self {
             mtu: 1152,
             record_size_limit: None,
             retransmission: Retransmission::default(),
+            return_routability: false,
             dangerous_allow_plain_master_secret: false,
         }
     }

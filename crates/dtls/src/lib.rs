@@ -46,6 +46,8 @@
 //! let (mut to_server, mut to_client) = ([0; 256], [0; 256]);
 //!
 //! type Profile = PskOnly<RustCrypto>;
+//! let layer = Of::<Profile>::new(&RustCrypto);
+//! let answers = ServerConfig::default();
 //! let mut sensor = ClientPsk { identity: b"sensor-7", psk: &psk };
 //! let mut devices = |identity: &[u8]| (identity == b"sensor-7").then(|| (psk.clone(), 42));
 //!
@@ -54,16 +56,17 @@
 //!
 //! // The first hello is answered with a cookie, and nothing is kept for it.
 //! let len = client.poll_transmit(cx.crypto, &mut to_server).unwrap();
-//! let Hello::Reply(len) = hello(&cookies, address, &to_server[..len], &mut to_client) else { panic!() };
+//! let reply = hello(&layer, &cookies, &answers, address, &to_server[..len], &mut to_client);
+//! let Hello::Reply(len) = reply else { panic!() };
 //! client.receive(&mut cx, &mut sensor, &mut to_client[..len]).unwrap();
 //!
 //! // The second one brings the cookie back.
 //! let len = client.poll_transmit(cx.crypto, &mut to_server).unwrap();
-//! let Hello::Accept(verified) = hello(&cookies, address, &to_server[..len], &mut to_client) else { panic!() };
+//! let reply = hello(&layer, &cookies, &answers, address, &to_server[..len], &mut to_client);
+//! let Hello::Accept(verified) = reply else { panic!() };
 //! let cid = ConnectionId::new(b"slot0042").unwrap();
-//! let config = ServerConfig::default();
 //! let mut server =
-//!     ServerHandshake::<Profile>::accept(&mut cx, &mut devices, &config, &verified, cid).unwrap();
+//!     ServerHandshake::<Profile>::accept(&mut cx, &mut devices, &answers, &verified, cid).unwrap();
 //!
 //! for _ in 0..2 {
 //!     if let Some(len) = server.poll_transmit(cx.crypto, &mut to_client) {
@@ -133,7 +136,10 @@ pub use alert::{Alert, AlertDescription, AlertLevel};
 pub use cid::ConnectionId;
 pub use client::ClientHandshake;
 pub use config::{ClientCertificate, ClientConfig, ConfigError, ServerConfig, Versions};
-pub use cookie::{CookieKeys, HELLO_VERIFY_REQUEST_LEN, Hello, VerifiedHello, hello, is_client_hello};
+pub use cookie::{
+    CookieKeys, HELLO_REPLY_LEN, HELLO_VERIFY_REQUEST_LEN, Hello, VerifiedHello,
+    dangerous_hello_without_cookie, hello, is_client_hello,
+};
 pub use credentials::{
     CertificateEntries, CertificateType, ClientPsk, Credentials, PeerCertificate, Verified,
 };
@@ -148,5 +154,5 @@ pub use psk::{MAX_IDENTITY, Psk};
 pub use record::{ContentType, Records, peek_cid};
 pub use rrc::{PathMessage, PathMessageKind};
 pub use server::{Refusal, ServerHandshake};
-pub use session::{Content, ImportError, Of, Opened, RecordLayer, Role, SealError, Session};
+pub use session::{Content, ImportError, Of, Opened, RecordLayer, Role, SealError, Session, Ticket};
 pub use suite::CipherSuite;

@@ -12,6 +12,7 @@
 
 use core::fmt;
 
+use crate::dtls13::record::{Unified, has_cid, is_unified};
 use crate::wire::{Reader, Writer};
 
 /// `ContentType` ([RFC 5246 section 6.2.1](https://www.rfc-editor.org/rfc/rfc5246#section-6.2.1)).
@@ -156,6 +157,9 @@ impl<'d> Iterator for Records<'d> {
 
 /// The length of the first record in `bytes`, if it is whole.
 fn record_len(bytes: &[u8], cid_len: usize) -> Option<usize> {
+    if is_unified(*bytes.first()?) {
+        return Unified::parse(bytes, cid_len).map(|unified| unified.len);
+    }
     let mut reader = Reader::new(bytes);
     let cid_len = if reader.u8()? == ContentType::TLS12_CID.0 { cid_len } else { 0 };
     let _version_epoch_sequence_cid = reader.take(10 + cid_len)?;
@@ -163,11 +167,15 @@ fn record_len(bytes: &[u8], cid_len: usize) -> Option<usize> {
     Some(bytes.len() - reader.rest().len())
 }
 
-/// The Connection ID of the first record in `datagram`, if that is a `tls12_cid` record and long enough for an
-/// identifier of `cid_len` bytes: for routing, before any state is looked at. Nothing is authenticated yet.
+/// The Connection ID of the first record in `datagram`, if that has one and is long enough for an identifier of
+/// `cid_len` bytes: for routing, before any state is looked at. Nothing is authenticated yet.
 pub fn peek_cid(datagram: &[u8], cid_len: usize) -> Option<&[u8]> {
     let mut reader = Reader::new(datagram);
-    if reader.u8()? != ContentType::TLS12_CID.0 {
+    let first = reader.u8()?;
+    if has_cid(first) {
+        return reader.take(cid_len);
+    }
+    if first != ContentType::TLS12_CID.0 {
         return None;
     }
     let _version_epoch_sequence = reader.take(10)?;

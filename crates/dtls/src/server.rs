@@ -12,6 +12,7 @@ use crate::cookie::VerifiedHello;
 use crate::credentials::Credentials;
 use crate::discard::Discard;
 use crate::dtls12;
+use crate::dtls13;
 use crate::handshake::flight;
 use crate::handshake::{Context, Established, Failure, Progress};
 use crate::profile::Profile;
@@ -33,6 +34,7 @@ pub struct ServerHandshake<P: Profile> {
 
 enum Machine<P: Profile> {
     Dtls12(dtls12::server::Server<P>),
+    Dtls13(dtls13::server::Server<P>),
 }
 
 impl<P: Profile> ServerHandshake<P> {
@@ -47,14 +49,23 @@ impl<P: Profile> ServerHandshake<P> {
         own_cid: ConnectionId,
     ) -> Result<Self, Refusal> {
         let refuse = |description| Refusal { description, sequence: verified.sequence };
-        let server = dtls12::server::Server::accept(cx, credentials, config, verified, own_cid);
-        Ok(Self { machine: Machine::Dtls12(server.map_err(refuse)?) })
+        let machine = match verified.dtls_1_3 {
+            Some(_) if P::DTLS_1_3 => {
+                dtls13::server::Server::accept(cx, credentials, config, verified, own_cid)
+                    .map(Machine::Dtls13)
+            }
+            None if P::DTLS_1_2 => dtls12::server::Server::accept(cx, credentials, config, verified, own_cid)
+                .map(Machine::Dtls12),
+            _ => Err(AlertDescription::PROTOCOL_VERSION),
+        };
+        Ok(Self { machine: machine.map_err(refuse)? })
     }
 
     /// The Connection ID agreed on for records from the client; empty if it knows none.
     pub fn own_cid(&self) -> &ConnectionId {
         match &self.machine {
             Machine::Dtls12(server) => server.own_cid(),
+            Machine::Dtls13(server) => server.own_cid(),
         }
     }
 
@@ -63,6 +74,7 @@ impl<P: Profile> ServerHandshake<P> {
     pub fn answers(&self, verified: &VerifiedHello<'_>) -> bool {
         match &self.machine {
             Machine::Dtls12(server) => server.answers(verified),
+            Machine::Dtls13(server) => server.answers(verified),
         }
     }
 
@@ -70,6 +82,7 @@ impl<P: Profile> ServerHandshake<P> {
     pub fn deadline(&self) -> Option<Instant> {
         match &self.machine {
             Machine::Dtls12(server) => server.deadline(),
+            Machine::Dtls13(server) => server.deadline(),
         }
     }
 
@@ -77,6 +90,7 @@ impl<P: Profile> ServerHandshake<P> {
     pub fn expire(&mut self, now: Instant) -> Result<(), Failure> {
         match &mut self.machine {
             Machine::Dtls12(server) => server.expire(now),
+            Machine::Dtls13(server) => server.expire(now),
         }
     }
 
@@ -89,6 +103,7 @@ impl<P: Profile> ServerHandshake<P> {
     ) -> Result<Progress, Discard> {
         match &mut self.machine {
             Machine::Dtls12(server) => server.receive(cx, credentials, record),
+            Machine::Dtls13(server) => server.receive(cx, credentials, record),
         }
     }
 
@@ -97,6 +112,7 @@ impl<P: Profile> ServerHandshake<P> {
     pub fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         match &mut self.machine {
             Machine::Dtls12(server) => server.poll_transmit(crypto, buf),
+            Machine::Dtls13(server) => server.poll_transmit(crypto, buf),
         }
     }
 
@@ -104,6 +120,7 @@ impl<P: Profile> ServerHandshake<P> {
     pub fn take_session(&mut self) -> Option<Established> {
         match &mut self.machine {
             Machine::Dtls12(server) => server.take_session(),
+            Machine::Dtls13(server) => server.take_session(),
         }
     }
 }
@@ -112,6 +129,7 @@ impl<P: Profile> fmt::Debug for ServerHandshake<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.machine {
             Machine::Dtls12(server) => server.fmt(f),
+            Machine::Dtls13(server) => server.fmt(f),
         }
     }
 }

@@ -153,7 +153,8 @@ impl Pair {
         let mut lookup = |identity: &[u8]| (identity == IDENTITY).then(|| (psk(), 1));
         if sedge_dtls::is_client_hello(datagram) {
             let mut reply = [0; 256];
-            match sedge_dtls::hello(&self.cookies, b"somewhere", datagram, &mut reply) {
+            let config = ServerConfig::default();
+            match sedge_dtls::hello(&self.crypto, &self.cookies, &config, b"somewhere", datagram, &mut reply) {
                 Hello::Reply(length) => {
                     assert!(length <= datagram.len(), "nothing is amplified");
                     return Some(reply[..length].to_vec());
@@ -162,7 +163,6 @@ impl Pair {
                     let known = self.server.as_ref().is_some_and(|server| server.answers(&verified));
                     if !known {
                         let cid = ConnectionId::new(&SERVER_CID).expect("short");
-                        let config = ServerConfig::default();
                         let accepted =
                             ServerHandshake::accept(&mut context, &mut lookup, &config, &verified, cid);
                         match accepted {

@@ -28,6 +28,11 @@ pub(crate) const fn is_unified(first: u8) -> bool {
     first & FIXED == UNIFIED
 }
 
+/// Whether a record that begins with this byte has a unified header with a Connection ID.
+pub(crate) const fn has_cid(first: u8) -> bool {
+    is_unified(first) && first & WITH_CID != 0
+}
+
 /// The low bits of an epoch, which are all that a header says of it.
 pub(crate) const fn epoch_bits(epoch: u16) -> u8 {
     epoch as u8 & EPOCH

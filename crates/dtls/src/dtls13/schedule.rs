@@ -124,8 +124,8 @@ impl MasterSecret {
 }
 
 /// The resumption master secret.
-#[derive(Clone)]
-pub(crate) struct ResumptionSecret(Secret<32>);
+#[derive(Clone, Debug)]
+pub(crate) struct ResumptionSecret(pub(crate) Secret<32>);
 
 impl ResumptionSecret {
     /// RFC 8446 section 4.6.1: the pre-shared key that goes with the ticket of this nonce.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use sedge_crypto::Secret;
 
-use super::{Role, Session, Session12, Version};
+use super::{Role, Session, Session12, Session13, Version};
 use crate::cid::ConnectionId;
 use crate::protection::DirectionKeys;
 use crate::record::MAX_SEQUENCE;
@@ -12,8 +12,9 @@ use crate::replay::ReplayWindow;
 use crate::suite::CipherSuite;
 use crate::wire::{Reader, Writer};
 
-/// The layout's version, its first byte.
-const LAYOUT: u8 = 1;
+/// The layout's version, its first byte: of a session of DTLS 1.2, and of 1.3.
+const LAYOUT_1_2: u8 = 1;
+const LAYOUT_1_3: u8 = 3;
 
 /// Why bytes are no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl core::error::Error for ImportError {}
 
 impl Session {
     /// Length of an exported session in bytes.
-    pub const EXPORTED_LEN: usize = 1 + 1 + 2 + 2 * 20 + 8 + 16 + 2 * 2 + 2 * (1 + ConnectionId::MAX_LEN);
+    pub const EXPORTED_LEN: usize = 1 + Session13::EXPORTED_LEN;
 
     /// The session as bytes, keys included.
     ///
@@ -47,33 +48,53 @@ impl Session {
     pub fn export(&self) -> Secret<{ Self::EXPORTED_LEN }> {
         let mut bytes = Secret::zero();
         let mut out = Writer::new(bytes.expose_mut());
-        out.u8(LAYOUT);
         match &self.version {
-            Version::Dtls12(session) => session.write(&mut out),
+            Version::Dtls12(session) => {
+                out.u8(LAYOUT_1_2);
+                session.write(&mut out);
+            }
+            Version::Dtls13(session) => {
+                out.u8(LAYOUT_1_3);
+                session.write(&mut out);
+            }
         }
         bytes
     }
 
     /// The session that [`export`](Self::export) made `bytes` of, its next record number `skip` further.
     ///
-    /// `skip` must be at least the number of records sealed since the export.
+    /// `skip` must be at least the number of records sealed since the export. In DTLS 1.3 a session that skips any
+    /// replaces no keys and gives out no Connection IDs any more, and one whose keys were replaced since the export is
+    /// no good.
     pub fn import(bytes: &[u8], skip: u64) -> Result<Self, ImportError> {
-        let mut bytes = Reader::new(bytes);
-        let layout = bytes.u8().filter(|&layout| layout == LAYOUT);
-        let session = layout.and_then(|_| Session12::parse(&mut bytes)).ok_or(ImportError::Malformed)?;
-        if !bytes.is_empty() {
-            return Err(ImportError::Malformed);
+        let mut bytes = Some(bytes).filter(|bytes| bytes.len() == Self::EXPORTED_LEN).map(Reader::new);
+        let bytes = bytes.as_mut().ok_or(ImportError::Malformed)?;
+        let session = match bytes.u8() {
+            Some(LAYOUT_1_2) => {
+                let session = Session12::parse(bytes).ok_or(ImportError::Malformed)?;
+                let next_sequence = session.next_sequence.saturating_add(skip);
+                let left = next_sequence <= MAX_SEQUENCE;
+                left.then(|| Session12 { next_sequence, ..session }.into())
+            }
+            Some(LAYOUT_1_3) => {
+                Session13::parse(bytes).ok_or(ImportError::Malformed)?.skip(skip).map(Self::from)
+            }
+            _ => return Err(ImportError::Malformed),
+        };
+        // What a shorter layout leaves is zero.
+        match bytes.rest().iter().all(|&byte| byte == 0) {
+            true => session.ok_or(ImportError::SequenceExhausted),
+            false => Err(ImportError::Malformed),
         }
-        let next_sequence = session.next_sequence.saturating_add(skip);
-        if next_sequence > MAX_SEQUENCE {
-            return Err(ImportError::SequenceExhausted);
-        }
-        Ok(Session12 { next_sequence, ..session }.into())
     }
 }
 
 impl Session12 {
+    const EXPORTED_LEN: usize = 1 + 2 + 2 * 20 + 8 + 16 + 2 * 2 + 2 * (1 + ConnectionId::MAX_LEN);
+    const FITS: () = assert!(Self::EXPORTED_LEN <= Session13::EXPORTED_LEN);
+
     fn write(&self, out: &mut Writer<'_>) {
+        let () = Self::FITS;
         out.u8(match self.role {
             Role::Client => 0,
             Role::Server => 1,

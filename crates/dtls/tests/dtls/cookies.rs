@@ -4,6 +4,11 @@ use sedge_dtls::*;
 
 use crate::support::*;
 
+fn verify<'d>(keys: &CookieKeys<Watched>, peer: &[u8], datagram: &'d [u8], reply: &mut [u8]) -> Hello<'d> {
+    let config = ServerConfig { versions: Versions::ONLY_1_2, ..ServerConfig::default() };
+    hello(&Watched, keys, &config, peer, datagram, reply)
+}
+
 fn first_hello() -> Vec<u8> {
     let mut world = World::new(Setup::default());
     world.transmit();
@@ -14,7 +19,7 @@ fn first_hello() -> Vec<u8> {
 fn second_hello(keys: &CookieKeys<Watched>, peer: &[u8]) -> Vec<u8> {
     let first = first_hello();
     let mut reply = [0; HELLO_VERIFY_REQUEST_LEN];
-    let Hello::Reply(len) = hello(keys, peer, &first, &mut reply) else { panic!() };
+    let Hello::Reply(len) = verify(keys, peer, &first, &mut reply) else { panic!() };
     let cookie = &reply[len - 8..];
     let mut second = [&first[..13 + 12 + 35], &[8], cookie, &first[13 + 12 + 36..]].concat();
     for length in [11, 14 + 1, 13 + 10] {
@@ -31,7 +36,7 @@ fn keys() -> CookieKeys<Watched> {
 
 fn verdict(keys: &CookieKeys<Watched>, peer: &[u8], datagram: &[u8]) -> Result<bool, Discard> {
     let mut reply = [0; HELLO_VERIFY_REQUEST_LEN];
-    match hello(keys, peer, datagram, &mut reply) {
+    match verify(keys, peer, datagram, &mut reply) {
         Hello::Accept(_) => Ok(true),
         Hello::Reply(len) => {
             assert!(len <= datagram.len(), "an answer to a stranger is no longer than his question");
@@ -82,12 +87,12 @@ fn a_request_repeats_the_numbers_of_its_hello() {
     first[10] = 5;
     first[18] = 2;
     let mut reply = [0; HELLO_VERIFY_REQUEST_LEN];
-    let Hello::Reply(len) = hello(&keys(), b"a", &first, &mut reply) else { panic!() };
+    let Hello::Reply(len) = verify(&keys(), b"a", &first, &mut reply) else { panic!() };
     assert_eq!(len, HELLO_VERIFY_REQUEST_LEN);
     assert_eq!(&reply[3..11], &first[3..11], "record sequence number, RFC 6347 section 4.2.1");
     assert_eq!((reply[13], reply[18]), (3, 2));
     assert_eq!(&reply[25..27], &[0xfe, 0xff], "always DTLS 1.0, RFC 6347 section 4.2.1");
-    let Hello::Discard(discard) = hello(&keys(), b"a", &first, &mut reply[1..]) else { panic!() };
+    let Hello::Discard(discard) = verify(&keys(), b"a", &first, &mut reply[1..]) else { panic!() };
     assert_eq!(discard, Discard::TooLong);
 }
 
@@ -164,9 +169,9 @@ fn unacceptable_hellos_are_refused_with_the_right_alert() {
             [&head[..], &u16::try_from(message.len()).unwrap().to_be_bytes(), &message].concat()
         };
         let mut reply = [0; HELLO_VERIFY_REQUEST_LEN];
-        let Hello::Reply(len) = hello(&keys, b"a", &with_cookie(b""), &mut reply) else { panic!() };
+        let Hello::Reply(len) = verify(&keys, b"a", &with_cookie(b""), &mut reply) else { panic!() };
         let second = with_cookie(&reply[len - 8..len]);
-        let Hello::Accept(verified) = hello(&keys, b"a", &second, &mut []) else { panic!() };
+        let Hello::Accept(verified) = verify(&keys, b"a", &second, &mut []) else { panic!() };
         let mut rng = TestRng(1);
         let mut cx = Context::new(&Watched, &mut rng, sedge_time::Instant::EPOCH);
         let config = ServerConfig::default();

@@ -42,7 +42,8 @@ fn only_the_newest_record_may_move_the_address() {
 #[test]
 fn no_bit_of_a_record_can_be_changed() {
     for (client_cid, server_cid) in [(None, ConnectionId::EMPTY), (Some(cid(b"c")), cid(b"srv"))] {
-        for client_suites in [CipherSuite::TLS_PSK_WITH_AES_128_CCM_8, CipherSuite::TLS_PSK_WITH_AES_128_CCM] {
+        for client_suites in [CipherSuite::TLS_PSK_WITH_AES_128_CCM_8, CipherSuite::TLS_PSK_WITH_AES_128_CCM]
+        {
             let client_suites = vec![client_suites];
             let mut world =
                 World::established(Setup { client_cid, server_cid, client_suites, ..Setup::default() });

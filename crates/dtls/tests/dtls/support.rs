@@ -188,6 +188,7 @@ impl Setup {
 
     fn connect(&self, rng: &mut TestRng, now: Instant) -> ClientHandshake<PskOnly<Watched>> {
         let config = ClientConfig {
+            versions: Versions::ONLY_1_2,
             suites: &self.client_suites,
             own_cid: self.client_cid,
             transport: self.client,
@@ -456,7 +457,13 @@ impl World {
         let mut cx = Context::new(&Watched, &mut self.rng, self.now);
         if is_client_hello(datagram) {
             let mut reply = [0; HELLO_VERIFY_REQUEST_LEN];
-            match hello(&self.cookies, SERVER_ADDRESS_OF_CLIENT, datagram, &mut reply) {
+            let config = ServerConfig {
+                versions: Versions::ONLY_1_2,
+                suites: &self.setup.server_suites,
+                transport: self.setup.server,
+                ..ServerConfig::default()
+            };
+            match hello(&Watched, &self.cookies, &config, SERVER_ADDRESS_OF_CLIENT, datagram, &mut reply) {
                 Hello::Reply(len) => {
                     return self.send(Direction::ToClient, reply[..len].to_vec());
                 }
@@ -465,11 +472,6 @@ impl World {
                     let pending =
                         matches!(&self.server, Peer::Handshaking(server) if server.answers(&verified));
                     if !pending {
-                        let config = ServerConfig {
-                            suites: &self.setup.server_suites,
-                            transport: self.setup.server,
-                            ..ServerConfig::default()
-                        };
                         let cid = self.setup.server_cid;
                         match ServerHandshake::accept(&mut cx, &mut lookup, &config, &verified, cid) {
                             Ok(handshake) => {

@@ -66,13 +66,15 @@ impl Client {
         let mut buf = [0; 2048];
 
         let first = record(HANDSHAKE, 0, 0, &message(CLIENT_HELLO, 0, &hello_body(suite, &[])));
-        let Hello::Reply(len) = hello(&cookies, ADDRESS, &first, &mut buf) else { panic!("no cookie") };
+        let config = ServerConfig { client_certificate, ..ServerConfig::default() };
+        let reply = hello(cx.crypto, &cookies, &config, ADDRESS, &first, &mut buf);
+        let Hello::Reply(len) = reply else { panic!("no cookie") };
         let cookie = messages(&buf[..len])[0].2[3..].to_vec();
         let body = hello_body(suite, &cookie);
         let transcript = message(CLIENT_HELLO, 1, &body);
         let second = record(HANDSHAKE, 0, 1, &transcript);
-        let Hello::Accept(verified) = hello(&cookies, ADDRESS, &second, &mut buf) else { panic!("refused") };
-        let config = ServerConfig { client_certificate, ..ServerConfig::default() };
+        let reply = hello(cx.crypto, &cookies, &config, ADDRESS, &second, &mut buf);
+        let Hello::Accept(verified) = reply else { panic!("refused") };
         let server =
             ServerHandshake::accept(&mut cx, &mut party, &config, &verified, ConnectionId::EMPTY).unwrap();
         let mut client = Self {

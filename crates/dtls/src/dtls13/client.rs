@@ -1,0 +1,437 @@
+//! The client's handshake, in the order of the protocol: see the flights in [`super`].
+
+use core::fmt;
+
+use sedge_crypto::{Crypto, CryptoRng, Hash, PublicKey};
+use sedge_time::Instant;
+
+use super::Identity;
+use super::ack::RecordNumber;
+use super::epoch::{Opener, Sealer};
+use super::link::Link;
+use super::protection::OpenedRecord;
+use super::record::is_unified;
+use super::schedule::{Digest, MasterSecret, TrafficSecrets};
+use super::transcript::Transcript;
+use crate::alert::{Alert, AlertDescription};
+use crate::cid::ConnectionId;
+use crate::config::{ClientConfig, ConfigError};
+use crate::credentials::{CertificateType, Credentials};
+use crate::discard::Discard;
+use crate::handshake::inbox::Inbox;
+use crate::handshake::link::{for_each_fragment, in_turn};
+use crate::handshake::message::{Fragment, MessageType};
+use crate::handshake::timer::Expiry;
+use crate::handshake::{Context, Established, Failure, Progress};
+use crate::profile::Profile;
+use crate::record::{ContentType, Record};
+use crate::session::{Session13, Unprotected, Unprotected13};
+use crate::suite::CipherSuite;
+
+mod finish;
+mod hello;
+mod offer;
+mod steps;
+
+use offer::Offer;
+
+/// A client's handshake with one server.
+///
+/// What is not authenticated is not final: see [`ClientHandshake`](crate::ClientHandshake). Records of epoch 2 are
+/// authentic as soon as both sides share a key, but without a pre-shared key anyone could be the other side until its
+/// CertificateVerify; so what is wrong with them ends the handshake no sooner than a refusal in the clear does.
+pub(crate) struct Client<P: Profile> {
+    inbox: Inbox<P::Inbox>,
+    machine: Machine<P>,
+}
+
+/// All but the messages that are still coming in.
+struct Machine<P: Profile> {
+    link: Link<P::Flight>,
+    offer: Offer<P::Crypto>,
+    /// Up to the ClientHello.
+    transcript: Transcript<P::Crypto>,
+    /// The HelloRetryRequest that was answered.
+    retry: Option<Retry>,
+    state: State<P>,
+    suspicion: Option<Suspicion>,
+    /// Whether something has come that contradicts what was believed: if the timer runs out before the handshake is
+    /// complete, everything starts over.
+    contradicted: bool,
+    started_over: bool,
+}
+
+/// A HelloRetryRequest that was answered.
+struct Retry {
+    suite: CipherSuite,
+    /// To know it again.
+    digest: Digest,
+}
+
+enum State<P: Profile> {
+    AwaitServerHello,
+    /// The server's flight is coming in, under the keys of epoch 2.
+    AwaitFinished(Secured<P>),
+    /// Our last flight is out; the server has still to say that it has arrived.
+    AwaitAck(AwaitAck),
+    Complete(Established),
+    Taken,
+}
+
+/// What both sides share once the hellos agree.
+struct Secured<P: Profile> {
+    /// Which message comes next.
+    awaiting: Awaiting,
+    /// Whether anything came that was sealed with these keys.
+    authentic: bool,
+    /// The hash of the hellos, to know the ServerHello again.
+    hellos: Digest,
+    transcript: Transcript<P::Crypto>,
+    suite: CipherSuite,
+    opener: Opener,
+    sealer: Sealer,
+    traffic: TrafficSecrets,
+    master: MasterSecret,
+    /// The server knows our pre-shared key: it shows no certificate, and every record is from it.
+    psk: bool,
+    return_routability: bool,
+    write_limit: u16,
+    /// What kind of certificate each side shows, if any.
+    server_kind: CertificateType,
+    client_kind: CertificateType,
+    certificate_requested: bool,
+    server: Identity,
+    /// The server's next message_seq.
+    next_seq: u16,
+}
+
+/// The server's messages in the order of the protocol (RFC 8446 section 4.3 and 4.4).
+enum Awaiting {
+    EncryptedExtensions,
+    /// CertificateRequest or Certificate.
+    CertificateRequest,
+    Certificate,
+    CertificateVerify(PublicKey),
+    Finished,
+    /// None of them: one was wrong.
+    Nothing,
+}
+
+struct AwaitAck {
+    session: Session13,
+    /// Still of epoch 2: our flight, and what the server repeats of its own.
+    opener: Opener,
+    sealer: Sealer,
+    server: Identity,
+}
+
+/// What the handshake ends with if no better answer comes.
+#[derive(Clone, Copy)]
+struct Suspicion {
+    failure: Failure,
+    /// Whether it has outlived a turn of the timer.
+    confirmed: bool,
+}
+
+impl<P: Profile> Client<P> {
+    /// Starts a handshake: the first ClientHello is ready to be sent.
+    pub(crate) fn connect<R: CryptoRng + ?Sized>(
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        config: &ClientConfig<'_>,
+    ) -> Result<Self, ConfigError> {
+        let offer = Offer::new::<P, R>(cx, credentials, config)?;
+        let mut link = Link::new(&config.transport, 0, cx.now);
+        let mut transcript = Transcript::new(cx.crypto);
+        offer
+            .hello::<P, _>(&mut link.flight, cx.crypto, credentials, &mut transcript, None)
+            .ok_or(ConfigError::FlightTooLong)?;
+        link.start(cx.now);
+        let machine = Machine {
+            link,
+            offer,
+            transcript,
+            retry: None,
+            state: State::AwaitServerHello,
+            suspicion: None,
+            contradicted: false,
+            started_over: false,
+        };
+        Ok(Self { inbox: Inbox::new(), machine })
+    }
+
+    /// The Connection ID that the client offered to find in records to it; empty if none.
+    pub(crate) fn own_cid(&self) -> ConnectionId {
+        self.machine.offer.own_cid.unwrap_or_default()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.machine.link.deadline()
+    }
+
+    /// Sends the flight again, starts over, or gives up.
+    pub(crate) fn expire<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+    ) -> Result<(), Failure> {
+        let Machine { link, suspicion, contradicted, .. } = &mut self.machine;
+        let failure = match (link.expire(cx.now), suspicion) {
+            (Expiry::NotYet, _) => return Ok(()),
+            (Expiry::GiveUp, None) => Failure::TimedOut,
+            (Expiry::GiveUp, Some(suspicion)) => suspicion.failure,
+            (Expiry::SendAgain, Some(suspicion)) if suspicion.confirmed => suspicion.failure,
+            (Expiry::SendAgain, suspicion) => {
+                if let Some(suspicion) = suspicion {
+                    suspicion.confirmed = true;
+                }
+                if !core::mem::take(contradicted) {
+                    self.machine.ask_for_the_rest();
+                    return Ok(());
+                }
+                match self.machine.start_over(cx, credentials) {
+                    Some(()) => return Ok(()),
+                    None => Failure::TimedOut,
+                }
+            }
+        };
+        let _ = self.machine.link.fail(failure);
+        Err(failure)
+    }
+
+    /// Takes one record in (see [`Records`](crate::Records)).
+    pub(crate) fn receive<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        record: &mut [u8],
+    ) -> Result<Progress, Discard> {
+        if self.machine.link.failure().is_some() {
+            return Err(Discard::Closed);
+        }
+        if record.first().is_some_and(|&first| is_unified(first)) {
+            return self.protected(cx, credentials, record);
+        }
+        let Record { header, fragment, .. } = Record::parse(record, 0).ok_or(Discard::MalformedRecord)?;
+        match (header.epoch, header.content_type) {
+            (0, ContentType::HANDSHAKE) => {
+                for_each_fragment(fragment, |fragment| self.hello(cx, credentials, fragment))
+            }
+            (0, ContentType::ALERT) => {
+                if let Some(alert) = Alert::parse(fragment).map(Alert::in_dtls_1_3)
+                    && alert.ends_connection()
+                {
+                    self.machine.suspect(Failure::Refused(alert.description));
+                }
+                Err(Discard::UnauthenticatedAlert)
+            }
+            (0, _) => Err(Discard::UnexpectedContentType),
+            _ => Err(Discard::UnknownEpoch),
+        }
+    }
+
+    /// Writes the next datagram to be sent and returns its length.
+    pub(crate) fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
+        let Machine { link, state, .. } = &mut self.machine;
+        match state {
+            State::AwaitServerHello | State::Taken => link.poll_transmit(crypto, None, buf),
+            State::AwaitFinished(secured) => link.poll_transmit(crypto, Some(&mut secured.sealer), buf),
+            State::AwaitAck(state) => link.poll_transmit(crypto, Some(&mut state.sealer), buf),
+            // An ACK of what came with the end, a ticket for example.
+            State::Complete(established) => established.session.poll_transmit(crypto, buf),
+        }
+    }
+
+    /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
+    pub(crate) fn take_session(&mut self) -> Option<Established> {
+        match core::mem::replace(&mut self.machine.state, State::Taken) {
+            State::Complete(established) => Some(established),
+            other => {
+                self.machine.state = other;
+                None
+            }
+        }
+    }
+
+    /// A handshake message in the clear.
+    fn hello<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        fragment: Fragment<'_>,
+    ) -> Result<Progress, Discard> {
+        if fragment.message_type != MessageType::SERVER_HELLO {
+            return Err(Discard::UnexpectedHandshake);
+        }
+        let Some(message) = self.inbox.accept(fragment)? else { return Ok(Progress::Continue) };
+        let outcome = self.machine.server_hello(cx, credentials, &message);
+        self.inbox.clear();
+        outcome
+    }
+
+    /// A record with a unified header.
+    fn protected<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        record: &mut [u8],
+    ) -> Result<Progress, Discard> {
+        let opener = match &mut self.machine.state {
+            State::AwaitFinished(secured) => &mut secured.opener,
+            State::AwaitAck(state) if !state.opener.is_for(record) => {
+                let unprotected = state.session.unprotect(cx.crypto, record)?;
+                let Unprotected::Current(Unprotected13 { content_type, plaintext, .. }) = unprotected else {
+                    return Err(Discard::UnknownEpoch);
+                };
+                return self.machine.answered(cx, content_type, plaintext);
+            }
+            State::AwaitAck(state) => &mut state.opener,
+            _ => return Err(Discard::UnknownEpoch),
+        };
+        let OpenedRecord { content_type, plaintext, sequence } = opener.open(cx.crypto, record)?;
+        if let State::AwaitFinished(secured) = &mut self.machine.state {
+            secured.authentic = true;
+        }
+        match content_type {
+            ContentType::HANDSHAKE => {
+                let number = RecordNumber { epoch: 2, sequence };
+                self.messages(cx, credentials, plaintext, number)
+            }
+            ContentType::ACK => {
+                self.machine.link.acknowledged(cx.now, plaintext)?;
+                Ok(self.machine.complete_if_acknowledged())
+            }
+            ContentType::ALERT => {
+                let alert = Alert::parse(plaintext).ok_or(Discard::MalformedContent)?.in_dtls_1_3();
+                match alert.ends_connection() {
+                    true => Ok(self.machine.refused(alert.description)),
+                    false => Ok(Progress::Continue),
+                }
+            }
+            _ => Err(Discard::UnexpectedContentType),
+        }
+    }
+
+    /// The handshake messages of a record of epoch 2.
+    fn messages<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        plaintext: &[u8],
+        number: RecordNumber,
+    ) -> Result<Progress, Discard> {
+        let (mut lost, mut unused) = (false, false);
+        let outcome = for_each_fragment(plaintext, |fragment| {
+            let outcome = self.fragment(cx, credentials, fragment);
+            lost |= outcome == Err(Discard::HandshakeEarly);
+            unused |= !matches!(outcome, Ok(_) | Err(Discard::HandshakeRepeated));
+            outcome
+        });
+        // Only a flight that is not complete is acknowledged: our answer says that the whole one has arrived.
+        if matches!(self.machine.state, State::AwaitFinished(_)) {
+            if !unused {
+                self.machine.link.note(cx.now, number);
+            }
+            if lost {
+                self.machine.link.received.disrupted();
+            }
+        }
+        outcome
+    }
+
+    fn fragment<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        fragment: Fragment<'_>,
+    ) -> Result<Progress, Discard> {
+        let Machine { link, state, offer, .. } = &mut self.machine;
+        let secured = match state {
+            State::AwaitFinished(secured) => secured,
+            // The server's flight again: it does not have ours.
+            _ => {
+                link.repeat(cx.now);
+                return Err(Discard::HandshakeRepeated);
+            }
+        };
+        in_turn(fragment.message_seq, secured.next_seq)?;
+        let Some(message) = self.inbox.accept(fragment)? else { return Ok(Progress::Continue) };
+        let outcome = secured.message(cx, credentials, offer.record_size_limit.is_some(), &message);
+        self.inbox.clear();
+        match outcome {
+            Ok(()) if fragment.message_type == MessageType::FINISHED => {
+                Ok(self.machine.finish(cx, credentials))
+            }
+            Ok(()) => Ok(Progress::Continue),
+            Err(description) => Ok(self.machine.unacceptable(description)),
+        }
+    }
+}
+
+/// To know a message again.
+fn digest<C: Crypto>(crypto: &C, message: &[u8]) -> Digest {
+    let mut hash = crypto.sha256();
+    hash.update(message);
+    hash.finish()
+}
+
+impl<P: Profile> Machine<P> {
+    /// If some of the server's flight is here, it has our hello, and needs to know what is missing.
+    fn ask_for_the_rest(&mut self) {
+        if let State::AwaitFinished(Secured { authentic: true, .. }) = &self.state
+            && self.link.received.disrupted()
+        {
+            self.link.flight.hold();
+        }
+    }
+
+    /// Something authentic was not as it has to be. Whoever knows our pre-shared key is the server; anybody else may
+    /// be anybody.
+    fn unacceptable(&mut self, description: AlertDescription) -> Progress {
+        match &mut self.state {
+            State::AwaitFinished(secured) if !secured.psk => {
+                secured.awaiting = Awaiting::Nothing;
+                self.suspect(Failure::Aborted(description));
+                Progress::Continue
+            }
+            _ => self.link.abort(description),
+        }
+    }
+
+    /// The other side of epoch 2 gave up.
+    fn refused(&mut self, description: AlertDescription) -> Progress {
+        let failure = Failure::Refused(description);
+        match &self.state {
+            State::AwaitFinished(secured) if !secured.psk => {
+                self.suspect(failure);
+                Progress::Continue
+            }
+            _ => self.link.fail(failure),
+        }
+    }
+
+    /// Notes a refusal, without forgetting how long there has been one.
+    fn suspect(&mut self, failure: Failure) {
+        let confirmed = self.suspicion.is_some_and(|suspicion| suspicion.confirmed);
+        self.suspicion = Some(Suspicion { failure, confirmed });
+    }
+
+    /// Notes that what was believed may have been somebody else's.
+    fn contradicted(&mut self) -> Discard {
+        self.contradicted = true;
+        Discard::HandshakeRepeated
+    }
+}
+
+impl<P: Profile> fmt::Debug for Client<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.machine.state {
+            State::AwaitServerHello => "AwaitServerHello",
+            State::AwaitFinished(_) => "AwaitFinished",
+            State::AwaitAck(_) => "AwaitAck",
+            State::Complete(_) => "Complete",
+            State::Taken => "Taken",
+        };
+        f.debug_struct("Client").field("state", &state).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,178 @@
+//! The client's last flight, what the server says to it, and starting over (RFC 8446 section 4.4, RFC 9147 section 7).
+
+use sedge_crypto::CryptoRng;
+use sedge_time::Instant;
+
+use super::{AwaitAck, Machine, Secured, State};
+use crate::alert::{Alert, AlertDescription};
+use crate::credentials::Credentials;
+use crate::discard::Discard;
+use crate::dtls13::message;
+use crate::dtls13::transcript::Transcript;
+use crate::handshake::message::MessageType;
+use crate::handshake::{Context, Failure, MAX_PLAINTEXT, Progress};
+use crate::profile::Profile;
+use crate::record::ContentType;
+use crate::session::{Cids, Content, Direction, Extra, Parameters13, Role, Session13};
+
+impl<P: Profile> Machine<P> {
+    /// The server's Finished was right: it is our turn.
+    pub(super) fn finish<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+    ) -> Progress {
+        let secured = match core::mem::replace(&mut self.state, State::Taken) {
+            State::AwaitFinished(secured) => secured,
+            other => {
+                self.state = other;
+                return Progress::Continue;
+            }
+        };
+        let outcome = self.last_flight(cx, credentials, secured);
+        match outcome {
+            Ok(state) => {
+                self.state = State::AwaitAck(state);
+                self.start_timer(cx.now);
+                Progress::Continue
+            }
+            Err(description) => self.link.abort(description),
+        }
+    }
+
+    /// Certificate and CertificateVerify if they were asked for, and Finished.
+    fn last_flight<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        secured: Secured<P>,
+    ) -> Result<AwaitAck, AlertDescription> {
+        let Secured { mut transcript, traffic, master, opener, sealer, suite, .. } = secured;
+        let Secured { server, next_seq, write_limit, return_routability, .. } = secured;
+        let flight = &mut self.link.flight;
+        let epoch_3 = master.traffic(cx.crypto, &transcript.hash());
+        if let Some(key_log) = &mut cx.dangerous_key_log {
+            key_log.secret("CLIENT_TRAFFIC_SECRET_0", &self.offer.random, epoch_3.client.0.expose());
+            key_log.secret("SERVER_TRAFFIC_SECRET_0", &self.offer.random, epoch_3.server.0.expose());
+        }
+        flight.clear();
+        flight.limit_records(write_limit);
+        let mut seq = self.offer.message_seq;
+        let mut next = || {
+            seq = seq.saturating_add(1);
+            seq
+        };
+        if P::CERTIFICATES && secured.certificate_requested {
+            let kind = secured.client_kind;
+            let entries = (0..).map_while(|index| credentials.certificate(kind, index));
+            let shown = credentials.certificate(kind, 0).is_some();
+            let body = flight.push(MessageType::CERTIFICATE, next(), |out| {
+                message::write_certificate(out, entries);
+            });
+            transcript.add(MessageType::CERTIFICATE, body.ok_or(AlertDescription::INTERNAL_ERROR)?);
+            if shown {
+                let digest = message::signed_digest(cx.crypto, false, &transcript.hash());
+                let signature = credentials.sign(cx.crypto, cx.rng, &digest);
+                let signature = signature.ok_or(AlertDescription::INTERNAL_ERROR)?;
+                let body = flight.push(MessageType::CERTIFICATE_VERIFY, next(), |out| {
+                    message::write_certificate_verify(out, &signature);
+                });
+                transcript
+                    .add(MessageType::CERTIFICATE_VERIFY, body.ok_or(AlertDescription::INTERNAL_ERROR)?);
+            }
+        }
+        let verify_data = traffic.client.finished(cx.crypto, &transcript.hash());
+        let body = flight.push(MessageType::FINISHED, next(), |out| out.bytes(&verify_data));
+        transcript.add(MessageType::FINISHED, body.ok_or(AlertDescription::INTERNAL_ERROR)?);
+        let resumption = master.resumption(cx.crypto, &transcript.hash());
+
+        let cids = Cids::new(opener.cid(), sealer.cid.as_bytes()).ok_or(AlertDescription::INTERNAL_ERROR)?;
+        let session = Session13::new(Parameters13 {
+            role: Role::Client,
+            aead: suite.aead().ok_or(AlertDescription::INTERNAL_ERROR)?,
+            read: Direction::new(cx.crypto, epoch_3.server),
+            write: Direction::new(cx.crypto, epoch_3.client),
+            extra: if P::RESUMPTION { Extra::Resumption(resumption) } else { Extra::Nothing },
+            cids,
+            read_limit: self.offer.record_size_limit.unwrap_or(MAX_PLAINTEXT + 1),
+            write_limit,
+            next_message: next(),
+            next_received: next_seq,
+            return_routability,
+        });
+        Ok(AwaitAck { session, opener, sealer, server })
+    }
+
+    /// A record of epoch 3: whatever it is, the server has our last flight, for it sends none before.
+    pub(super) fn answered<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        content_type: ContentType,
+        plaintext: &[u8],
+    ) -> Result<Progress, Discard> {
+        let State::AwaitAck(state) = &mut self.state else { return Err(Discard::UnknownEpoch) };
+        match content_type {
+            ContentType::ACK => {
+                self.link.acknowledged(cx.now, plaintext)?;
+                return Ok(self.complete_if_acknowledged());
+            }
+            ContentType::ALERT => {
+                let alert = Alert::parse(plaintext).ok_or(Discard::MalformedContent)?.in_dtls_1_3();
+                if alert.ends_connection() {
+                    return Ok(self.link.fail(Failure::Refused(alert.description)));
+                }
+            }
+            ContentType::HANDSHAKE => {
+                let _content: Content<'_> = state.session.post_handshake(cx.crypto, plaintext)?;
+            }
+            // Data that came before the ACK is lost, as any datagram may be.
+            _ => {}
+        }
+        Ok(self.complete())
+    }
+
+    /// RFC 9147 section 7: done once all of the last flight has arrived.
+    pub(super) fn complete_if_acknowledged(&mut self) -> Progress {
+        match &self.state {
+            State::AwaitAck(state) if self.link.has_arrived(&state.sealer) => self.complete(),
+            _ => Progress::Continue,
+        }
+    }
+
+    fn complete(&mut self) -> Progress {
+        self.state = match core::mem::replace(&mut self.state, State::Taken) {
+            State::AwaitAck(AwaitAck { session, server, .. }) => State::Complete(server.of(session)),
+            other => other,
+        };
+        self.link.timer.stop();
+        self.link.received.clear();
+        self.link.flight.clear();
+        Progress::Complete
+    }
+
+    /// Makes the next flight a first ClientHello again, under a new random and key share so that no key comes twice.
+    pub(super) fn start_over<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+    ) -> Option<()> {
+        self.offer.renew::<P, R>(cx)?;
+        self.transcript = Transcript::new(cx.crypto);
+        let Self { offer, link, transcript, .. } = self;
+        link.received.clear();
+        offer.hello::<P, _>(&mut link.flight, cx.crypto, credentials, transcript, None)?;
+        self.retry = None;
+        self.state = State::AwaitServerHello;
+        self.started_over = true;
+        Some(())
+    }
+
+    /// A new flight goes out. Patience is renewed only until the handshake has started over once, or a server that
+    /// contradicts itself would be asked for ever.
+    pub(super) fn start_timer(&mut self, now: Instant) {
+        match self.started_over {
+            false => self.link.start(now),
+            true => self.link.resume(now),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What the server's hellos do: HelloRetryRequest and ServerHello (RFC 8446 sections 4.1.3 and 4.1.4).
+
+use sedge_crypto::{Crypto, CryptoRng, NamedGroup};
+
+use super::{Awaiting, Machine, Retry, Secured, State, digest};
+use crate::alert::AlertDescription;
+use crate::cid::ConnectionId;
+use crate::credentials::{CertificateType, Credentials};
+use crate::discard::Discard;
+use crate::dtls13::epoch::{Opener, Sealer};
+use crate::dtls13::extension::PSK_KE;
+use crate::dtls13::hello::ServerHello;
+use crate::dtls13::schedule::{EarlySecret, HandshakeSecret};
+use crate::dtls13::transcript::Transcript;
+use crate::dtls13::{Fault, Identity};
+use crate::handshake::message::Message;
+use crate::handshake::{Context, Failure, MAX_PLAINTEXT, Progress};
+use crate::profile::Profile;
+use crate::record::DTLS_1_3;
+
+impl<P: Profile> Machine<P> {
+    /// As the server's first word it may have any message_seq.
+    pub(super) fn server_hello<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        message: &Message<'_>,
+    ) -> Result<Progress, Discard> {
+        let hello = ServerHello::parse(message.body).ok_or(Discard::MalformedHandshake)?;
+        let outcome = match hello.is_retry() {
+            true => self.retry(cx, credentials, &hello, message),
+            false => self.secure(cx, credentials, &hello, message),
+        };
+        match outcome {
+            Ok(()) => Ok(Progress::Continue),
+            Err(Fault::Drop(discard)) => Err(discard),
+            Err(Fault::Refuse(description)) => {
+                self.suspect(Failure::Aborted(description));
+                Err(Discard::UnofferedChoice)
+            }
+        }
+    }
+
+    /// RFC 8446 section 4.1.4: the same hello again, with the cookie and in the group that the server wants.
+    fn retry<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        hello: &ServerHello<'_>,
+        message: &Message<'_>,
+    ) -> Result<(), Fault> {
+        let digest = digest(cx.crypto, message.body);
+        match (&self.state, &self.retry) {
+            (State::AwaitServerHello, None) => {}
+            (_, Some(retry)) if retry.digest == digest => return Err(Discard::HandshakeRepeated.into()),
+            _ => return Err(self.contradicted().into()),
+        }
+        let extensions = &hello.extensions;
+        if extensions.unknown || extensions.connection_id.is_some() || extensions.selected_identity.is_some()
+        {
+            return Err(AlertDescription::UNSUPPORTED_EXTENSION.into());
+        }
+        let group = match extensions.selected_group.map(NamedGroup::from_u16) {
+            None => None,
+            // RFC 8446 section 4.2.8: one that was offered, and not the one that it has a share of.
+            Some(Some(group)) if self.may_retry_in(group) => Some(group),
+            Some(_) => return Err(AlertDescription::ILLEGAL_PARAMETER.into()),
+        };
+        let nothing_new = group.is_none() && extensions.cookie.is_none();
+        if extensions.selected_version != Some(DTLS_1_3)
+            || !self.offer.offers(hello.suite)
+            || hello.compression_method != 0
+            || nothing_new
+        {
+            return Err(AlertDescription::ILLEGAL_PARAMETER.into());
+        }
+        let mut transcript = Transcript::after_retry(cx.crypto, &self.transcript.hash());
+        transcript.add(message.message_type, message.body);
+        if let Some(group) = group {
+            self.offer.share_in::<P, R>(cx, group).ok_or(Discard::UnofferedChoice)?;
+        }
+        self.offer.message_seq = 1;
+        let Self { offer, link, .. } = self;
+        offer
+            .hello::<P, _>(&mut link.flight, cx.crypto, credentials, &mut transcript, extensions.cookie)
+            .ok_or(Discard::HandshakeTooLong)?;
+        self.transcript = transcript;
+        self.retry = Some(Retry { suite: hello.suite, digest });
+        self.start_timer(cx.now);
+        Ok(())
+    }
+
+    fn may_retry_in(&self, group: NamedGroup) -> bool {
+        let shared = self.offer.share.as_ref().is_some_and(|(shared, _)| *shared == group);
+        self.offer.offers_group(group) && !shared
+    }
+
+    /// RFC 8446 section 4.1.3: agrees on keys.
+    fn secure<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        hello: &ServerHello<'_>,
+        message: &Message<'_>,
+    ) -> Result<(), Fault> {
+        let mut transcript = self.transcript.clone();
+        transcript.add(message.message_type, message.body);
+        let hellos = transcript.hash();
+        match &self.state {
+            State::AwaitServerHello => {}
+            State::AwaitFinished(secured) if secured.hellos == hellos => {
+                return Err(Discard::HandshakeRepeated.into());
+            }
+            // What opened with these keys was sealed by whom they were agreed on with, who may still be anybody.
+            State::AwaitFinished(secured) if secured.authentic && !secured.is_refused() => {
+                return Err(self.contradicted().into());
+            }
+            State::AwaitFinished(_) => {
+                let _ = self.contradicted();
+            }
+            State::AwaitAck(_) => return Err(Discard::HandshakeRepeated.into()),
+            State::Complete(_) | State::Taken => return Err(Discard::Closed.into()),
+        }
+        let next_seq = message.message_seq.checked_add(1).ok_or(Discard::MalformedHandshake)?;
+        let Agreed { handshake, psk, own_cid, peer_cid } = self.agree(cx.crypto, credentials, hello)?;
+        let traffic = handshake.traffic(cx.crypto, &hellos);
+        if let Some(key_log) = &mut cx.dangerous_key_log {
+            let random = &self.offer.random;
+            key_log.secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", random, traffic.client.0.expose());
+            key_log.secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", random, traffic.server.0.expose());
+        }
+        let aead = hello.suite.aead().ok_or(Discard::UnofferedChoice)?;
+        self.state = State::AwaitFinished(Secured {
+            awaiting: Awaiting::EncryptedExtensions,
+            authentic: false,
+            hellos,
+            transcript,
+            suite: hello.suite,
+            opener: Opener::new(traffic.server.keys(cx.crypto), aead, own_cid),
+            sealer: Sealer::new(traffic.client.keys(cx.crypto), aead, peer_cid),
+            traffic,
+            master: handshake.into_master(cx.crypto),
+            psk,
+            return_routability: hello.extensions.return_routability_check,
+            write_limit: MAX_PLAINTEXT + 1,
+            server_kind: CertificateType::X509,
+            client_kind: CertificateType::X509,
+            certificate_requested: false,
+            server: if psk { Identity::of_psk(0) } else { Identity::ANONYMOUS },
+            next_seq,
+        });
+        self.suspicion = None;
+        Ok(())
+    }
+
+    /// Checks what a ServerHello chose, or says which alert it deserves.
+    fn agree(
+        &self,
+        crypto: &P::Crypto,
+        credentials: &mut impl Credentials<P::Crypto>,
+        hello: &ServerHello<'_>,
+    ) -> Result<Agreed, AlertDescription> {
+        let Self { offer, retry, .. } = self;
+        let extensions = &hello.extensions;
+        if extensions.selected_version != Some(DTLS_1_3) {
+            return Err(AlertDescription::PROTOCOL_VERSION);
+        }
+        // RFC 9147 section 5: a server does not echo what was not there.
+        if hello.compression_method != 0
+            || !hello.session_id.is_empty()
+            || !offer.offers(hello.suite)
+            || retry.as_ref().is_some_and(|retry| retry.suite != hello.suite)
+        {
+            return Err(AlertDescription::ILLEGAL_PARAMETER);
+        }
+        // RFC 8446 section 4.2: nothing that was not asked for.
+        if extensions.unknown
+            || (extensions.connection_id.is_some() && offer.own_cid.is_none())
+            || (extensions.return_routability_check && !offer.return_routability)
+        {
+            return Err(AlertDescription::UNSUPPORTED_EXTENSION);
+        }
+        let believes = P::CERTIFICATES && !credentials.believes().is_empty();
+        let psk = match extensions.selected_identity {
+            Some(0) if P::PSK => credentials.own_psk().map(|(_, psk)| psk),
+            Some(_) => return Err(AlertDescription::ILLEGAL_PARAMETER),
+            None => None,
+        };
+        let psk_only = psk.is_some() && offer.psk_mode() == PSK_KE;
+        let shared = match (&extensions.key_share, &offer.share) {
+            (Some(entry), Some((group, key))) if P::ECDHE && entry.group == group.to_u16() => {
+                Some(crypto.agree(key, entry.key_exchange).map_err(|_| AlertDescription::ILLEGAL_PARAMETER)?)
+            }
+            (None, _) if psk_only => None,
+            (Some(_), _) => return Err(AlertDescription::ILLEGAL_PARAMETER),
+            (None, _) => return Err(AlertDescription::MISSING_EXTENSION),
+        };
+        if psk.is_none() && !believes {
+            return Err(AlertDescription::HANDSHAKE_FAILURE);
+        }
+        let early = EarlySecret::new(crypto, psk.map(|psk| psk.expose()));
+        let psk = psk.is_some();
+        let (own_cid, peer_cid) = match (offer.own_cid, extensions.connection_id) {
+            (Some(own), Some(peer)) => {
+                (own, ConnectionId::new(peer).ok_or(AlertDescription::ILLEGAL_PARAMETER)?)
+            }
+            _ => (ConnectionId::EMPTY, ConnectionId::EMPTY),
+        };
+        Ok(Agreed { handshake: early.into_handshake(crypto, shared.as_ref()), psk, own_cid, peer_cid })
+    }
+}
+
+/// What follows from the hellos.
+struct Agreed {
+    handshake: HandshakeSecret,
+    psk: bool,
+    own_cid: ConnectionId,
+    peer_cid: ConnectionId,
+}

@@ -1,0 +1,228 @@
+//! The half of a handshake that does not know what the messages mean: the outgoing flight, its timer, and the ACKs of
+//! what comes in (RFC 9147 sections 5.8 and 7).
+
+use sedge_crypto::Crypto;
+use sedge_time::{Duration, Instant};
+
+use super::ack::{self, RecordNumber};
+use super::epoch::Sealer;
+use super::flight::{Flight, Outlet};
+use crate::alert::{Alert, AlertDescription};
+use crate::discard::Discard;
+use crate::handshake::flight::write_plaintext;
+use crate::handshake::timer::{Expiry, Timer};
+use crate::handshake::{Failure, Progress, Transport};
+use crate::profile::Buffer;
+use crate::record::ContentType;
+use crate::wire::Writer;
+
+/// Sends flights that fit into `B`.
+#[derive(Debug)]
+pub(crate) struct Link<B> {
+    pub(crate) flight: Flight<B>,
+    pub(crate) timer: Timer,
+    pub(crate) received: Received,
+    mtu: u16,
+    /// How long a flight may be incomplete before what there is of it is acknowledged: a quarter of the first wait
+    /// (RFC 9147 section 7.1).
+    pause: Duration,
+    /// The next record's sequence number in epoch 0.
+    pub(crate) sequence: u64,
+    /// When the flight was sent, as far as ACKs are concerned.
+    sent: Instant,
+    /// What to say before it is over.
+    alert: Option<Alert>,
+    failure: Option<Failure>,
+}
+
+impl<B: Buffer> Link<B> {
+    pub(crate) fn new(transport: &Transport, sequence: u64, now: Instant) -> Self {
+        Self {
+            flight: Flight::new(),
+            timer: Timer::new(transport.retransmission),
+            received: Received::default(),
+            mtu: transport.mtu.max(Transport::MIN_MTU),
+            pause: transport.retransmission.initial.fraction(1, 4),
+            sequence,
+            sent: now,
+            alert: None,
+            failure: None,
+        }
+    }
+
+    pub(crate) const fn failure(&self) -> Option<Failure> {
+        self.failure
+    }
+
+    /// Ends the handshake, after saying `alert`.
+    pub(crate) fn fail(&mut self, failure: Failure) -> Progress {
+        self.alert = match failure {
+            Failure::Aborted(description) => Some(Alert::fatal(description)),
+            Failure::TimedOut | Failure::Refused(_) => None,
+        };
+        self.failure = Some(failure);
+        self.timer.stop();
+        self.received.clear();
+        self.flight.clear();
+        Progress::Failed(failure)
+    }
+
+    pub(crate) fn abort(&mut self, description: AlertDescription) -> Progress {
+        self.fail(Failure::Aborted(description))
+    }
+
+    /// A new flight goes out, which is an answer to all that came in.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.received.clear();
+        self.sent = now;
+        self.timer.start(now);
+    }
+
+    /// A new flight goes out, without new patience.
+    pub(crate) fn resume(&mut self, now: Instant) {
+        self.received.clear();
+        self.sent = now;
+        self.timer.resume(now);
+    }
+
+    /// Whether all of the flight has arrived.
+    pub(crate) fn has_arrived(&self, sealer: &Sealer) -> bool {
+        self.flight.has_arrived(sealer.cid.len(), sealer.aead.tag_len())
+    }
+
+    /// When something is to be done without a record coming in.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        [self.timer.deadline(), self.received.due].into_iter().flatten().min()
+    }
+
+    /// The timer's turn.
+    pub(crate) fn expire(&mut self, now: Instant) -> Expiry {
+        self.received.expire(now);
+        let expiry = self.timer.expire(now);
+        if expiry == Expiry::SendAgain {
+            self.sent = now;
+            self.flight.rewind();
+        }
+        expiry
+    }
+
+    /// The peer repeated the end of its flight: unless it is known to have some of ours, that was lost
+    /// (RFC 9147 section 5.8.1).
+    pub(crate) fn repeat(&mut self, now: Instant) {
+        if !self.flight.has_arrived_in_part() && self.timer.repeat(now) {
+            self.sent = now;
+            self.flight.rewind();
+        }
+    }
+
+    /// An authentic ACK: what it names is not sent again, and what it leaves out is, once for each ACK that says
+    /// something new. Right after sending, what comes behind the last thing named may still be on its way.
+    pub(crate) fn acknowledged(&mut self, now: Instant, body: &[u8]) -> Result<(), Discard> {
+        let numbers = ack::parse(body).ok_or(Discard::MalformedContent)?;
+        if self.flight.acknowledge(numbers) {
+            match now.saturating_since(self.sent) >= self.pause {
+                true => self.flight.rewind(),
+                false => self.flight.fill_gaps(),
+            }
+        }
+        Ok(())
+    }
+
+    /// A record with handshake messages was taken in that did not end the peer's flight: if nothing else comes, it is to
+    /// be acknowledged after a pause.
+    pub(crate) fn note(&mut self, now: Instant, number: RecordNumber) {
+        self.received.note(number, now + self.pause);
+    }
+
+    /// Writes the next datagram.
+    pub(crate) fn poll_transmit<C: Crypto>(
+        &mut self,
+        crypto: &C,
+        mut sealer: Option<&mut Sealer>,
+        buf: &mut [u8],
+    ) -> Option<usize> {
+        if let Some(alert) = self.alert.take() {
+            let alert = alert.to_bytes();
+            return match &mut sealer {
+                Some(sealer) => {
+                    buf.get_mut(sealer.headroom(false)..)?.get_mut(..alert.len())?.copy_from_slice(&alert);
+                    sealer.seal(crypto, ContentType::ALERT, buf, alert.len(), false)
+                }
+                None => write_plaintext(&mut self.sequence, ContentType::ALERT, &alert, buf),
+            };
+        }
+        if let Some(sealer) = &mut sealer
+            && self.received.is_due()
+        {
+            let mut out = Writer::new(buf.get_mut(sealer.headroom(false)..)?);
+            ack::write(&mut out, self.received.numbers());
+            let len = out.finish()?;
+            self.received.acknowledged();
+            return sealer.seal(crypto, ContentType::ACK, buf, len, false);
+        }
+        let len = buf.len().min(usize::from(self.mtu));
+        let mut outlet = Outlet { crypto, sequence: &mut self.sequence, sealer };
+        self.flight.write_datagram(&mut outlet, buf.get_mut(..len)?)
+    }
+}
+
+/// The records of the peer's flight that were taken in: the last ones, if there are many.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    numbers: [Option<(bool, u16)>; Self::LEN],
+    next: u8,
+    /// When to acknowledge them.
+    due: Option<Instant>,
+    overdue: bool,
+}
+
+impl Received {
+    const LEN: usize = 16;
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn note(&mut self, number: RecordNumber, due: Instant) {
+        let Ok(sequence) = u16::try_from(number.sequence) else { return };
+        let number = Some((number.epoch != 0, sequence));
+        if !self.numbers.contains(&number) {
+            if let Some(place) = self.numbers.get_mut(usize::from(self.next) % Self::LEN) {
+                *place = number;
+            }
+            self.next = (self.next + 1) % Self::LEN as u8;
+        }
+        let due = self.due.map_or(due, |earlier| earlier.min(due));
+        self.due = Some(due);
+    }
+
+    /// Something shows that records were lost: acknowledges what there is. Returns whether there is anything.
+    pub(crate) fn disrupted(&mut self) -> bool {
+        self.overdue |= self.numbers.iter().any(Option::is_some);
+        self.overdue
+    }
+
+    fn expire(&mut self, now: Instant) {
+        if self.due.is_some_and(|due| due <= now) {
+            self.overdue = true;
+        }
+    }
+
+    const fn is_due(&self) -> bool {
+        self.overdue
+    }
+
+    fn acknowledged(&mut self) {
+        (self.due, self.overdue) = (None, false);
+    }
+
+    /// In increasing order.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = RecordNumber> {
+        let mut sorted = self.numbers;
+        sorted.sort_unstable();
+        sorted.into_iter().flatten().map(|(protected, sequence)| RecordNumber {
+            epoch: if protected { 2 } else { 0 },
+            sequence: sequence.into(),
+        })
+    }
+}

@@ -1,0 +1,12 @@
+//! DTLS 1.3, from the outside.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failing test should panic where it fails"
+)]
+
+mod handshake;
+mod party;
+mod world;

@@ -1,0 +1,294 @@
+//! Who takes part: keys, certificates, randomness, and a provider under guard.
+#![allow(unreachable_pub, reason = "one name for a helper, wherever it is used")]
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::time::Duration as StdDuration;
+
+use sedge_crypto::*;
+use sedge_dtls::*;
+use sedge_time::Duration;
+
+pub const IDENTITY: &[u8] = b"sensor-7";
+pub const KEY: [u8; 16] = *b"0123456789abcdef";
+pub const PSK_PRINCIPAL: u32 = 41;
+pub const KEY_PRINCIPAL: u32 = 42;
+pub const SERVER_PRINCIPAL: u32 = 43;
+pub const SERVER_KEY: u8 = 0x51;
+pub const CLIENT_KEY: u8 = 0x52;
+
+/// Deterministic and good enough to be different every time: SplitMix64.
+#[derive(Clone, Debug)]
+pub struct TestRng(pub u64);
+
+impl TryRng for TestRng {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        self.try_next_u64().map(|word| word as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Ok(z ^ (z >> 31))
+    }
+
+    fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in dst.chunks_mut(8) {
+            let word = self.try_next_u64()?.to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for TestRng {}
+
+thread_local! {
+    static SEALED: RefCell<HashSet<([u8; 16], Vec<u8>)>> = RefCell::default();
+}
+
+/// The portable provider under guard: no two records of one world are sealed with the same key and nonce.
+#[derive(Debug)]
+pub struct Watched;
+
+impl Watched {
+    /// Forgets what was sealed: a new world begins.
+    pub fn forget() {
+        SEALED.with_borrow_mut(HashSet::clear);
+    }
+}
+
+impl Crypto for Watched {
+    type Hash = RustHash;
+    type Mac = RustMac;
+    type EphemeralKey = RustEphemeralKey;
+    type SigningKey = RustSigningKey;
+
+    fn seal(
+        &self,
+        aead: Aead,
+        key: &[u8; 16],
+        nonce: &[u8],
+        aad: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<Tag, AeadError> {
+        let fresh = SEALED.with_borrow_mut(|sealed| sealed.insert((*key, nonce.to_vec())));
+        assert!(fresh, "a nonce was used twice");
+        RustCrypto.seal(aead, key, nonce, aad, in_out)
+    }
+
+    fn open(
+        &self,
+        aead: Aead,
+        key: &[u8; 16],
+        nonce: &[u8],
+        aad: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        RustCrypto.open(aead, key, nonce, aad, in_out, tag)
+    }
+
+    fn sha256(&self) -> RustHash {
+        RustCrypto.sha256()
+    }
+
+    fn hmac_sha256(&self, key: &[u8]) -> RustMac {
+        RustCrypto.hmac_sha256(key)
+    }
+
+    fn encrypt_block(&self, key: &[u8; 16], block: &mut [u8; 16]) {
+        RustCrypto.encrypt_block(key, block);
+    }
+
+    fn ephemeral_key<R: CryptoRng + ?Sized>(
+        &self,
+        group: NamedGroup,
+        rng: &mut R,
+    ) -> Result<RustEphemeralKey, KeyError> {
+        RustCrypto.ephemeral_key(group, rng)
+    }
+
+    fn key_share(&self, key: &RustEphemeralKey) -> KeyShare {
+        RustCrypto.key_share(key)
+    }
+
+    fn agree(&self, key: &RustEphemeralKey, peer: &[u8]) -> Result<Secret<32>, KeyError> {
+        RustCrypto.agree(key, peer)
+    }
+
+    fn signing_key(&self, scalar: &Secret<32>) -> Result<RustSigningKey, KeyError> {
+        RustCrypto.signing_key(scalar)
+    }
+
+    fn public_key(&self, key: &RustSigningKey) -> PublicKey {
+        RustCrypto.public_key(key)
+    }
+
+    fn sign<R: CryptoRng + ?Sized>(
+        &self,
+        key: &RustSigningKey,
+        digest: &[u8; 32],
+        rng: &mut R,
+    ) -> Result<Signature, KeyError> {
+        RustCrypto.sign(key, digest, rng)
+    }
+
+    fn verify(&self, key: &PublicKey, digest: &[u8; 32], signature: &Signature) -> Result<(), KeyError> {
+        RustCrypto.verify(key, digest, signature)
+    }
+}
+
+pub fn signing_key(seed: u8) -> RustSigningKey {
+    RustCrypto.signing_key(&Secret::new([seed; 32])).unwrap()
+}
+
+/// What stands for a public key: bare, or in an envelope that stands for a certificate of this length.
+pub fn shown(kind: CertificateType, seed: u8, length: usize) -> Vec<u8> {
+    let info = subject_public_key_info(&RustCrypto.public_key(&signing_key(seed)));
+    match kind {
+        CertificateType::RawPublicKey => info.to_vec(),
+        CertificateType::X509 => [&info[..], &vec![seed; length]].concat(),
+    }
+}
+
+/// One side's credentials.
+#[derive(Clone)]
+pub struct Party {
+    pub identity: Vec<u8>,
+    pub psk: Option<Psk>,
+    /// The keys that a server knows.
+    pub known: Vec<(Vec<u8>, Psk, u32)>,
+    pub key: Option<u8>,
+    pub kinds: Vec<CertificateType>,
+    pub believes: Vec<CertificateType>,
+    /// Whose key is believed, and who that is.
+    pub peer: (u8, u32),
+    pub server_name: Option<String>,
+    /// How long a certificate is that is no raw public key, and its issuer's.
+    pub certificate_len: usize,
+    entries: Vec<(CertificateType, Vec<u8>)>,
+    pub tickets: Option<(std::rc::Rc<RefCell<TicketKeys>>, StdDuration)>,
+    pub resumption: Option<Resumption>,
+    pub revoked: Vec<u32>,
+}
+
+impl Party {
+    pub fn new() -> Self {
+        Self {
+            identity: IDENTITY.to_vec(),
+            psk: None,
+            known: Vec::new(),
+            key: None,
+            kinds: Vec::new(),
+            believes: Vec::new(),
+            peer: (0, 0),
+            server_name: None,
+            certificate_len: 300,
+            entries: Vec::new(),
+            tickets: None,
+            resumption: None,
+            revoked: Vec::new(),
+        }
+    }
+
+    /// A client with a pre-shared key.
+    pub fn psk_client() -> Self {
+        Self { psk: Psk::new(&KEY), ..Self::new() }
+    }
+
+    /// A server that knows it.
+    pub fn psk_server() -> Self {
+        let known = vec![(IDENTITY.to_vec(), Psk::new(&KEY).unwrap(), PSK_PRINCIPAL)];
+        Self { known, ..Self::new() }
+    }
+
+    /// Shows a key in this way.
+    pub fn shows(mut self, kind: CertificateType, key: u8) -> Self {
+        self.key = Some(key);
+        self.kinds.push(kind);
+        self.entries.push((kind, shown(kind, key, self.certificate_len)));
+        if kind == CertificateType::X509 {
+            self.entries.push((kind, vec![0x30; self.certificate_len]));
+        }
+        self
+    }
+
+    /// Believes a key that is shown in this way.
+    pub fn believes(mut self, kind: CertificateType, key: u8, principal: u32) -> Self {
+        self.believes.push(kind);
+        self.peer = (key, principal);
+        self
+    }
+}
+
+impl Credentials<Watched> for Party {
+    fn own_psk(&mut self) -> Option<(&[u8], &Psk)> {
+        Some((&self.identity, self.psk.as_ref()?))
+    }
+
+    fn psk(&mut self, identity: &[u8]) -> Option<(Psk, u32)> {
+        let (_, psk, principal) = self.known.iter().find(|(known, ..)| known == identity)?;
+        Some((psk.clone(), *principal))
+    }
+
+    fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
+        self.entries.iter().filter(|(entry, _)| *entry == kind).nth(index).map(|(_, bytes)| &bytes[..])
+    }
+
+    fn sign<R: CryptoRng + ?Sized>(
+        &mut self,
+        crypto: &Watched,
+        rng: &mut R,
+        digest: &[u8; 32],
+    ) -> Option<Signature> {
+        crypto.sign(&signing_key(self.key?), digest, rng).ok()
+    }
+
+    fn believes(&self) -> &[CertificateType] {
+        &self.believes
+    }
+
+    fn verify(
+        &mut self,
+        _: &Watched,
+        certificate: &PeerCertificate<'_>,
+    ) -> Result<Verified, AlertDescription> {
+        let (key, principal) = self.peer;
+        let public_key = RustCrypto.public_key(&signing_key(key));
+        let info = subject_public_key_info(&public_key);
+        let entry = certificate.entries().next().unwrap();
+        match entry.starts_with(&info) && self.believes.contains(&certificate.kind) {
+            true => Ok(Verified { public_key, principal }),
+            false => Err(AlertDescription::BAD_CERTIFICATE),
+        }
+    }
+
+    fn may_resume(&mut self, principal: u32) -> bool {
+        !self.revoked.contains(&principal)
+    }
+
+    fn remember(&mut self, resumption: &Resumption) {
+        self.resumption = Some(resumption.clone());
+    }
+
+    fn recall(&mut self, session_id: &[u8]) -> Option<Resumption> {
+        assert_eq!(session_id, b"");
+        self.resumption.clone()
+    }
+
+    fn wants_tickets(&self) -> bool {
+        true
+    }
+}
+
+/// Never longer than anything lasts here.
+pub const HOUR: Duration = Duration::from_secs(3600);
