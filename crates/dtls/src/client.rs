@@ -12,7 +12,7 @@ use crate::discard::Discard;
 use crate::dtls12;
 use crate::dtls13;
 use crate::handshake::{Context, Established, Failure, Progress};
-use crate::profile::Profile;
+use crate::profile::{Presence, Profile, Slot};
 
 /// A client's handshake with one server.
 ///
@@ -33,9 +33,12 @@ pub struct ClientHandshake<P: Profile> {
     machine: Machine<P>,
 }
 
+/// Takes no memory in a profile without DTLS 1.3.
+type Dtls13<P> = <<P as Profile>::Dtls13 as Presence>::Slot<dtls13::client::Client<P>>;
+
 enum Machine<P: Profile> {
     Dtls12(dtls12::client::Client<P>),
-    Dtls13(dtls13::client::Client<P>),
+    Dtls13(Dtls13<P>),
 }
 
 impl<P: Profile> ClientHandshake<P> {
@@ -46,7 +49,9 @@ impl<P: Profile> ClientHandshake<P> {
         config: &ClientConfig<'_>,
     ) -> Result<Self, ConfigError> {
         let machine = match P::DTLS_1_3 && config.versions.dtls_1_3 && !config.versions.dtls_1_2 {
-            true => Machine::Dtls13(dtls13::client::Client::connect(cx, credentials, config)?),
+            true => Slot::put(dtls13::client::Client::connect(cx, credentials, config)?)
+                .map(Machine::Dtls13)
+                .ok_or(ConfigError::UnusableSuites)?,
             false => Machine::Dtls12(dtls12::client::Client::connect(cx, credentials, config)?),
         };
         Ok(Self { machine })
@@ -56,7 +61,7 @@ impl<P: Profile> ClientHandshake<P> {
     pub fn own_cid(&self) -> ConnectionId {
         match &self.machine {
             Machine::Dtls12(client) => client.own_cid(),
-            Machine::Dtls13(client) => client.own_cid(),
+            Machine::Dtls13(client) => client.get().own_cid(),
         }
     }
 
@@ -64,7 +69,7 @@ impl<P: Profile> ClientHandshake<P> {
     pub fn deadline(&self) -> Option<Instant> {
         match &self.machine {
             Machine::Dtls12(client) => client.deadline(),
-            Machine::Dtls13(client) => client.deadline(),
+            Machine::Dtls13(client) => client.get().deadline(),
         }
     }
 
@@ -77,7 +82,7 @@ impl<P: Profile> ClientHandshake<P> {
     ) -> Result<(), Failure> {
         match &mut self.machine {
             Machine::Dtls12(client) => client.expire(cx, credentials),
-            Machine::Dtls13(client) => client.expire(cx, credentials),
+            Machine::Dtls13(client) => client.get_mut().expire(cx, credentials),
         }
     }
 
@@ -90,7 +95,7 @@ impl<P: Profile> ClientHandshake<P> {
     ) -> Result<Progress, Discard> {
         match &mut self.machine {
             Machine::Dtls12(client) => client.receive(cx, credentials, record),
-            Machine::Dtls13(client) => client.receive(cx, credentials, record),
+            Machine::Dtls13(client) => client.get_mut().receive(cx, credentials, record),
         }
     }
 
@@ -99,7 +104,7 @@ impl<P: Profile> ClientHandshake<P> {
     pub fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         match &mut self.machine {
             Machine::Dtls12(client) => client.poll_transmit(crypto, buf),
-            Machine::Dtls13(client) => client.poll_transmit(crypto, buf),
+            Machine::Dtls13(client) => client.get_mut().poll_transmit(crypto, buf),
         }
     }
 
@@ -107,7 +112,7 @@ impl<P: Profile> ClientHandshake<P> {
     pub fn take_session(&mut self) -> Option<Established> {
         match &mut self.machine {
             Machine::Dtls12(client) => client.take_session(),
-            Machine::Dtls13(client) => client.take_session(),
+            Machine::Dtls13(client) => client.get_mut().take_session(),
         }
     }
 }
@@ -116,7 +121,7 @@ impl<P: Profile> fmt::Debug for ClientHandshake<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.machine {
             Machine::Dtls12(client) => client.fmt(f),
-            Machine::Dtls13(client) => client.fmt(f),
+            Machine::Dtls13(client) => client.get().fmt(f),
         }
     }
 }

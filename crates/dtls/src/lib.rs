@@ -81,7 +81,7 @@
 //!     }
 //! }
 //! let mut client = client.take_session().unwrap().session;
-//! let Established { session: mut server, principal } = server.take_session().unwrap();
+//! let Established { session: mut server, principal, .. } = server.take_session().unwrap();
 //! assert_eq!(principal, 42);
 //!
 //! // A message is written where it will be sealed, and read where it was opened.
@@ -149,7 +149,7 @@ pub use handshake::ticket::TicketKeys;
 pub use handshake::{
     Authentication, Context, Established, Failure, KeyLog, Progress, Retransmission, Transport,
 };
-pub use profile::{Buffer, Full, Profile, PskOnly};
+pub use profile::{Absent, Buffer, Filled, Full, Never, Presence, Present, Profile, PskOnly, Slot};
 pub use psk::{MAX_IDENTITY, Psk};
 pub use record::{ContentType, Records, peek_cid};
 pub use rrc::{PathMessage, PathMessageKind};

@@ -1,5 +1,6 @@
 //! What of DTLS a program carries, as a type.
 
+use core::convert::Infallible;
 use core::marker::PhantomData;
 
 use sedge_crypto::Crypto;
@@ -24,6 +25,8 @@ pub trait Profile {
     const DTLS_1_2: bool;
     /// Whether DTLS 1.3 ([RFC 9147](https://www.rfc-editor.org/rfc/rfc9147)) is spoken.
     const DTLS_1_3: bool;
+    /// Memory for handshakes of DTLS 1.3: [`Present`] or [`Absent`], as [`DTLS_1_3`](Self::DTLS_1_3) says.
+    type Dtls13: Presence;
     /// Whether peers may authenticate by a pre-shared key.
     const PSK: bool;
     /// Whether keys are agreed on by ephemeral Diffie-Hellman, so that recorded traffic stays secret when a
@@ -45,6 +48,7 @@ impl<C: Crypto> Profile for PskOnly<C> {
     type Inbox = [u8; 192];
     const DTLS_1_2: bool = true;
     const DTLS_1_3: bool = false;
+    type Dtls13 = Absent;
     const PSK: bool = true;
     const ECDHE: bool = false;
     const CERTIFICATES: bool = false;
@@ -61,6 +65,7 @@ impl<C: Crypto> Profile for Full<C> {
     type Inbox = [u8; 4096];
     const DTLS_1_2: bool = true;
     const DTLS_1_3: bool = true;
+    type Dtls13 = Present;
     const PSK: bool = true;
     const ECDHE: bool = true;
     const CERTIFICATES: bool = true;
@@ -88,5 +93,73 @@ impl<const N: usize> Buffer for [u8; N] {
 
     fn bytes_mut(&mut self) -> &mut [u8] {
         self
+    }
+}
+
+/// Whether there is memory for something: [`Present`] or [`Absent`].
+pub trait Presence {
+    /// A `T`, or nothing that could ever be made.
+    type Slot<T>: Slot<T>;
+}
+
+/// There is.
+#[derive(Clone, Copy, Debug)]
+pub enum Present {}
+
+/// There is not.
+#[derive(Clone, Copy, Debug)]
+pub enum Absent {}
+
+impl Presence for Present {
+    type Slot<T> = Filled<T>;
+}
+
+impl Presence for Absent {
+    type Slot<T> = Never<T>;
+}
+
+/// Memory for a `T`, or none.
+pub trait Slot<T>: Sized {
+    /// The value in its place, if there is one.
+    fn put(value: T) -> Option<Self>;
+    /// The value.
+    fn get(&self) -> &T;
+    /// The value.
+    fn get_mut(&mut self) -> &mut T;
+}
+
+/// A `T`.
+#[derive(Debug)]
+pub struct Filled<T>(T);
+
+impl<T> Slot<T> for Filled<T> {
+    fn put(value: T) -> Option<Self> {
+        Some(Self(value))
+    }
+
+    fn get(&self) -> &T {
+        &self.0
+    }
+
+    fn get_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+/// No `T`: there are no values of this type.
+#[derive(Debug)]
+pub struct Never<T>(Infallible, PhantomData<T>);
+
+impl<T> Slot<T> for Never<T> {
+    fn put(_: T) -> Option<Self> {
+        None
+    }
+
+    fn get(&self) -> &T {
+        match self.0 {}
+    }
+
+    fn get_mut(&mut self) -> &mut T {
+        match self.0 {}
     }
 }

@@ -15,7 +15,7 @@ use crate::dtls12;
 use crate::dtls13;
 use crate::handshake::flight;
 use crate::handshake::{Context, Established, Failure, Progress};
-use crate::profile::Profile;
+use crate::profile::{Presence, Profile, Slot};
 use crate::record::ContentType;
 
 /// A server's handshake with one client, from its verified ClientHello on.
@@ -32,9 +32,12 @@ pub struct ServerHandshake<P: Profile> {
     machine: Machine<P>,
 }
 
+/// Takes no memory in a profile without DTLS 1.3.
+type Dtls13<P> = <<P as Profile>::Dtls13 as Presence>::Slot<dtls13::server::Server<P>>;
+
 enum Machine<P: Profile> {
     Dtls12(dtls12::server::Server<P>),
-    Dtls13(dtls13::server::Server<P>),
+    Dtls13(Dtls13<P>),
 }
 
 impl<P: Profile> ServerHandshake<P> {
@@ -51,8 +54,9 @@ impl<P: Profile> ServerHandshake<P> {
         let refuse = |description| Refusal { description, sequence: verified.sequence };
         let machine = match verified.dtls_1_3 {
             Some(_) if P::DTLS_1_3 => {
-                dtls13::server::Server::accept(cx, credentials, config, verified, own_cid)
-                    .map(Machine::Dtls13)
+                dtls13::server::Server::accept(cx, credentials, config, verified, own_cid).and_then(
+                    |server| Slot::put(server).map(Machine::Dtls13).ok_or(AlertDescription::INTERNAL_ERROR),
+                )
             }
             None if P::DTLS_1_2 => dtls12::server::Server::accept(cx, credentials, config, verified, own_cid)
                 .map(Machine::Dtls12),
@@ -65,7 +69,7 @@ impl<P: Profile> ServerHandshake<P> {
     pub fn own_cid(&self) -> &ConnectionId {
         match &self.machine {
             Machine::Dtls12(server) => server.own_cid(),
-            Machine::Dtls13(server) => server.own_cid(),
+            Machine::Dtls13(server) => server.get().own_cid(),
         }
     }
 
@@ -74,7 +78,7 @@ impl<P: Profile> ServerHandshake<P> {
     pub fn answers(&self, verified: &VerifiedHello<'_>) -> bool {
         match &self.machine {
             Machine::Dtls12(server) => server.answers(verified),
-            Machine::Dtls13(server) => server.answers(verified),
+            Machine::Dtls13(server) => server.get().answers(verified),
         }
     }
 
@@ -82,7 +86,7 @@ impl<P: Profile> ServerHandshake<P> {
     pub fn deadline(&self) -> Option<Instant> {
         match &self.machine {
             Machine::Dtls12(server) => server.deadline(),
-            Machine::Dtls13(server) => server.deadline(),
+            Machine::Dtls13(server) => server.get().deadline(),
         }
     }
 
@@ -90,7 +94,7 @@ impl<P: Profile> ServerHandshake<P> {
     pub fn expire(&mut self, now: Instant) -> Result<(), Failure> {
         match &mut self.machine {
             Machine::Dtls12(server) => server.expire(now),
-            Machine::Dtls13(server) => server.expire(now),
+            Machine::Dtls13(server) => server.get_mut().expire(now),
         }
     }
 
@@ -103,7 +107,7 @@ impl<P: Profile> ServerHandshake<P> {
     ) -> Result<Progress, Discard> {
         match &mut self.machine {
             Machine::Dtls12(server) => server.receive(cx, credentials, record),
-            Machine::Dtls13(server) => server.receive(cx, credentials, record),
+            Machine::Dtls13(server) => server.get_mut().receive(cx, credentials, record),
         }
     }
 
@@ -112,7 +116,7 @@ impl<P: Profile> ServerHandshake<P> {
     pub fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         match &mut self.machine {
             Machine::Dtls12(server) => server.poll_transmit(crypto, buf),
-            Machine::Dtls13(server) => server.poll_transmit(crypto, buf),
+            Machine::Dtls13(server) => server.get_mut().poll_transmit(crypto, buf),
         }
     }
 
@@ -120,7 +124,7 @@ impl<P: Profile> ServerHandshake<P> {
     pub fn take_session(&mut self) -> Option<Established> {
         match &mut self.machine {
             Machine::Dtls12(server) => server.take_session(),
-            Machine::Dtls13(server) => server.take_session(),
+            Machine::Dtls13(server) => server.get_mut().take_session(),
         }
     }
 }
@@ -129,7 +133,7 @@ impl<P: Profile> fmt::Debug for ServerHandshake<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.machine {
             Machine::Dtls12(server) => server.fmt(f),
-            Machine::Dtls13(server) => server.fmt(f),
+            Machine::Dtls13(server) => server.get().fmt(f),
         }
     }
 }

@@ -21,8 +21,8 @@ fn a_client_and_a_server_agree() {
     assert_eq!(world.discards, []);
     assert_eq!(world.principal, Some(PRINCIPAL));
     assert_eq!(world.trace.len(), 6, "one datagram for every flight");
-    assert_eq!(world.client.session().peer_cid(), &world.setup.server_cid);
-    assert_eq!(world.server.session().own_cid(), &world.setup.server_cid);
+    assert_eq!(world.client.session().peer_cid(), world.setup.server_cid);
+    assert_eq!(world.server.session().own_cid(), world.setup.server_cid);
     exchange_data(&mut world);
 }
 
@@ -50,8 +50,8 @@ fn every_pairing_of_suites_and_connection_ids_works() {
                     None => (ConnectionId::EMPTY, ConnectionId::EMPTY),
                     Some(client_cid) => (client_cid, server_cid),
                 };
-                assert_eq!((*client.own_cid(), *client.peer_cid()), (to_client, to_server));
-                assert_eq!((*server.own_cid(), *server.peer_cid()), (to_server, to_client));
+                assert_eq!((client.own_cid(), client.peer_cid()), (to_client, to_server));
+                assert_eq!((server.own_cid(), server.peer_cid()), (to_server, to_client));
             }
         }
     }
