@@ -11,6 +11,7 @@
 #![allow(unreachable_pub, reason = "one name for a helper, wherever it is used")]
 
 mod dtls12;
+mod dtls13;
 mod language;
 mod party;
 mod wire;
