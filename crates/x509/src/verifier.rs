@@ -52,7 +52,7 @@ impl<C: Crypto + Send + Sync> Verifier<C> {
     /// Believes what these trust anchors vouch for, with no lists of revoked certificates yet.
     pub fn new(crypto: C, anchors: TrustAnchors) -> Self {
         Self {
-            signatures: EcdsaP256Sha256(crypto),
+            signatures: EcdsaP256Sha256::new(crypto),
             anchors,
             lists: Vec::new(),
             revocation: Revocation::default(),

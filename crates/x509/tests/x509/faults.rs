@@ -220,6 +220,36 @@ fn a_maze_of_issuers_ends() {
     assert!(counted.verified() <= 16, "{} signatures checked", counted.verified());
 }
 
+/// A CA's certificate and its list are checked once, a peer's own certificate once as well.
+#[test]
+fn what_is_known_to_be_good_is_not_checked_again() {
+    let mut root = Ca::root(22);
+    let mut below = root.below(&Template::ca("Below", None, YEAR));
+    let list = RevocationList { number: 1, this_update: NOW, next_update: NOW + 9, revoked: vec![] };
+    let der = root.issuer.revocation_list(&list, &mut root.rng).unwrap();
+    let lists = CertificateRevocationList::parse(&der).unwrap();
+    let counted = Counting::default();
+    let verifier = sedge_x509::Verifier::new(counted.clone(), root.anchors());
+    let verifier = verifier.with_crls(lists, Revocation::IfListed);
+    let leaves: Vec<Vec<u8>> = (0..40).map(|_| below.issue(&client())).collect();
+    for (number, leaf) in leaves.iter().enumerate() {
+        assert_eq!(verdict(&verifier, &[leaf, &below.der], &CLIENT), Ok(()));
+        assert_eq!(counted.verified(), 3 + number, "the list, the CA, and every peer");
+    }
+    // The first is forgotten by now, the last is not.
+    assert_eq!(verdict(&verifier, &[&leaves[39], &below.der], &CLIENT), Ok(()));
+    assert_eq!(counted.verified(), 42);
+    assert_eq!(verdict(&verifier, &[&leaves[0], &below.der], &CLIENT), Ok(()));
+    assert_eq!(counted.verified(), 43);
+    // What is not good is not remembered, and what is good for one key is not for another.
+    let mut broken = leaves[39].clone();
+    *broken.last_mut().unwrap() ^= 1;
+    for checks in [44, 45] {
+        assert_eq!(verdict(&verifier, &[&broken, &below.der], &CLIENT), Err(Error::BadSignature));
+        assert_eq!(counted.verified(), checks);
+    }
+}
+
 #[test]
 fn revocation() {
     let mut root = Ca::root(15);
