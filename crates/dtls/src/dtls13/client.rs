@@ -215,7 +215,7 @@ impl<P: Profile> Client<P> {
         let Record { header, fragment, .. } = Record::parse(record, 0).ok_or(Discard::MalformedRecord)?;
         match (header.epoch, header.content_type) {
             (0, ContentType::HANDSHAKE) => {
-                for_each_fragment(fragment, |fragment| self.hello(cx, credentials, fragment))
+                for_each_fragment(fragment, |fragment| self.hello(cx, credentials, fragment, header.sequence))
             }
             (0, ContentType::ALERT) => {
                 if let Some(alert) = Alert::parse(fragment).map(Alert::in_dtls_1_3)
@@ -259,13 +259,31 @@ impl<P: Profile> Client<P> {
         cx: &mut Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
         fragment: Fragment<'_>,
+        sequence: u64,
     ) -> Result<Progress, Discard> {
         if fragment.message_type != MessageType::SERVER_HELLO {
             return Err(Discard::UnexpectedHandshake);
         }
-        let Some(message) = self.inbox.accept(fragment)? else { return Ok(Progress::Continue) };
-        let outcome = self.machine.server_hello(cx, credentials, &message);
-        self.inbox.clear();
+        let secured = !matches!(self.machine.state, State::AwaitServerHello);
+        let outcome = match fragment.whole() {
+            Some(message) => self.machine.server_hello(cx, credentials, &message),
+            // What is being put together now is protected, and not to be thrown away for something that is not.
+            None if secured => Err(Discard::HandshakeRepeated),
+            None => match self.inbox.accept(fragment)? {
+                Some(message) => {
+                    let outcome = self.machine.server_hello(cx, credentials, &message);
+                    self.inbox.clear();
+                    outcome
+                }
+                None => return Ok(Progress::Continue),
+            },
+        };
+        // RFC 9147 section 7: what of the flight is in the clear is acknowledged like the rest.
+        if matches!(outcome, Ok(_) | Err(Discard::HandshakeRepeated))
+            && matches!(self.machine.state, State::AwaitFinished(_))
+        {
+            self.machine.link.note(cx.now, RecordNumber { epoch: 0, sequence });
+        }
         outcome
     }
 
@@ -354,6 +372,9 @@ impl<P: Profile> Client<P> {
                 return Err(Discard::HandshakeRepeated);
             }
         };
+        if secured.is_refused() {
+            return Err(Discard::UnexpectedHandshake);
+        }
         in_turn(fragment.message_seq, secured.next_seq)?;
         let Some(message) = self.inbox.accept(fragment)? else { return Ok(Progress::Continue) };
         let outcome = secured.message(cx, credentials, offer.record_size_limit.is_some(), &message);

@@ -56,6 +56,12 @@ impl<'a> Fragment<'a> {
         inside.then_some((Self { message_type, length, message_seq, offset, body }, bytes.rest()))
     }
 
+    /// The message, if this is all of it.
+    pub(crate) fn whole(&self) -> Option<Message<'a>> {
+        let Self { message_type, message_seq, body, .. } = *self;
+        self.is_whole().then_some(Message { message_type, message_seq, body })
+    }
+
     /// Whether this is all of the message.
     pub(crate) const fn is_whole(&self) -> bool {
         self.body.len() == self.length

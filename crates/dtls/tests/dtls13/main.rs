@@ -8,5 +8,6 @@
 )]
 
 mod handshake;
+mod loss;
 mod party;
 mod world;

@@ -128,8 +128,11 @@ pub struct World {
     pub cookies: CookieKeys<Watched>,
     pub client: Peer<Client>,
     pub server: Peer<Server>,
+    /// The server's session from before the client started over, which is good until the new one is.
+    pub predecessor: Option<Session>,
     /// Whom each side believes the other one to be.
     pub principals: (Option<u32>, Option<u32>),
+    pub authentications: (Option<Authentication>, Option<Authentication>),
     /// Every datagram that was sent.
     pub trace: Vec<(Direction, Vec<u8>)>,
     pub discards: Vec<(Direction, Discard)>,
@@ -188,7 +191,9 @@ impl World {
             cookies,
             client: Peer::Handshaking(client),
             server: Peer::Absent,
+            predecessor: None,
             principals: (None, None),
+            authentications: (None, None),
             trace: Vec::new(),
             discards: Vec::new(),
             received: Vec::new(),
@@ -285,7 +290,7 @@ impl World {
             && let Err(failure) = handshake.expire(self.now)
         {
             self.transmit();
-            self.server = Peer::Failed(failure);
+            self.server = self.predecessor.take().map_or(Peer::Failed(failure), Peer::Established);
         }
         if self.retransmit_at.is_some_and(|at| at <= self.now) {
             self.retransmit_at = None;
@@ -346,15 +351,18 @@ impl World {
     /// Takes the sessions out of handshakes that are complete.
     fn settle(&mut self) {
         if let Peer::Handshaking(handshake) = &mut self.client
-            && let Some(Established { session, principal, .. }) = handshake.take_session()
+            && let Some(Established { session, principal, authentication, .. }) = handshake.take_session()
         {
             self.principals.0 = Some(principal);
+            self.authentications.0 = Some(authentication);
             self.client = Peer::Established(session);
         }
         if let Peer::Handshaking(handshake) = &mut self.server
-            && let Some(Established { session, principal, .. }) = handshake.take_session()
+            && let Some(Established { session, principal, authentication, .. }) = handshake.take_session()
         {
             self.principals.1 = Some(principal);
+            self.authentications.1 = Some(authentication);
+            self.predecessor = None;
             self.server = Peer::Established(session);
         }
     }
@@ -389,7 +397,13 @@ impl World {
                         let mut keys = Keys(&mut self.keys);
                         let mut cx = context!(self, keys);
                         match Server::accept(&mut cx, &mut credentials, &config, &verified, cid) {
-                            Ok(handshake) => self.server = Peer::Handshaking(handshake),
+                            Ok(handshake) => {
+                                let before =
+                                    std::mem::replace(&mut self.server, Peer::Handshaking(handshake));
+                                if let Peer::Established(session) = before {
+                                    self.predecessor = Some(session);
+                                }
+                            }
                             Err(refusal) => {
                                 self.refusal = Some(refusal.description());
                                 let mut buf = [0; 32];
