@@ -1,10 +1,11 @@
-//! Who may connect, in memory: looked up by PSK identity in a handshake, by number on every request, by name by
-//! administrators. Shared by all shards.
+//! Who may connect, in memory: looked up in a handshake by what the device shows there, by number on every request, by
+//! name by administrators. Shared by all shards.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::login::Login;
 use crate::store::Device;
 
 /// The number, from 1, under which sessions know who their peer is. Never given twice while the process lives, so that a
@@ -19,7 +20,7 @@ pub(crate) struct Directory(RwLock<Entries>);
 struct Entries {
     /// By number less one; numbers are given in sequence, and a removed device leaves its place empty.
     devices: Vec<Option<Arc<Device>>>,
-    by_identity: HashMap<Box<[u8]>, Principal>,
+    by_login: HashMap<Login, Principal>,
     by_name: BTreeMap<Box<str>, Principal>,
 }
 
@@ -28,8 +29,8 @@ struct Entries {
 pub(crate) enum Taken {
     /// Another device has the name.
     Name,
-    /// Another device presents the identity.
-    Identity,
+    /// Another device shows the same in its handshakes.
+    Login,
     /// Four thousand million devices have been enrolled since the start.
     Numbers,
 }
@@ -38,18 +39,19 @@ impl Directory {
     /// Adds a device.
     ///
     /// # Errors
-    /// Its name or identity belongs to another one.
+    /// Its name, or what it shows in handshakes, belongs to another one.
     pub(crate) fn insert(&self, device: Device) -> Result<Principal, Taken> {
         let mut entries = self.write();
         if entries.by_name.contains_key(device.name.as_str()) {
             return Err(Taken::Name);
         }
-        if entries.by_identity.contains_key(device.identity.as_slice()) {
-            return Err(Taken::Identity);
+        let login = device.credential.login();
+        if entries.by_login.contains_key(&login) {
+            return Err(Taken::Login);
         }
         let principal = Principal::try_from(entries.devices.len() + 1).map_err(|_| Taken::Numbers)?;
         let _ = entries.by_name.insert(device.name.as_str().into(), principal);
-        let _ = entries.by_identity.insert(device.identity.as_slice().into(), principal);
+        let _ = entries.by_login.insert(login, principal);
         entries.devices.push(Some(Arc::new(device)));
         Ok(principal)
     }
@@ -59,14 +61,14 @@ impl Directory {
         let mut entries = self.write();
         let principal = entries.by_name.remove(name)?;
         let device = entries.devices.get_mut(place(principal)).and_then(Option::take)?;
-        let _ = entries.by_identity.remove(device.identity.as_slice());
+        let _ = entries.by_login.remove(&device.credential.login());
         Some((principal, device))
     }
 
-    /// The device that presents `identity`.
-    pub(crate) fn by_identity(&self, identity: &[u8]) -> Option<(Principal, Arc<Device>)> {
+    /// The device that shows this.
+    pub(crate) fn by_login(&self, login: &Login) -> Option<(Principal, Arc<Device>)> {
         let entries = self.read();
-        let principal = *entries.by_identity.get(identity)?;
+        let principal = *entries.by_login.get(login)?;
         Some((principal, entries.get(principal)?.clone()))
     }
 
@@ -123,37 +125,45 @@ fn place(principal: Principal) -> usize {
 #[cfg(test)]
 mod tests {
     use sedge_access::Grants;
+    use sedge_crypto::PublicKey;
 
     use super::*;
     use crate::Key;
+    use crate::store::DeviceCredential;
 
-    fn device(name: &str, identity: &str) -> Device {
-        Device {
-            name: name.into(),
-            identity: identity.into(),
-            key: Key::random().unwrap(),
-            grants: Grants::none(),
-            created: 0,
-        }
+    fn device(name: &str, credential: DeviceCredential) -> Device {
+        Device { name: name.into(), credential, grants: Grants::none(), created: 0 }
+    }
+
+    fn psk(identity: &str) -> DeviceCredential {
+        DeviceCredential::Psk { identity: identity.into(), key: Key::random().unwrap() }
     }
 
     #[test]
-    fn names_and_identities_are_unique_and_numbers_are_not_reused() {
-        let directory = Directory::default();
-        let first = directory.insert(device("a", "x")).unwrap();
-        assert_eq!(directory.insert(device("a", "y")), Err(Taken::Name));
-        assert_eq!(directory.insert(device("b", "x")), Err(Taken::Identity));
-        assert_eq!(directory.by_identity(b"x").unwrap().1.name, "a");
-        assert!(directory.remove("a").is_some() && directory.remove("a").is_none());
-        assert!(directory.by_principal(first).is_none() && directory.by_identity(b"x").is_none());
-        assert_ne!(directory.insert(device("a", "x")).unwrap(), first);
+    fn names_and_logins_are_unique_and_numbers_are_not_reused() {
+        let key = DeviceCredential::PublicKey(PublicKey::new([4; 65]).unwrap());
+        for credential in [psk("x"), key, DeviceCredential::Certificate("x".into())] {
+            let directory = Directory::default();
+            // The same text in another place is something else.
+            let _ = directory.insert(device("y", psk("y"))).unwrap();
+            let _ = directory.insert(device("z", DeviceCredential::Certificate("y".into()))).unwrap();
+
+            let login = credential.login();
+            let first = directory.insert(device("a", credential.clone())).unwrap();
+            assert_eq!(directory.insert(device("a", psk("z"))), Err(Taken::Name));
+            assert_eq!(directory.insert(device("b", credential.clone())), Err(Taken::Login));
+            assert_eq!(directory.by_login(&login).unwrap().1.name, "a");
+            assert!(directory.remove("a").is_some() && directory.remove("a").is_none());
+            assert!(directory.by_principal(first).is_none() && directory.by_login(&login).is_none());
+            assert_ne!(directory.insert(device("a", credential)).unwrap(), first);
+        }
     }
 
     #[test]
     fn pages_follow_the_names() {
         let directory = Directory::default();
         for name in ["c", "a", "d", "b"] {
-            let _ = directory.insert(device(name, name)).unwrap();
+            let _ = directory.insert(device(name, psk(name))).unwrap();
         }
         let mut seen = Vec::new();
         directory.page("a", |device| {

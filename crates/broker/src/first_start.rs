@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::Key;
 use crate::admin::unix_seconds;
 use crate::state::State;
-use crate::store::{Change, DataDir, Device, StoreError};
+use crate::store::{Change, DataDir, Device, DeviceCredential, StoreError};
 
 /// The name of the first administrator.
 const ADMINISTRATOR: &str = "admin";
@@ -24,6 +24,8 @@ const DONE: &str = "first-start";
 pub struct FirstStart {
     dir: PathBuf,
     credential: PathBuf,
+    /// The digest of the broker's public key.
+    pin: Option<String>,
 }
 
 impl FirstStart {
@@ -48,7 +50,14 @@ impl fmt::Display for FirstStart {
              \x20   sedge device add display --subscribe 'home/#' --data {dir}\n\
              \n\
              Each writes a credential file to copy to the device, and says how to use it."
-        )
+        )?;
+        match &self.pin {
+            Some(pin) => write!(
+                f,
+                "\n\nThe SHA-256 of the broker's own public key, which devices with --auth rpk or cert know it by:\n{pin}"
+            ),
+            None => Ok(()),
+        }
     }
 }
 
@@ -74,13 +83,17 @@ pub(crate) async fn first_start(
         Err(error) => return Err(FirstStartError::Credential(error)),
     };
     let Login::Psk { identity, key } = &credential.login else {
-        return Err(io::Error::other("the administrator's credential is not one with a pre-shared key").into());
+        return Err(
+            io::Error::other("the administrator's credential is not one with a pre-shared key").into()
+        );
     };
     if state.directory.by_name(&credential.name).is_none() {
         let administrator = Device {
             name: credential.name.clone(),
-            identity: identity.clone(),
-            key: Key::from_bytes(key).map_err(io::Error::other)?,
+            credential: DeviceCredential::Psk {
+                identity: identity.clone(),
+                key: Key::from_bytes(key).map_err(io::Error::other)?,
+            },
             grants: Grants::administrator(),
             created: unix_seconds(),
         };
@@ -89,7 +102,8 @@ pub(crate) async fn first_start(
         let _ = state.directory.insert(administrator);
     }
     state.store.commit(Change::Secret(DONE.into(), Vec::new())).await?;
-    Ok(Some(FirstStart { dir: dir.path().to_owned(), credential: path }))
+    let pin = state.public_key.as_ref().map(crate::pin);
+    Ok(Some(FirstStart { dir: dir.path().to_owned(), credential: path, pin }))
 }
 
 /// Whether the secrets that a store keeps say that the first start is over.
@@ -146,7 +160,7 @@ mod tests {
             credential.write_new(dir.admin_credential()).unwrap();
             let first = first_start(&dir, &state, None).await.unwrap().unwrap();
             assert!(first.to_string().contains("sedge device add"), "{first}");
-            state.directory.by_name(ADMINISTRATOR).unwrap().key.clone()
+            state.directory.by_name(ADMINISTRATOR).unwrap().credential.key().unwrap().clone()
         };
         assert_eq!(key.expose(), [7; 16]);
         let state = State::open(&dir, &config).await.unwrap();

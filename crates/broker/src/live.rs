@@ -21,9 +21,8 @@ pub(crate) struct Running {
 #[async_trait]
 impl Live for Running {
     fn end_sessions(&self, principal: Principal) {
-        for mailbox in &self.shared.mailboxes {
-            mailbox.order(Order::EndSessions(principal));
-        }
+        self.shared.security.trust.forget(principal);
+        self.shared.end_sessions(principal);
     }
 
     fn topic_changed(&self, topic: TopicId) {
@@ -33,6 +32,7 @@ impl Live for Running {
     async fn describe(&self, status: &mut Status) {
         status.uptime = self.shared.clock.uptime();
         status.listening.clone_from(&self.listening);
+        status.auth = self.shared.security.auth().map(|auth| auth.as_str().to_owned()).collect();
         let mut counters: Vec<Counter> = Vec::new();
         for mailbox in &self.shared.mailboxes {
             let Some(description) = ask(mailbox, Order::Describe).await else { continue };
@@ -48,6 +48,8 @@ impl Live for Running {
                 }
             }
         }
+        let own = self.shared.security.counters.entries();
+        counters.extend(own.map(|(name, value)| Counter { name: name.to_owned(), value }));
         let topics = self.shared.state.topics();
         counters.extend(
             topics

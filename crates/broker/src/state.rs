@@ -2,17 +2,21 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sedge_crypto::PublicKey;
 use sedge_pubsub::{Rate, Settings, Topics};
 
 use crate::Directory;
 use crate::config::Config;
 use crate::first_start;
+use crate::security;
 use crate::store::{DataDir, RedbOptions, RedbStore, Store, StoreError};
 
 /// The broker's memory, and the store behind it. Shared by all shards and by administration.
 pub(crate) struct State {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) directory: Directory,
+    /// The broker's own.
+    pub(crate) public_key: Option<PublicKey>,
     topics: Mutex<Topics>,
     set_up: bool,
 }
@@ -21,11 +25,15 @@ impl State {
     /// Reads what the folder's store keeps. The caller holds the folder's lock.
     pub(crate) async fn open(dir: &DataDir, config: &Config) -> Result<Self, StoreError> {
         let store = RedbStore::open(&dir.store(), RedbOptions::from(&config.store))?;
-        Self::load(Arc::new(store), config).await
+        Self::load(Arc::new(store), config, security::public_key(dir)).await
     }
 
     /// Reads what `store` keeps.
-    pub(crate) async fn load(store: Arc<dyn Store>, config: &Config) -> Result<Self, StoreError> {
+    pub(crate) async fn load(
+        store: Arc<dyn Store>,
+        config: &Config,
+        public_key: Option<PublicKey>,
+    ) -> Result<Self, StoreError> {
         let snapshot = store.load().await?;
         let directory = Directory::default();
         for device in snapshot.devices {
@@ -42,7 +50,7 @@ impl State {
             }
         }
         let set_up = first_start::is_over(&snapshot.secrets);
-        Ok(Self { store, directory, topics: Mutex::new(topics), set_up })
+        Ok(Self { store, directory, public_key, topics: Mutex::new(topics), set_up })
     }
 
     /// Whether the first start on this store is over.

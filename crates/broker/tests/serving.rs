@@ -59,7 +59,7 @@ impl Setup {
         let both = Permissions::PUBLISH | Permissions::READ | Permissions::DELETE;
         let grants = Grants::none().with("site/#".parse().unwrap(), both);
         let new = NewDevice { name: name.into(), grants, ..NewDevice::default() };
-        let AdminReply::Enrolled(_, key) = self.admin(AdminRequest::DeviceAdd(new)) else { panic!() };
+        let AdminReply::Enrolled(_, Some(key)) = self.admin(AdminRequest::DeviceAdd(new)) else { panic!() };
         key
     }
 

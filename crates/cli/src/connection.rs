@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use rand_core::UnwrapErr;
 use sedge_client::tokio::{Address, Socket, TokioClock, config};
-use sedge_client::{
-    Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Security,
-};
+use sedge_client::{Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Security};
 use sedge_dtls::PskOnly;
 
 use crate::codec::value;

@@ -5,7 +5,9 @@ use minicbor::{Decode, Encode};
 use super::{AdminReply, AdminRequest, Reason, Refusal};
 
 /// The version of the messages that this crate writes and reads.
-pub const VERSION: u8 = 1;
+///
+/// Version 2 knows devices that have no pre-shared key.
+pub const VERSION: u8 = 2;
 
 /// The path of the resource that administrators `POST` to, over coaps.
 pub const ADMIN_PATH: [&str; 2] = ["sedge", "admin"];
@@ -68,6 +70,7 @@ fn from_cbor<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, Refusal> {
 #[cfg(test)]
 mod tests {
     use sedge_access::Grants;
+    use sedge_crypto::PublicKey;
 
     use super::super::{After, NewDevice, Page, SessionInfo, TopicSettings};
     use super::*;
@@ -81,6 +84,13 @@ mod tests {
                 identity: Some(vec![0xff]),
                 key: Some(Key::random().unwrap()),
                 grants: Grants::administrator(),
+                public_key: None,
+                certificate_name: None,
+            }),
+            AdminRequest::DeviceAdd(NewDevice {
+                public_key: Some(PublicKey::new([4; 65]).unwrap()),
+                certificate_name: Some("t2".into()),
+                ..NewDevice::default()
             }),
             AdminRequest::DeviceList(After::default()),
             AdminRequest::TopicCreate(TopicSettings { name: "a".into(), ..TopicSettings::default() }),

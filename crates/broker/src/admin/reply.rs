@@ -4,9 +4,11 @@
 
 use minicbor::{Decode, Encode};
 use sedge_access::Grants;
+use sedge_crypto::PublicKey;
 
 use super::{After, TopicSettings};
-use crate::Key;
+use crate::login::public_key;
+use crate::{Key, Login};
 
 /// What an administrator is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -14,9 +16,9 @@ pub enum AdminReply {
     /// It is done.
     #[n(0)]
     Done,
-    /// A new device, with the secret that nobody is shown again.
+    /// A new device, with its pre-shared key, if it has one, which nobody is shown again.
     #[n(1)]
-    Enrolled(#[n(0)] DeviceInfo, #[n(1)] Key),
+    Enrolled(#[n(0)] DeviceInfo, #[n(1)] Option<Key>),
     /// A device.
     #[n(2)]
     Device(#[n(0)] DeviceInfo),
@@ -59,9 +61,9 @@ pub struct DeviceInfo {
     /// Its name.
     #[n(0)]
     pub name: String,
-    /// Its PSK identity.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub identity: Vec<u8>,
+    /// What it shows when it connects.
+    #[n(4)]
+    pub login: Login,
     /// What it may do.
     #[n(2)]
     pub grants: Grants,
@@ -131,6 +133,12 @@ pub struct Status {
     /// Everything counted since the start, over all shards.
     #[n(8)]
     pub counters: Vec<Counter>,
+    /// The broker's own public key, by which devices without certificates know it.
+    #[cbor(n(9), with = "public_key::optional", has_nil)]
+    pub public_key: Option<PublicKey>,
+    /// The ways to authenticate that are open to devices, if a broker is running: `psk`, `rpk`, `cert`.
+    #[cbor(n(10), default)]
+    pub auth: Vec<String>,
 }
 
 /// Something counted.

@@ -4,8 +4,10 @@
 
 use minicbor::{Decode, Encode};
 use sedge_access::Grants;
+use sedge_crypto::PublicKey;
 
 use crate::Key;
+use crate::login::public_key;
 
 /// What an administrator asks.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -47,7 +49,7 @@ pub enum AdminRequest {
 #[cbor(transparent)]
 pub struct After(#[n(0)] pub String);
 
-/// A device to be enrolled.
+/// A device to be enrolled. It has a pre-shared key, unless it is given a public key or the name of a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct NewDevice {
@@ -63,6 +65,12 @@ pub struct NewDevice {
     /// What it may do.
     #[n(3)]
     pub grants: Grants,
+    /// Its public key, if it authenticates by that.
+    #[cbor(n(4), with = "public_key::optional", has_nil)]
+    pub public_key: Option<PublicKey>,
+    /// The name in its certificate, if it authenticates by one: 1 to 128 bytes.
+    #[n(5)]
+    pub certificate_name: Option<String>,
 }
 
 /// How a topic is set up: the properties of draft-ietf-core-coap-pubsub, and two that only administrators set.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use sedge_crypto::{Crypto as _, KeyError, RustCrypto, Signature};
 use sedge_pubsub::TopicId;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::directory::Taken;
 use crate::state::State;
-use crate::store::{Change, Device, StoreError};
+use crate::store::{Change, Device, DeviceCredential, StoreError};
 use crate::{Key, Principal};
 
 /// A page of a list ends when its entries take about this much, in bytes, so that it fits a CoAP body.
@@ -68,25 +69,21 @@ impl Service {
 
     async fn device_add(&self, new: NewDevice) -> Result<AdminReply, Refusal> {
         check_device_name(&new.name).map_err(|what| Refusal::new(Reason::Invalid, what))?;
-        let identity = new.identity.unwrap_or_else(|| new.name.clone().into_bytes());
-        if !(1..=128).contains(&identity.len()) {
-            return Err(Refusal::new(Reason::Invalid, "an identity has 1 to 128 bytes"));
-        }
-        let key = match new.key {
-            Some(key) => key,
-            None => Key::random()
-                .map_err(|error| Refusal::new(Reason::Store, format!("no randomness: {error}")))?,
+        let device = Device {
+            credential: credential(&new)?,
+            name: new.name,
+            grants: new.grants,
+            created: unix_seconds(),
         };
-        let device = Device { name: new.name, identity, key, grants: new.grants, created: unix_seconds() };
-        // The directory says whether the name is free; the device can connect only once the store has it, because
-        // nobody has been told its key before.
+        // The directory says whether the name is free. A device whose key was made here can connect only once the store
+        // has it, because nobody has been told the key before.
         let _ = self.state.directory.insert(device.clone()).map_err(|taken| taken_by(&device, taken))?;
         if let Err(error) = self.state.store.commit(Change::Device(device.clone())).await {
             drop(self.state.directory.remove(&device.name));
             return Err(store_failed(&error));
         }
-        tracing::info!(device = device.name, "enrolled");
-        Ok(AdminReply::Enrolled(DeviceInfo::of(&device), device.key))
+        tracing::info!(device = device.name, auth = device.credential.login().auth().as_str(), "enrolled");
+        Ok(AdminReply::Enrolled(DeviceInfo::of(&device), device.credential.key().cloned()))
     }
 
     fn device_list(&self, after: &After) -> Page<DeviceInfo> {
@@ -114,6 +111,7 @@ impl Service {
             devices: self.state.directory.len() as u64,
             topics: self.state.topics().len() as u64,
             store_failure: self.state.store.health().err().map(|error| error.to_string()),
+            public_key: self.state.public_key,
             ..Status::default()
         };
         if let Some(live) = &self.live {
@@ -166,10 +164,40 @@ impl DeviceInfo {
     fn of(device: &Device) -> Self {
         Self {
             name: device.name.clone(),
-            identity: device.identity.clone(),
+            login: device.credential.login(),
             grants: device.grants.clone(),
             created: device.created,
         }
+    }
+}
+
+/// How a new device is to prove who it is.
+fn credential(new: &NewDevice) -> Result<DeviceCredential, Refusal> {
+    let invalid = |what: &str| Err(Refusal::new(Reason::Invalid, what));
+    let has_psk = new.identity.is_some() || new.key.is_some();
+    match (&new.public_key, &new.certificate_name) {
+        (Some(key), None) if !has_psk => match RustCrypto.verify(key, &[0; 32], &Signature::new([1; 64])) {
+            // A point that is not on the curve can verify nothing; any other key has not made this signature.
+            Err(error @ KeyError::PublicKey) => invalid(&error.to_string()),
+            _ => Ok(DeviceCredential::PublicKey(*key)),
+        },
+        (None, Some(name)) if !has_psk => match name.len() {
+            1..=128 => Ok(DeviceCredential::Certificate(name.clone())),
+            _ => invalid("the name in a certificate has 1 to 128 bytes"),
+        },
+        (None, None) => {
+            let identity = new.identity.clone().unwrap_or_else(|| new.name.clone().into_bytes());
+            if !(1..=128).contains(&identity.len()) {
+                return invalid("an identity has 1 to 128 bytes");
+            }
+            let key = match &new.key {
+                Some(key) => key.clone(),
+                None => Key::random()
+                    .map_err(|error| Refusal::new(Reason::Store, format!("no randomness: {error}")))?,
+            };
+            Ok(DeviceCredential::Psk { identity, key })
+        }
+        _ => invalid("a device authenticates in one way: by a pre-shared key, a public key or a certificate"),
     }
 }
 
@@ -198,7 +226,14 @@ fn taken_by(device: &Device, taken: Taken) -> Refusal {
                 format!("there is a device `{0}` already; `sedge device remove {0}` removes it", device.name);
             Refusal::new(Reason::Exists, message)
         }
-        Taken::Identity => Refusal::new(Reason::Exists, "another device presents this identity"),
+        Taken::Login => {
+            let what = match device.credential {
+                DeviceCredential::Psk { .. } => "another device presents this identity",
+                DeviceCredential::PublicKey(_) => "another device has this public key",
+                DeviceCredential::Certificate(_) => "another device has a certificate with this name",
+            };
+            Refusal::new(Reason::Exists, what)
+        }
         Taken::Numbers => {
             Refusal::new(Reason::Limit, "too many devices were enrolled since the start: restart")
         }

@@ -4,8 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use sedge_access::{Grants, Permissions};
+use sedge_crypto::{Crypto as _, PublicKey, RustCrypto, Secret};
 
 use super::*;
+use crate::Login;
 use crate::config::Config;
 use crate::state::State;
 use crate::store::DataDir;
@@ -28,13 +30,15 @@ async fn refused(admin: &mut LocalAdmin, request: AdminRequest) -> Refusal {
 
 /// What an administrator does in a day. Leaves device `left` and topic `site/left`.
 async fn a_day(admin: &mut LocalAdmin) {
-    let AdminReply::Enrolled(info, key) = admin.call(new_device("t1")).await.unwrap() else { panic!() };
-    assert_eq!((info.name.as_str(), info.identity.as_slice(), key.expose().len()), ("t1", &b"t1"[..], 16));
+    let AdminReply::Enrolled(info, Some(key)) = admin.call(new_device("t1")).await.unwrap() else { panic!() };
+    assert_eq!((info.name.as_str(), key.expose().len()), ("t1", 16));
+    assert_eq!(info.login, Login::Psk(b"t1".to_vec()));
     assert_eq!(admin.call(AdminRequest::DeviceShow("t1".into())).await.unwrap(), AdminReply::Device(info));
     let again = refused(admin, new_device("t1")).await;
     assert!(again.reason == Reason::Exists && again.message.contains("sedge device remove t1"), "{again}");
     assert_eq!(refused(admin, new_device("no spaces")).await.reason, Reason::Invalid);
 
+    the_other_ways_to_authenticate(admin).await;
     drop(admin.call(new_device("left")).await.unwrap());
     assert_eq!(admin.call(AdminRequest::DeviceRemove("t1".into())).await.unwrap(), AdminReply::Done);
     assert_eq!(refused(admin, AdminRequest::DeviceRemove("t1".into())).await.reason, Reason::NotFound);
@@ -66,6 +70,35 @@ async fn a_day(admin: &mut LocalAdmin) {
 
     let AdminReply::Status(status) = admin.call(AdminRequest::Status).await.unwrap() else { panic!() };
     assert_eq!((status.devices, status.topics), (1, 1));
+}
+
+/// Devices without a pre-shared key, which come and go.
+async fn the_other_ways_to_authenticate(admin: &mut LocalAdmin) {
+    let named = |name: &str| NewDevice { name: name.into(), ..NewDevice::default() };
+    let key = RustCrypto.public_key(&RustCrypto.signing_key(&Secret::new([7; 32])).unwrap());
+    let with_key = |name| NewDevice { public_key: Some(key), ..named(name) };
+    let AdminReply::Enrolled(info, None) = admin.call(AdminRequest::DeviceAdd(with_key("k"))).await.unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(info.login, Login::PublicKey(key));
+    let twice = refused(admin, AdminRequest::DeviceAdd(with_key("other"))).await;
+    assert!(twice.reason == Reason::Exists && twice.message.contains("public key"), "{twice}");
+    let off_the_curve = PublicKey::new([4; 65]).unwrap();
+    let wrong = NewDevice { public_key: Some(off_the_curve), ..named("w") };
+    assert_eq!(refused(admin, AdminRequest::DeviceAdd(wrong)).await.reason, Reason::Invalid);
+
+    let certified = |name| NewDevice { certificate_name: Some("00-11".into()), ..named(name) };
+    let AdminReply::Enrolled(info, None) = admin.call(AdminRequest::DeviceAdd(certified("c"))).await.unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(info.login, Login::Certificate("00-11".into()));
+    let both = NewDevice { identity: Some(b"x".to_vec()), ..certified("b") };
+    assert_eq!(refused(admin, AdminRequest::DeviceAdd(both)).await.reason, Reason::Invalid);
+    for name in ["k", "c"] {
+        assert_eq!(admin.call(AdminRequest::DeviceRemove(name.into())).await.unwrap(), AdminReply::Done);
+    }
 }
 
 /// That the day's work is still there for the next caller.

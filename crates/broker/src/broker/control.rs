@@ -8,7 +8,9 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
+use crate::admin::unix_seconds;
 use crate::clock;
+use crate::security::count;
 use crate::shard::Shared;
 use crate::state::State;
 use crate::store::{Change, Urgency};
@@ -56,6 +58,48 @@ pub(super) async fn expire_topics(shared: Weak<Shared>) {
             shared.state.store.submit(Change::Topic(change.persist), Urgency::Grouped, None);
             drop(topics);
             shared.topic_changed(change.topic, None);
+        }
+    }
+}
+
+/// Replaces the keys of tickets, so that none is good for longer than twice its time.
+pub(super) async fn rotate_tickets(shared: Weak<Shared>) {
+    loop {
+        let Some(lifetime) = shared.upgrade().map(|shared| shared.security.ticket_lifetime) else { return };
+        if lifetime.is_zero() {
+            return;
+        }
+        tokio::time::sleep(lifetime).await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.security.rotate_tickets();
+    }
+}
+
+/// Reads lists of revoked certificates again when they change, and lets those go who stand on them.
+pub(super) async fn watch_revocation(shared: Weak<Shared>) {
+    loop {
+        let Some(dtls) = shared.upgrade().map(|shared| shared.config.dtls.clone()) else { return };
+        if dtls.revocation_lists.is_empty() {
+            return;
+        }
+        tokio::time::sleep(dtls.revocation_check).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let security = &shared.security;
+        match security.trust.refresh() {
+            Ok(false) => {}
+            Ok(true) => {
+                // Who resumes is not looked at again: all have to show their certificates anew.
+                security.forget_tickets();
+                let revoked = security.trust.revoked(unix_seconds());
+                for principal in &revoked {
+                    shared.end_sessions(*principal);
+                }
+                tracing::info!(ended = revoked.len(), "lists of revoked certificates were read again");
+            }
+            Err(error) => {
+                count(&security.counters.revocation_list_unreadable);
+                tracing::error!(%error, "the lists of before go on to count");
+            }
         }
     }
 }

@@ -18,6 +18,8 @@ pub enum StartError {
     Config(ConfigError),
     /// A pattern in the configuration's `[insecure]`.
     Pattern(String, PatternError),
+    /// A file that the configuration names, or the broker's key.
+    Security(String),
     /// The folder, or a file in it.
     Dir(PathBuf, io::Error),
     /// Another process works on the folder.
@@ -37,6 +39,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Config(error) => write!(f, "configuration: {error}"),
             Self::Pattern(pattern, error) => write!(f, "configuration: [insecure] `{pattern}`: {error}"),
+            Self::Security(error) => f.write_str(error),
             Self::Dir(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Busy(dir) => {
                 write!(f, "another broker runs on {}: stop it first, or use another folder", dir.display())

@@ -11,6 +11,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use sedge_access::{Grants, Permissions, TopicPattern};
+use sedge_crypto::PublicKey;
 
 use crate::admin::{self, AdminReply, AdminRequest, Reason, Refusal, Service};
 use crate::clock::Clock;
@@ -18,10 +19,11 @@ use crate::config::{Config, MAX_SHARDS};
 use crate::first_start::{FirstStart, first_start};
 use crate::live::Running;
 use crate::net::{self, Listener};
+use crate::security::Security;
 use crate::shard::{Mailbox, Order, Shard, Shared};
 use crate::state::State;
 use crate::store::{DataDir, Lock, RedbOptions, RedbStore, Store, StoreError};
-use control::{Control, expire_topics, wait};
+use control::{Control, expire_topics, rotate_tickets, wait, watch_revocation};
 
 pub use error::StartError;
 
@@ -81,9 +83,12 @@ impl Broker {
             0 => thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS),
             count => count,
         };
+        let security =
+            Security::open(dir, &config).map_err(|error| StartError::Security(error.to_string()))?;
         let sockets = Sockets::open(&config, shards)?;
-        let state =
-            wait(State::load(store, &config)).map_err(|error| StartError::Store(dir.store(), error))?;
+        let public_key = Some(security.identity.public_key);
+        let state = wait(State::load(store, &config, public_key))
+            .map_err(|error| StartError::Store(dir.store(), error))?;
         let state = Arc::new(state);
         let first_start = wait(first_start(dir, &state, sockets.secure.first().copied()))
             .map_err(|error| StartError::in_first_start(dir, error))?;
@@ -93,6 +98,7 @@ impl Broker {
 
         let shared = Arc::new(Shared {
             state: state.clone(),
+            security,
             mailboxes: (0..shards).map(|_| Mailbox::new(config.limits.handover)).collect(),
             observers: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
             clock: Clock::start(),
@@ -117,6 +123,8 @@ impl Broker {
         }
         drop(broker.shared.control.spawn(admin::serve(admin_socket, broker.service.clone())));
         drop(broker.shared.control.spawn(expire_topics(Arc::downgrade(&broker.shared))));
+        drop(broker.shared.control.spawn(rotate_tickets(Arc::downgrade(&broker.shared))));
+        drop(broker.shared.control.spawn(watch_revocation(Arc::downgrade(&broker.shared))));
         tracing::info!(shards, listening = ?broker.secure, insecure = ?broker.insecure, "serving");
         Ok(broker)
     }
@@ -129,6 +137,11 @@ impl Broker {
     /// Where CoAP without security is served, in the order of the configuration.
     pub fn insecure_addresses(&self) -> &[SocketAddr] {
         &self.insecure
+    }
+
+    /// The broker's own key, by which devices without certificates know it.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.shared.security.identity.public_key
     }
 
     /// What to tell the operator, if this start was the folder's first.

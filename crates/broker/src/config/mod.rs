@@ -3,15 +3,20 @@
 //! [`DEFAULT_TOML`] is what `sedge broker --print-config` prints: every key with its default and a comment. A
 //! test holds it equal to [`Config::default`]. Unknown keys are refused with their line and the nearest known key.
 
+mod dtls;
 mod explain;
 mod span;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::Auth;
+
+pub use dtls::{ClientCertificates, Dtls, ReturnRoutability, Version};
 
 /// The commented configuration file with every key at its default.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -24,6 +29,8 @@ pub struct Config {
     pub shards: usize,
     /// Addresses served.
     pub listen: Listen,
+    /// What is spoken there, who the broker is, and whom it believes.
+    pub dtls: Dtls,
     /// What peers without any security may do.
     pub insecure: Insecure,
     /// Upper bounds on what peers can make the broker hold or do.
@@ -46,6 +53,10 @@ pub struct Config {
 pub struct Listen {
     /// CoAP over DTLS.
     pub coaps: Vec<SocketAddr>,
+    /// How devices may authenticate there.
+    pub auth: Vec<Auth>,
+    /// Versions of DTLS spoken there.
+    pub versions: Vec<Version>,
     /// CoAP without security.
     pub insecure_coap: Vec<SocketAddr>,
 }
@@ -154,6 +165,8 @@ pub struct Log {
     /// Least time between two entries of one kind that strangers can cause.
     #[serde(deserialize_with = "span::deserialize")]
     pub repeat: Duration,
+    /// A file to which the secrets of all sessions are appended; none for nowhere. Whoever reads it reads all traffic.
+    pub dangerous_key_log: PathBuf,
 }
 
 /// Severity of log entries.
@@ -175,7 +188,12 @@ pub enum LogLevel {
 impl Default for Listen {
     fn default() -> Self {
         let everywhere = SocketAddr::new(std::net::Ipv6Addr::UNSPECIFIED.into(), 5684);
-        Self { coaps: vec![everywhere], insecure_coap: Vec::new() }
+        Self {
+            coaps: vec![everywhere],
+            auth: Auth::ALL.to_vec(),
+            versions: vec![Version::Dtls12, Version::Dtls13],
+            insecure_coap: Vec::new(),
+        }
     }
 }
 
@@ -236,7 +254,7 @@ impl Default for Admin {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: LogLevel::Info, repeat: Duration::from_secs(10) }
+        Self { level: LogLevel::Info, repeat: Duration::from_secs(10), dangerous_key_log: PathBuf::new() }
     }
 }
 
@@ -317,6 +335,7 @@ impl Config {
         if self.listen.coaps.is_empty() && self.listen.insecure_coap.is_empty() {
             return Err(ConfigError("listen.coaps is empty: the broker would serve nobody".into()));
         }
+        self.dtls.check(&self.listen).map_err(ConfigError)?;
         for (key, value) in [
             ("timing.handshake_retransmit", self.timing.handshake_retransmit),
             ("timing.ack_timeout", self.timing.ack_timeout),

@@ -1,6 +1,6 @@
 //! What the endpoint says happened, and what follows from it.
 
-use sedge_endpoint::{CloseReason, Event, SessionId};
+use sedge_endpoint::{Agreed, CloseReason, Event, SessionId};
 use sedge_pubsub::{Notification, ObservationId};
 use sedge_time::Instant;
 
@@ -11,11 +11,11 @@ impl Shard {
     pub(super) fn event(&mut self, now: Instant, event: Event<'_>) {
         match event {
             Event::Request { ticket, message } => self.request(now, ticket, &message),
-            Event::Connected { session, principal, replaced, .. } => {
+            Event::Connected { session, principal, agreed, replaced } => {
                 if let Some(replaced) = replaced {
                     self.forget(replaced);
                 }
-                self.connected(session, principal);
+                self.connected(session, principal, agreed);
             }
             Event::Closed { session, reason, .. } => {
                 self.closed(now, session, reason);
@@ -48,9 +48,16 @@ impl Shard {
         }
     }
 
-    fn connected(&mut self, session: SessionId, principal: u32) {
+    fn connected(&mut self, session: SessionId, principal: u32, agreed: Agreed) {
+        let Agreed { version, suite, authentication, resumed } = agreed;
         match self.shared.state.directory.by_principal(principal) {
-            Some(device) => tracing::debug!(device = device.name, "session begins"),
+            Some(device) => tracing::debug!(
+                device = device.name, %version, suite = suite.as_str(), %authentication, resumed,
+                "session begins"
+            ),
+            None if principal == 0 && self.shared.security.admits_anonymous() => {
+                tracing::debug!(%version, suite = suite.as_str(), "session of a stranger begins");
+            }
             None => {
                 // It was removed while its handshake went on.
                 self.counters.handshakes_of_removed += 1;
@@ -67,7 +74,7 @@ impl Shard {
                 tracing::warn!(
                     ?reason,
                     suppressed,
-                    "a handshake came to nothing: wrong identity or key, perhaps"
+                    "a handshake came to nothing: wrong identity, key or certificate, perhaps"
                 );
             }
             _ => tracing::debug!(session = session.to_u64(), ?reason, "session ends"),

@@ -1,7 +1,5 @@
 //! The endpoint and the wire under it, as subscriptions see them: something that takes notifications.
 
-use sedge_crypto::RustCrypto;
-use sedge_dtls::PskOnly;
 use sedge_endpoint::memory::PagedMemory;
 use sedge_endpoint::{ExchangeId, SendError, SessionId};
 use sedge_pubsub::{Handed, Notification, Resend, UnixTime};
@@ -11,8 +9,9 @@ use super::resets::Resets;
 use super::wire::Wire;
 use crate::entropy::Entropy;
 use crate::net::Path;
+use crate::security::Dtls;
 
-pub(super) type Memory = PagedMemory<Path, PskOnly<RustCrypto>, Entropy>;
+pub(super) type Memory = PagedMemory<Path, Dtls, Entropy>;
 pub(super) type Endpoint = sedge_endpoint::Endpoint<Memory>;
 
 /// The sessions of a shard.

@@ -26,17 +26,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sedge_access::Grants;
 use sedge_coap::block::BlockSize;
-use sedge_crypto::RustCrypto;
 use sedge_dtls::{ContentType, Transport, peek_cid};
-use sedge_endpoint::{CidLayout, Incoming};
+use sedge_endpoint::{CidLayout, Incoming, PathValidation, Procedure};
 use sedge_pubsub::{Policy, Reliability, Subscriptions, TopicId};
 use sedge_time::{Duration, Instant};
 
+use crate::Principal;
 use crate::admin::Service;
 use crate::clock::{self, Clock};
-use crate::config::Config;
+use crate::config::{Config, ReturnRoutability};
 use crate::entropy::Entropy;
 use crate::net::{Head, Inbox, Listener, Via};
+use crate::security::{Provider, Security};
 use crate::state::State;
 use bodies::{Bodies, BodyLimits};
 use kept::Kept;
@@ -52,6 +53,7 @@ pub(crate) use mail::{Handover, Mailbox, Order};
 /// What all shards and the administration have in common.
 pub(crate) struct Shared {
     pub(crate) state: Arc<State>,
+    pub(crate) security: Security,
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     /// What peers without security may do.
@@ -65,6 +67,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Ends every session of a device, wherever it is.
+    pub(crate) fn end_sessions(&self, principal: Principal) {
+        for mailbox in &self.mailboxes {
+            mailbox.order(Order::EndSessions(principal));
+        }
+    }
+
     /// Tells every shard but `except` that has observers that a topic has changed.
     pub(crate) fn topic_changed(&self, topic: TopicId, except: Option<usize>) {
         for (number, (mailbox, observers)) in self.mailboxes.iter().zip(&self.observers).enumerate() {
@@ -128,7 +137,7 @@ impl Shard {
         shared: Arc<Shared>,
         service: Arc<Service>,
     ) -> io::Result<Self> {
-        let Config { limits, timing, topics, log, .. } = &shared.config;
+        let Config { limits, timing, topics, log, dtls, .. } = &shared.config;
         let now = shared.clock.now();
         let shards = shared.mailboxes.len();
         let sessions = limits.sessions.div_ceil(shards);
@@ -140,8 +149,15 @@ impl Shard {
         settings.dtls =
             Transport { mtu: limits.datagram_bytes.min(u16::MAX.into()) as u16, ..Transport::default() };
         settings.dtls.retransmission.initial = timing.handshake_retransmit.into();
+        settings.versions = shared.config.listen.dtls_versions();
+        // A few bytes for each start of a broker, which lives about as long as its process.
+        settings.suites = shared.security.suites().to_vec().leak();
+        settings.groups = dtls.groups.clone().leak();
+        settings.client_certificate = shared.security.client_certificate();
+        settings.path_validation = path_validation(dtls.return_routability);
         let parts = Memory::parts(sessions, limits.handshakes, limits.remembered);
-        let endpoint = sedge_endpoint::Endpoint::new(now, settings, RustCrypto, Entropy::new(), parts);
+        let endpoint =
+            sedge_endpoint::Endpoint::new(now, settings, Provider::default(), Entropy::new(), parts);
         // Room for the header, the token, the options and DTLS beside a block.
         let block = BlockSize::at_most(limits.datagram_bytes.saturating_sub(160));
         let policy = Policy {
@@ -159,7 +175,7 @@ impl Shard {
             per_session: limits.bodies_per_session,
             timeout: timing.body_timeout.into(),
         };
-        let wire = Wire::new(listeners, limits.datagram_bytes, shared.state.clone())?;
+        let wire = Wire::new(listeners, limits.datagram_bytes, shared.clone())?;
         Ok(Self {
             number,
             cid,
@@ -327,6 +343,16 @@ impl Shard {
             observers.store(self.subscriptions.len(), Ordering::Relaxed);
         }
     }
+}
+
+fn path_validation(wanted: ReturnRoutability) -> PathValidation {
+    let procedure = match wanted {
+        ReturnRoutability::Basic => Procedure::Basic,
+        ReturnRoutability::Enhanced => Procedure::Enhanced,
+        ReturnRoutability::Automatic | ReturnRoutability::Off => Procedure::Automatic,
+    };
+    let offer = wanted != ReturnRoutability::Off;
+    PathValidation { offer, procedure, ..PathValidation::default() }
 }
 
 /// Connection IDs as short as the numbers of shards and sessions allow.

@@ -6,14 +6,14 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use sedge_crypto::RustCrypto;
-use sedge_dtls::{Credentials, Psk};
+use sedge_dtls::Credentials;
 use sedge_endpoint::{Host, SessionId};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::Shared;
 use crate::net::{Inbox, Listener, Outbox, OutboxCounters, Path, Vias};
-use crate::state::State;
+use crate::security::{Gate, Provider};
 
 /// The sockets, with what is on its way out.
 pub(super) struct Wire {
@@ -27,14 +27,14 @@ pub(super) struct Wire {
     is_v4: Vec<bool>,
     pub(super) vias: Vias,
     outbox: Outbox,
-    state: Arc<State>,
+    shared: Arc<Shared>,
 }
 
 impl Wire {
     pub(super) fn new(
         listeners: Vec<Listener>,
         datagram_bytes: usize,
-        state: Arc<State>,
+        shared: Arc<Shared>,
     ) -> io::Result<Self> {
         let plain = listeners.iter().map(|listener| listener.plain).collect();
         let is_v4: Vec<bool> = listeners.iter().map(Listener::is_v4).collect();
@@ -42,7 +42,7 @@ impl Wire {
         let outbox = Outbox::new(datagram_bytes, is_v4.clone());
         let sockets = listeners.into_iter().map(|listener| watch(listener.socket, Interest::READABLE));
         let sockets = sockets.collect::<Result<_, _>>()?;
-        Ok(Self { sockets, full: None, plain, is_v4, vias, outbox, state })
+        Ok(Self { sockets, full: None, plain, is_v4, vias, outbox, shared })
     }
 
     pub(super) fn listeners(&self) -> usize {
@@ -127,17 +127,21 @@ fn watch(socket: UdpSocket, interest: Interest) -> io::Result<AsyncFd<UdpSocket>
     AsyncFd::with_interest(socket, interest)
 }
 
-impl Host<RustCrypto> for Wire {
+impl Host<Provider> for Wire {
     type Path = Path;
 
     fn transmit(&mut self, path: &Path, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
         self.outbox.push(&self.sockets, &self.vias, path, fill)
     }
 
-    fn credentials(&mut self, _: SessionId) -> impl Credentials<RustCrypto> {
-        |identity: &[u8]| {
-            let (principal, device) = self.state.directory.by_identity(identity)?;
-            Some((Psk::new(device.key.expose())?, principal))
-        }
+    fn credentials(&mut self, _: SessionId) -> impl Credentials<Provider> {
+        Gate::new(&self.shared.state, &self.shared.security)
+    }
+
+    /// Whether there is a log is known only at run time.
+    const DANGEROUS_KEY_LOG: bool = true;
+
+    fn dangerous_log_keys(&mut self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
+        self.shared.security.dangerous_log_keys(label, client_random, secret);
     }
 }

@@ -72,6 +72,16 @@ impl DataDir {
         self.0.join("admin.sock")
     }
 
+    /// The broker's private key, unless its configuration names another.
+    pub fn server_key(&self) -> PathBuf {
+        self.0.join("server.key.pem")
+    }
+
+    /// The broker's public key, for whoever administers the folder while no broker runs.
+    pub(crate) fn server_public_key(&self) -> PathBuf {
+        self.0.join("server.pub")
+    }
+
     /// The credential file of the administrator whom the first start created.
     pub fn admin_credential(&self) -> PathBuf {
         self.0.join("admin.toml")

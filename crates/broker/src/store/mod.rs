@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use sedge_pubsub::{Persist, TopicRecord, Value};
 use tokio::sync::oneshot;
 
-pub use device::Device;
+pub use device::{Device, DeviceCredential};
 pub use dir::{DataDir, Lock};
 pub use redb::{RedbOptions, RedbStore};
 

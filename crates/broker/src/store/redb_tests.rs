@@ -24,8 +24,7 @@ const QUICK: RedbOptions = RedbOptions { commit_interval: Duration::from_millis(
 fn device(name: &str) -> Device {
     Device {
         name: name.into(),
-        identity: name.into(),
-        key: Key::random().unwrap(),
+        credential: DeviceCredential::Psk { identity: name.into(), key: Key::random().unwrap() },
         grants: Grants::none(),
         created: 1,
     }
@@ -94,6 +93,33 @@ async fn everything_reads_back_after_closing() {
     assert_eq!(number_in(&store).await, Some(2));
     assert_eq!(snapshot.secrets.len(), 1);
     assert_eq!(*snapshot.secrets[0].1, [7; 32]);
+}
+
+/// The table of devices as version 0.1.0 left it, when there were only pre-shared keys.
+#[tokio::test]
+async fn a_store_of_the_first_version_reads_and_takes_new_devices() {
+    const DEVICES: ::redb::TableDefinition<'_, &str, &[u8]> = ::redb::TableDefinition::new("devices");
+    let old = "a500627431014269640250070707070707070707070707070707070382f481826b736974652f2b2f74656d7004041a6b49d200";
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    drop(RedbStore::open(&path, QUICK).unwrap());
+    {
+        let database = Database::open(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let record = crate::key::hex_decode(old).unwrap();
+        drop(transaction.open_table(DEVICES).unwrap().insert("t1", record.as_slice()).unwrap());
+        transaction.commit().unwrap();
+    }
+    let store = RedbStore::open(&path, QUICK).unwrap();
+    let new = Device { credential: DeviceCredential::Certificate("t2".into()), ..device("t2") };
+    store.commit(Change::Device(new.clone())).await.unwrap();
+    drop(store);
+    let snapshot = RedbStore::open(&path, QUICK).unwrap().load().await.unwrap();
+    let [first, second] = &snapshot.devices[..] else { panic!("{snapshot:?}") };
+    assert_eq!((first.name.as_str(), first.created), ("t1", 1_800_000_000));
+    let key = Key::from_bytes(&[7; 16]).unwrap();
+    assert_eq!(first.credential, DeviceCredential::Psk { identity: b"id".to_vec(), key });
+    assert_eq!(*second, new);
 }
 
 #[tokio::test]

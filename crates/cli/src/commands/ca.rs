@@ -15,10 +15,12 @@ use sedge_x509::Validity;
 use sedge_x509::authority::{Authority, Issued, NewAuthority};
 use serde_json::{Value as Json, json};
 
-use self::explain::explain;
-use self::passphrase::{Choice, Unlock};
+use self::passphrase::Choice;
 use crate::failure::Failure;
 use crate::output::{self, Style};
+
+pub(crate) use self::explain::explain;
+pub(crate) use self::passphrase::Unlock;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -238,14 +240,14 @@ fn in_json(issued: &Issued) -> Json {
 const DAY: u64 = 86_400;
 
 /// From a little before now: not every clock is right.
-fn validity(now: u64, days: u32) -> Validity {
+pub(crate) fn validity(now: u64, days: u32) -> Validity {
     Validity { not_before: now.saturating_sub(3600), not_after: now + DAY * u64::from(days) }
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-fn rng() -> UnwrapErr<getrandom::SysRng> {
+pub(crate) fn rng() -> UnwrapErr<getrandom::SysRng> {
     UnwrapErr(getrandom::SysRng)
 }

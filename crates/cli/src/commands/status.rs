@@ -1,9 +1,11 @@
 //! `sedge status`: how a broker is.
 
 use sedge_broker::admin::{AdminReply, AdminRequest, Status};
+use sedge_crypto::subject_public_key_info;
 use serde_json::{Map, Value as Json, json};
 
 use crate::admin::{Which, unexpected};
+use crate::codec::hex;
 use crate::failure::Failure;
 use crate::output::{self, Style, count};
 
@@ -40,6 +42,7 @@ fn in_words(status: &Status, all: bool) -> String {
     if status.running {
         lines.push(format!("{} for {}", style.green("running"), span(status.uptime)));
         lines.extend(status.listening.iter().map(|uri| format!("  {uri}")));
+        lines.push(format!("devices authenticate by {}", status.auth.join(", ")));
     } else {
         lines.push(format!("{}; this is what its store holds", style.yellow("not running")));
     }
@@ -50,6 +53,9 @@ fn in_words(status: &Status, all: bool) -> String {
         count(status.sessions, "session"),
         count(status.observations, "observation"),
     ));
+    if let Some(key) = &status.public_key {
+        lines.push(format!("public key, SHA-256: {}", sedge_broker::pin(key)));
+    }
     if let Some(failure) = &status.store_failure {
         lines.push(style.red(format!("the store does not work: {failure}")));
     }
@@ -74,6 +80,9 @@ fn in_json(status: &Status) -> Json {
         "sessions": status.sessions,
         "observations": status.observations,
         "store_failure": status.store_failure,
+        "auth": status.auth,
+        "public_key": status.public_key.as_ref().map(|key| hex::encode(&subject_public_key_info(key))),
+        "pin": status.public_key.as_ref().map(sedge_broker::pin),
         "counters": counters,
     })
 }

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use sedge_client::tokio::Socket;
 use sedge_client::ContentFormat;
+use sedge_client::tokio::Socket;
 
 use super::Rhythm;
 use super::report::Tally;

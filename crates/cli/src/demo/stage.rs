@@ -75,11 +75,11 @@ impl Stage {
 
     async fn enrol(&mut self, name: &str, pattern: &str, permissions: Permissions) -> Result<(), Failure> {
         let grants = Grants::none().with(TopicPattern::new(pattern)?, permissions);
-        let device = NewDevice { name: name.into(), identity: None, key: None, grants };
+        let device = NewDevice { name: name.into(), grants, ..NewDevice::default() };
         match self.broker.administer(AdminRequest::DeviceAdd(device)).await {
-            AdminReply::Enrolled(device, key) => {
+            AdminReply::Enrolled(device, Some(key)) => {
                 let (broker, key) = (format!("coaps://{}", self.address), key.expose().to_vec());
-                self.credentials.push(Credential::psk(broker, device.name, device.identity, key));
+                self.credentials.push(Credential::psk(broker, device.name, name, key));
                 Ok(())
             }
             AdminReply::Refused(refusal) => Err(Failure::new(refusal)),

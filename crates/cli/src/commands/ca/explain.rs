@@ -7,7 +7,7 @@ use sedge_x509::authority::{AuthorityError, PrivateKeyError};
 use crate::failure::Failure;
 use crate::output;
 
-pub(super) fn explain(error: AuthorityError) -> Failure {
+pub(crate) fn explain(error: AuthorityError) -> Failure {
     match &error {
         AuthorityError::NotEmpty(_) => Failure::new(format!("{error}: choose another folder")),
         AuthorityError::NoAuthority(dir) => {

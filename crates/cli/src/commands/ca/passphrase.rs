@@ -58,7 +58,7 @@ impl Choice {
 
 /// How a key is to be opened.
 #[derive(Debug, clap::Args)]
-pub(super) struct Unlock {
+pub(crate) struct Unlock {
     /// The passphrase is the first line of a file [default: ask for it]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -66,7 +66,7 @@ pub(super) struct Unlock {
 
 impl Unlock {
     /// The passphrase of this CA's key, if it has one.
-    pub(super) fn take(&self, dir: &Path) -> Result<Option<Passphrase>, Failure> {
+    pub(crate) fn take(&self, dir: &Path) -> Result<Option<Passphrase>, Failure> {
         if !Authority::needs_passphrase(dir).map_err(explain)? {
             return Ok(None);
         }

@@ -1,0 +1,127 @@
+//! What a shard tells a handshake: who the broker is, and who the client is if it is believed.
+
+use std::sync::{PoisonError, RwLockReadGuard};
+
+use sedge_crypto::{Crypto as _, CryptoRng, Signature, public_key_from_info};
+use sedge_dtls::{
+    AlertDescription, CertificateType, Credentials, PeerCertificate, Psk, TicketKeys, Verified,
+};
+use sedge_time::Duration;
+use sedge_x509::Error;
+
+use super::{Provider, Security, count};
+use crate::admin::unix_seconds;
+use crate::state::State;
+use crate::{Login, Principal};
+
+/// The broker's side of one handshake, for one call.
+pub(crate) struct Gate<'a> {
+    state: &'a State,
+    security: &'a Security,
+    tickets: RwLockReadGuard<'a, TicketKeys>,
+}
+
+impl<'a> Gate<'a> {
+    pub(crate) fn new(state: &'a State, security: &'a Security) -> Self {
+        let tickets = security.tickets.read().unwrap_or_else(PoisonError::into_inner);
+        Self { state, security, tickets }
+    }
+
+    fn raw_public_key(&self, entry: &[u8]) -> Result<Verified, AlertDescription> {
+        let counter = &self.security.counters.unknown_keys;
+        let public_key = public_key_from_info(entry).map_err(|_| {
+            count(counter);
+            AlertDescription::UNSUPPORTED_CERTIFICATE
+        })?;
+        match self.state.directory.by_login(&Login::PublicKey(public_key)) {
+            Some((principal, _)) => Ok(Verified { public_key, principal }),
+            None => {
+                count(counter);
+                Err(AlertDescription::CERTIFICATE_UNKNOWN)
+            }
+        }
+    }
+
+    fn certificate(&self, shown: &PeerCertificate<'_>) -> Result<Verified, AlertDescription> {
+        let Security { trust, counters, .. } = self.security;
+        let certificate = trust.judge(shown.entries(), unix_seconds()).map_err(|error| {
+            count(match error {
+                Error::Revoked => &counters.certificates_revoked,
+                Error::CrlExpired => &counters.revocation_list_expired,
+                _ => &counters.certificates_refused,
+            });
+            if error == Error::CrlExpired {
+                tracing::error!(%error, "a device is refused: sign a new list, as `sedge ca crl` does");
+            }
+            tracing::debug!(%error, "a certificate is refused");
+            AlertDescription(error.alert())
+        })?;
+        let name = certificate.peer_name().unwrap_or_default();
+        match self.state.directory.by_login(&Login::Certificate(name.to_owned())) {
+            Some((principal, _)) => {
+                trust.note(principal, shown.entries());
+                Ok(Verified { public_key: *certificate.public_key(), principal })
+            }
+            None => {
+                count(&counters.unknown_names);
+                tracing::debug!(name, "nobody with a certificate of this name is enrolled");
+                Err(AlertDescription::CERTIFICATE_UNKNOWN)
+            }
+        }
+    }
+}
+
+impl Credentials<Provider> for Gate<'_> {
+    fn psk(&mut self, identity: &[u8]) -> Option<(Psk, Principal)> {
+        let found = self.state.directory.by_login(&Login::Psk(identity.to_vec()));
+        let found = found.filter(|_| self.security.psk);
+        if found.is_none() {
+            count(&self.security.counters.unknown_identities);
+        }
+        let (principal, device) = found?;
+        Some((Psk::new(device.credential.key()?.expose())?, principal))
+    }
+
+    fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
+        let security = self.security;
+        match kind {
+            _ if !security.takes_public_keys() => None,
+            CertificateType::RawPublicKey => (index == 0).then_some(&security.identity.info),
+            CertificateType::X509 => security.identity.chain.get(index).map(Vec::as_slice),
+        }
+    }
+
+    fn sign<R: CryptoRng + ?Sized>(
+        &mut self,
+        crypto: &Provider,
+        rng: &mut R,
+        digest: &[u8; 32],
+    ) -> Option<Signature> {
+        crypto.sign(&self.security.identity.key, digest, rng).ok()
+    }
+
+    fn believes(&self) -> &[CertificateType] {
+        self.security.believes
+    }
+
+    fn verify(&mut self, _: &Provider, shown: &PeerCertificate<'_>) -> Result<Verified, AlertDescription> {
+        match shown.kind {
+            kind if !self.security.believes.contains(&kind) => Err(AlertDescription::UNSUPPORTED_CERTIFICATE),
+            CertificateType::RawPublicKey => self.raw_public_key(shown.entries().next().unwrap_or_default()),
+            CertificateType::X509 => self.certificate(shown),
+        }
+    }
+
+    fn tickets(&self) -> Option<(&TicketKeys, Duration)> {
+        let lifetime = self.security.ticket_lifetime;
+        (!lifetime.is_zero()).then(|| (&*self.tickets, lifetime.into()))
+    }
+
+    /// A device that was removed has lost its number for ever.
+    fn may_resume(&mut self, principal: Principal) -> bool {
+        match principal {
+            0 => self.security.admits_anonymous(),
+            principal => self.state.directory.by_principal(principal).is_some(),
+        }
+    }
+}
