@@ -48,7 +48,7 @@ impl TryRng for TestRng {
 impl TryCryptoRng for TestRng {}
 
 thread_local! {
-    static SEALED: RefCell<HashSet<([u8; 16], Vec<u8>)>> = RefCell::default();
+    pub static SEALED: RefCell<HashSet<([u8; 16], Vec<u8>)>> = RefCell::default();
 }
 
 /// The portable provider under guard: no two records of one [`World`] are sealed with the same key and nonce.

@@ -73,8 +73,11 @@ impl Chosen {
                 certificate_type(asked.server_certificate_type, hello.extensions.server_certificate_type)?;
             Ok((client_kind, server_kind))
         })?;
-        // RFC 7250 section 4.2: the server has nothing else to show.
+        // RFC 5246 section 7.4.1.3, RFC 5077 section 3.4: our identifier comes back.
+        let resumed = !hello.session_id.is_empty() && hello.session_id == offer.session_id.as_bytes();
+        // RFC 7250 section 4.2: the server has nothing else to show. In a resumption it shows nothing.
         if P::CERTIFICATES
+            && !resumed
             && key_exchange == KeyExchange::EcdheEcdsa
             && !credentials.believes().contains(&server_kind)
         {
@@ -93,8 +96,7 @@ impl Chosen {
                 suite: hello.suite,
                 extended_master_secret: hello.extensions.extended_master_secret,
                 ticket: hello.extensions.session_ticket.is_some(),
-                // RFC 5246 section 7.4.1.3, RFC 5077 section 3.4: our identifier comes back.
-                resumed: !hello.session_id.is_empty() && hello.session_id == offer.session_id.as_bytes(),
+                resumed,
                 session_id: SessionId::new(hello.session_id).unwrap_or_default(),
             },
             aead,
