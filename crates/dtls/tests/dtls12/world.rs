@@ -261,19 +261,19 @@ impl World {
     fn deliver_to_server(&mut self, datagram: &[u8]) {
         let mut cx = Context::new(&Watched, &mut self.rng, self.now);
         if is_client_hello(datagram) {
-            let mut reply = [0; HELLO_VERIFY_REQUEST_LEN];
-            match hello(&self.cookies, b"client", datagram, &mut reply) {
+            let mut reply = [0; HELLO_REPLY_LEN];
+            let config = ServerConfig {
+                versions: self.setup.server_versions,
+                suites: &self.setup.server_suites,
+                groups: &self.setup.server_groups,
+                client_certificate: self.setup.client_certificate,
+                transport: self.setup.transport,
+            };
+            match hello(&Watched, &self.cookies, &config, b"client", datagram, &mut reply) {
                 Hello::Reply(len) => return self.send(Direction::ToClient, reply[..len].to_vec()),
                 Hello::Discard(discard) => return self.discards.push((Direction::ToServer, discard)),
                 Hello::Accept(verified) => {
                     let known = matches!(&self.server, Side::Handshaking(it) if it.answers(&verified));
-                    let config = ServerConfig {
-                        versions: self.setup.server_versions,
-                        suites: &self.setup.server_suites,
-                        groups: &self.setup.server_groups,
-                        client_certificate: self.setup.client_certificate,
-                        transport: self.setup.transport,
-                    };
                     // A hello that is late does not take an established session's place.
                     if !known && !self.server.is_established() {
                         let party = &mut self.server_party;
