@@ -90,7 +90,7 @@ impl fmt::Display for Error {
             Self::Expired => "the certificate has expired",
             Self::NotYetValid => "the certificate is not valid yet",
             Self::UnknownIssuer => "the certificate's issuer is not trusted",
-            Self::IssuerNotCa => "the certificate's issuer is not a CA",
+            Self::IssuerNotCa => "the certificate of an issuer is not that of a CA",
             Self::PathTooLong => "there are more issuers between than one of them allows",
             Self::NameNotPermitted => "an issuer may not certify the certificate's names",
             Self::WrongName => "the certificate is for another name",

@@ -61,6 +61,8 @@ impl<C: Crypto + Send + Sync> Verifier<C> {
     }
 
     /// With these lists of revoked certificates in place of those before.
+    ///
+    /// Which CA a list is of is told by the CA's name. Two CAs of one name, each with a list, are not supported.
     #[must_use]
     pub fn with_crls(mut self, lists: Vec<CertificateRevocationList>, revocation: Revocation) -> Self {
         self.set_crls(lists);

@@ -59,7 +59,7 @@ impl PrivateKey {
             .ok_or(PrivateKeyError::NoKey)?;
         let (label, document) = SecretDocument::from_pem(pem).map_err(|_| PrivateKeyError::Malformed)?;
         let scalar = match label {
-            SEC1 => ec_private_key(document.as_bytes()),
+            SEC1 => ec_private_key(document.as_bytes(), None),
             PKCS8 => private_key_info(document.as_bytes()),
             _ => {
                 let encrypted = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes())
@@ -163,9 +163,9 @@ const HEAD: &[u8] = &[
 /// What stands between the scalar and the point.
 const PUBLIC_KEY: &[u8] = &[0xa1, 68, 0x03, 66, 0];
 
-/// The algorithm that a private key is for: id-ecPublicKey with secp256r1.
-const P256: &[u8] =
-    &[0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+/// The OBJECT IDENTIFIERs of an algorithm and of a curve.
+const ID_EC_PUBLIC_KEY: &[u8] = &[0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+const SECP256R1: &[u8] = &[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 
 /// scrypt's costs: 16 MiB of memory, five times over. OpenSSL refuses to spend more than 32 MiB.
 const LOG_N: u8 = 14;
@@ -185,27 +185,31 @@ fn private_key_info(info: &[u8]) -> Result<Secret<32>, PrivateKeyError> {
     let malformed = |_| PrivateKeyError::Malformed;
     let mut reader = der::single(der::SEQUENCE, info).map_err(malformed)?.reader();
     reader.byte().map_err(malformed)?;
-    if reader.expect(der::SEQUENCE).map_err(malformed)?.content != P256 {
-        return Err(PrivateKeyError::UnsupportedAlgorithm);
+    let algorithm = reader.expect(der::SEQUENCE).map_err(malformed)?.content;
+    let key = reader.expect(der::OCTET_STRING).map_err(malformed)?.content;
+    match algorithm.strip_prefix(ID_EC_PUBLIC_KEY) {
+        Some(curve) => ec_private_key(key, Some(curve)),
+        None => Err(PrivateKeyError::UnsupportedAlgorithm),
     }
-    ec_private_key(reader.expect(der::OCTET_STRING).map_err(malformed)?.content)
 }
 
 /// `SEQUENCE { version, privateKey, parameters [0], publicKey [1] }`
-/// ([RFC 5915 section 3](https://www.rfc-editor.org/rfc/rfc5915#section-3)).
-fn ec_private_key(key: &[u8]) -> Result<Secret<32>, PrivateKeyError> {
+/// ([RFC 5915 section 3](https://www.rfc-editor.org/rfc/rfc5915#section-3)), whose parameters may have stood before it.
+fn ec_private_key(key: &[u8], curve: Option<&[u8]>) -> Result<Secret<32>, PrivateKeyError> {
     let read = || {
         let mut reader: Reader<'_> = der::single(der::SEQUENCE, key)?.reader();
         reader.byte()?;
         let scalar = reader.expect(der::OCTET_STRING)?.content;
-        let curve = reader.optional(der::context_constructed(0))?.map(|element| element.content);
-        Ok::<_, crate::Error>((scalar, curve))
+        let own_curve = reader.optional(der::context_constructed(0))?.map(|element| element.content);
+        Ok::<_, crate::Error>((scalar, own_curve))
     };
-    let (scalar, curve) = read().map_err(|_| PrivateKeyError::Malformed)?;
-    if curve.is_some_and(|curve| !P256.ends_with(curve)) {
+    let (scalar, own_curve) = read().map_err(|_| PrivateKeyError::Malformed)?;
+    let curves = [curve, own_curve];
+    let mut curves = curves.iter().flatten().peekable();
+    if curves.peek().is_none() || curves.any(|curve| *curve != SECP256R1) {
         return Err(PrivateKeyError::UnsupportedAlgorithm);
     }
-    let scalar: &[u8; 32] = scalar.try_into().map_err(|_| PrivateKeyError::UnsupportedAlgorithm)?;
+    let scalar: &[u8; 32] = scalar.try_into().map_err(|_| PrivateKeyError::Malformed)?;
     let mut secret = Secret::zero();
     secret.expose_mut().copy_from_slice(scalar);
     Ok(secret)

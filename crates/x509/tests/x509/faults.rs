@@ -250,6 +250,21 @@ fn what_is_known_to_be_good_is_not_checked_again() {
     }
 }
 
+/// Nobody makes a host check signatures with a certificate that would not do anyway.
+#[test]
+fn what_would_not_do_anyway_costs_no_signature() {
+    let mut root = Ca::root(23);
+    let counted = Counting::default();
+    let verifier = sedge_x509::Verifier::new(counted.clone(), root.anchors());
+    let expired = Template::client("x", Validity { not_before: 0, not_after: 1 });
+    let ca = Template { key_usage: None, ..Template::ca("x", None, YEAR) };
+    for (template, error) in [(expired, Error::Expired), (ca, Error::IsCa), (server(), Error::WrongUsage)] {
+        let der = root.issue(&template);
+        assert_eq!(verdict(&verifier, &[&der], &CLIENT), Err(error));
+        assert_eq!(counted.verified(), 0, "{error}");
+    }
+}
+
 #[test]
 fn revocation() {
     let mut root = Ca::root(15);

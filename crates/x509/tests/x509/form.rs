@@ -64,7 +64,7 @@ fn a_certificate_says_what_it_was_told_to() {
 
 #[test]
 fn a_device_s_certificate_is_small() {
-    let mut root = Ca::self_signed(2, &Template::ca("Sedge CA", Some(0), YEAR));
+    let mut root = Ca::self_signed(2, &Template::ca("Sedge CA 3f9a", Some(0), YEAR));
     let name = "urn:dev:os:32473-a-name-of-32-by";
     assert_eq!(name.len(), 32);
     let most = (0..64).map(|_| root.issue(&Template::client(name, YEAR)).len()).max().unwrap();

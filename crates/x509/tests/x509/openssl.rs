@@ -263,6 +263,11 @@ fn other_algorithms_are_refused_by_name() {
         assert!(TrustAnchors::read(desk.path(&format!("{name}.pem"))).is_err());
         let key = PrivateKey::from_pem(&desk.text(&format!("{name}.key")), None);
         assert_eq!(key.map(|_| ()), Err(PrivateKeyError::UnsupportedAlgorithm), "{name}");
+        if let "p384" | "k1" = name {
+            desk.ok(&format!("ec -in {name}.key -out {name}.sec1"));
+            let key = PrivateKey::from_pem(&desk.text(&format!("{name}.sec1")), None);
+            assert_eq!(key.map(|_| ()), Err(PrivateKeyError::UnsupportedAlgorithm), "{name}");
+        }
         desk.ok(&format!("pkey -in {name}.key -pubout -out {name}.pub"));
         let public = public_key_of_file(&desk.read(&format!("{name}.pub")));
         assert_eq!(public.map(|_| ()), Err(Error::UnsupportedAlgorithm), "{name}");
