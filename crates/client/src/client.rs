@@ -4,6 +4,8 @@ use core::future::pending;
 
 use sedge_coap::block::BlockSize;
 use sedge_coap::{Code, ContentFormat, OptionNumber};
+use sedge_crypto::Secret;
+use sedge_dtls::Resumption;
 use sedge_endpoint::memory::Buffer;
 use sedge_endpoint::{Agreed, Counters};
 use sedge_time::Duration;
@@ -277,6 +279,16 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     /// What the handshake of the connection came to: version, suite, how the server authenticated.
     pub fn agreed(&self) -> Option<Agreed> {
         self.core.agreed()
+    }
+
+    /// The last session as bytes; see [`Core::export_resumption`].
+    pub fn export_resumption(&self) -> Option<Secret<{ Resumption::EXPORTED_LEN }>> {
+        self.core.export_resumption(self.clock.now())
+    }
+
+    /// Has the next handshake take up a session that was exported; see [`Core::import_resumption`].
+    pub fn import_resumption(&mut self, bytes: &[u8]) -> bool {
+        self.core.import_resumption(self.clock.now(), bytes)
     }
 
     /// Tells the time in seconds since 1970. Without it nothing is known of certificates that have expired.

@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use rand_core::CryptoRng;
-use sedge_dtls::Profile;
+use sedge_dtls::{Profile, Resumption};
 use sedge_endpoint::Parts;
 use sedge_endpoint::memory::{Buffer, FixedBuffer, FixedMemory, Memory as EndpointMemory, Path};
 
@@ -34,6 +34,8 @@ pub trait Memory {
     type Name: Buffer;
     /// Room for the client's own certificates.
     type Certificates: Buffer;
+    /// Room for the last session, so that a later handshake can take it up again: one place, or none.
+    type Resumption: Default + AsRef<[Option<Resumption>]> + AsMut<[Option<Resumption>]>;
     /// Room for subscriptions.
     type Subscriptions: AsRef<[Option<Subscription<Self::Name>>]> + AsMut<[Option<Subscription<Self::Name>>]>;
 
@@ -56,7 +58,8 @@ pub(crate) type RngOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Rng;
 
 /// Memory in arrays: `SUBSCRIPTIONS` observed topics, `EXCHANGES` requests that await something (each
 /// observation is one), datagrams of `DATAGRAM` bytes, names of `NAME` bytes, own certificates of `CERTIFICATES`
-/// bytes together (none with pre-shared keys or a raw public key).
+/// bytes together (none with pre-shared keys or a raw public key), and if `RESUMPTION` is 1 and not 0 the last session,
+/// which the next handshake takes up again if the profile can.
 ///
 /// `EXCHANGES` should be one more than `SUBSCRIPTIONS`, and is at most 15.
 pub struct Fixed<
@@ -67,7 +70,29 @@ pub struct Fixed<
     const DATAGRAM: usize = 576,
     const NAME: usize = 48,
     const CERTIFICATES: usize = 0,
+    const RESUMPTION: usize = 0,
 >(PhantomData<(D, R)>);
+
+/// `N` places for a session to resume.
+pub struct Places<const N: usize>([Option<Resumption>; N]);
+
+impl<const N: usize> Default for Places<N> {
+    fn default() -> Self {
+        Self([const { None }; N])
+    }
+}
+
+impl<const N: usize> AsRef<[Option<Resumption>]> for Places<N> {
+    fn as_ref(&self) -> &[Option<Resumption>] {
+        &self.0
+    }
+}
+
+impl<const N: usize> AsMut<[Option<Resumption>]> for Places<N> {
+    fn as_mut(&mut self) -> &mut [Option<Resumption>] {
+        &mut self.0
+    }
+}
 
 /// As many timers as the endpoint of [`Fixed`] can ever need.
 const TIMERS: usize = 16;
@@ -80,13 +105,15 @@ impl<
     const DATAGRAM: usize,
     const NAME: usize,
     const CERTIFICATES: usize,
-> Memory for Fixed<D, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME, CERTIFICATES>
+    const RESUMPTION: usize,
+> Memory for Fixed<D, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME, CERTIFICATES, RESUMPTION>
 {
     type Endpoint = FixedMemory<Server, D, R, 1, 1, EXCHANGES, DATAGRAM, TIMERS>;
     type Datagram = [u8; DATAGRAM];
     type Inbox = [u8; DATAGRAM];
     type Name = FixedBuffer<NAME>;
     type Certificates = FixedBuffer<CERTIFICATES>;
+    type Resumption = Places<RESUMPTION>;
     type Subscriptions = [Option<Subscription<FixedBuffer<NAME>>>; SUBSCRIPTIONS];
 
     fn endpoint() -> Parts<Self::Endpoint> {
@@ -118,7 +145,7 @@ mod growing {
 
     use sedge_endpoint::memory::{GrowingBuffer, PagedMemory};
 
-    use super::{CryptoRng, Growing, Memory, Parts, Profile, Server, Subscription};
+    use super::{CryptoRng, Growing, Memory, Parts, Places, Profile, Server, Subscription};
 
     const SUBSCRIPTIONS: usize = 32;
 
@@ -128,6 +155,7 @@ mod growing {
         type Inbox = Box<[u8]>;
         type Name = GrowingBuffer;
         type Certificates = GrowingBuffer;
+        type Resumption = Places<1>;
         type Subscriptions = Box<[Option<Subscription<GrowingBuffer>>]>;
 
         fn endpoint() -> Parts<Self::Endpoint> {

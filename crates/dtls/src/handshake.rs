@@ -163,6 +163,17 @@ pub enum Authentication {
     Certificate = 3,
 }
 
+impl fmt::Display for Authentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Anonymous => "nothing",
+            Self::PreSharedKey => "pre-shared key",
+            Self::RawPublicKey => "raw public key",
+            Self::Certificate => "certificate",
+        })
+    }
+}
+
 impl Authentication {
     pub(crate) const fn from_u8(number: u8) -> Option<Self> {
         match number {

@@ -16,7 +16,8 @@ pub struct Config {
     pub cid: CidLayout,
     /// Whether handshakes of peers are answered; a device leaves this off.
     pub accept: bool,
-    /// How handshakes treat path and peer: datagram size, patience, what to insist on.
+    /// How handshakes treat path and peer: datagram size, patience, what to insist on. Whether they agree on return
+    /// routability checks, [`path_validation`](Self::path_validation) says.
     pub dtls: Transport,
     /// The versions of DTLS that a peer's handshake may speak, of those that the
     /// [`Profile`](sedge_dtls::Profile) has. For dialling out, [`Connect`](crate::Connect) says so.
@@ -55,6 +56,24 @@ impl Default for Config {
             idle_timeout: Duration::ZERO,
             handshake_grace: Duration::from_secs(5),
         }
+    }
+}
+
+impl Config {
+    /// What a peer's handshake is told.
+    pub(crate) fn server(&self) -> ServerConfig<'_> {
+        ServerConfig {
+            versions: self.versions,
+            suites: self.suites,
+            groups: self.groups,
+            client_certificate: self.client_certificate,
+            transport: self.transport(),
+        }
+    }
+
+    /// What every handshake is told of path and peer.
+    pub(crate) fn transport(&self) -> Transport {
+        Transport { return_routability: self.path_validation.offer, ..self.dtls }
     }
 }
 

@@ -29,6 +29,8 @@ macro_rules! counters {
 counters! {
     /// Handshakes that peers or we completed.
     handshakes_completed,
+    /// Those of them that took up an earlier session.
+    handshakes_resumed,
     /// Handshakes that came to nothing: refused, timed out, wrong key.
     handshakes_failed,
     /// ClientHellos answered with a cookie; nothing is kept for them.
@@ -39,6 +41,28 @@ counters! {
     sessions_refused,
     /// Sessions that moved to another path.
     sessions_moved,
+    /// Return routability checks begun, and moves without one (RFC 9853).
+    path_validations_started,
+    /// New paths that were proven.
+    path_validations_succeeded,
+    /// New paths that nobody answered on in time.
+    path_validations_failed,
+    /// New paths that came to nothing because the peer was found on its old one.
+    paths_kept,
+    /// Moves that were not looked into because there was no memory for it.
+    path_validations_refused,
+    /// Challenges sent, and pings in place of one.
+    path_challenges_sent,
+    /// Challenges of peers answered.
+    path_challenges_answered,
+    /// Answers that nobody waits for: from the wrong path, to no challenge or to an old one.
+    path_answers_invalid,
+    /// Messages held back because three times the bytes from a path that is not proven were sent there.
+    amplification_limited,
+    /// Tickets of DTLS 1.3 that servers gave us.
+    tickets_received,
+    /// Other Connection IDs given to peers that asked for one.
+    connection_ids_given,
     /// Sessions forgotten because nothing was heard of them.
     sessions_idle,
     /// Records opened.

@@ -18,7 +18,7 @@ use crate::transmit::SendError;
 /// Getters: [`counters`](Self::counters), [`sessions`](Self::sessions), [`path`](Self::path), [`agreed`](Self::agreed),
 /// [`deadline`](Self::deadline). Inputs: [`receive`](Self::receive), [`expire`](Self::expire). Commands of a
 /// client: [`connect`](Self::connect), [`request`](Self::request), [`cancel`](Self::cancel),
-/// [`deregister`](Self::deregister), [`ping`](Self::ping), [`close`](Self::close). Commands of a server:
+/// [`deregister`](Self::deregister), [`ping`](Self::ping), [`migrate`](Self::migrate), [`close`](Self::close). Commands of a server:
 /// [`respond`](Self::respond), [`defer`](Self::defer), [`respond_deferred`](Self::respond_deferred),
 /// [`notify`](Self::notify), [`renotify`](Self::renotify).
 ///
@@ -31,6 +31,7 @@ pub struct Endpoint<M: Memory> {
     pub(crate) rng: M::Rng,
     pub(crate) sessions: M::Sessions,
     pub(crate) handshakes: M::Handshakes,
+    pub(crate) validations: M::Validations,
     pub(crate) exchanges: M::Exchanges,
     pub(crate) paths: M::Paths,
     pub(crate) timers: M::Timers,
@@ -57,6 +58,8 @@ pub struct Parts<M: Memory> {
     pub sessions: M::Sessions,
     /// Handshakes under way.
     pub handshakes: M::Handshakes,
+    /// Sessions that seem to have moved, whose new path is not proven yet.
+    pub validations: M::Validations,
     /// Messages that await something.
     pub exchanges: M::Exchanges,
     /// Finds the session of a path.
@@ -73,6 +76,7 @@ impl<M: Memory> Default for Parts<M>
 where
     M::Sessions: Default,
     M::Handshakes: Default,
+    M::Validations: Default,
     M::Exchanges: Default,
     M::Paths: Default,
     M::Timers: Default,
@@ -83,6 +87,7 @@ where
         Self {
             sessions: M::Sessions::default(),
             handshakes: M::Handshakes::default(),
+            validations: M::Validations::default(),
             exchanges: M::Exchanges::default(),
             paths: M::Paths::default(),
             timers: M::Timers::default(),
@@ -110,6 +115,7 @@ impl<M: Memory> Endpoint<M> {
             rng,
             sessions: parts.sessions,
             handshakes: parts.handshakes,
+            validations: parts.validations,
             exchanges: parts.exchanges,
             paths: parts.paths,
             timers: parts.timers,
@@ -152,7 +158,7 @@ impl<M: Memory> Endpoint<M> {
         self.handshakes.len()
     }
 
-    /// Where a session's datagrams go at present.
+    /// Where a session is. While a new path of it is being proven, this is the old one.
     pub fn path(&self, session: SessionId) -> Option<M::Path> {
         self.peer(session).map(|peer| peer.path)
     }
@@ -304,6 +310,7 @@ impl<M: Memory> Endpoint<M> {
         while let Some(exchange) = self.exchanges.remove(slot) {
             slot = exchange.next;
         }
+        self.end_validation(session);
         let peer = self.sessions.remove(session.slot)?;
         if self.paths.get(&peer.path) == Some(session.slot) {
             self.paths.remove(&peer.path);

@@ -23,6 +23,12 @@ pub enum Event<'d> {
         /// The older session on the same path that has ended by this, with everything on it.
         replaced: Option<SessionId>,
     },
+    /// The peer has shown that it receives on the path that its session has moved to. What was held back with
+    /// [`SendError::Busy`](crate::SendError::Busy) can be sent.
+    Moved {
+        /// The session.
+        session: SessionId,
+    },
     /// A session is over, and with it all its exchanges and observations.
     Closed {
         /// The session; its name is not used again.

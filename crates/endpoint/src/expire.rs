@@ -17,13 +17,32 @@ impl<M: Memory> Endpoint<M> {
         while let Some(key) = self.timers.pop(now) {
             let event = match key {
                 TimerKey::Exchange(slot) => self.expire_exchange(now, slot, host),
-                TimerKey::Handshake(slot) => self.expire_handshake(now, slot, host),
+                TimerKey::Session(slot) => self.expire_session(now, slot, host),
             };
             if event.is_some() {
                 return event;
             }
         }
         self.sweep(now, host)
+    }
+
+    fn expire_session<H: HostOf<M>>(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        host: &mut H,
+    ) -> Option<Event<'static>> {
+        let session = self.session_in(slot)?;
+        match self.peer(session)?.channel {
+            Channel::Handshake { .. } => self.expire_handshake(now, slot, host),
+            Channel::Dtls(_) => {
+                self.expire_validation(now, session, host);
+                self.expire_outstanding(now, session, host);
+                self.arm_session(session);
+                None
+            }
+            Channel::Plain => None,
+        }
     }
 
     fn expire_exchange<H: HostOf<M>>(

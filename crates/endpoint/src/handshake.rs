@@ -2,13 +2,12 @@
 
 use sedge_crypto::{NamedGroup, Secret};
 use sedge_dtls::{
-    CipherSuite, ClientConfig, ClientHandshake, ConfigError, ConnectionId, Context, Discard, Failure,
-    HELLO_VERIFY_REQUEST_LEN, Hello, KeyLog, Profile, Progress, ServerConfig, ServerHandshake, VerifiedHello,
-    Versions, hello,
+    CipherSuite, ClientConfig, ClientHandshake, ConfigError, ConnectionId, Context, Discard, Established,
+    Failure, HELLO_REPLY_LEN, Hello, KeyLog, Of, Profile, Progress, ServerHandshake, VerifiedHello, Versions,
+    hello,
 };
 use sedge_time::{Duration, Instant};
 
-use crate::agreed::Authentication;
 use crate::endpoint::Endpoint;
 use crate::event::{CloseReason, Event};
 use crate::host::HostOf;
@@ -22,6 +21,8 @@ pub struct Handshake<D: Profile> {
     /// The session that lived on this path before. It goes on until the peer has proved who it is (RFC 6347
     /// section 4.2.8).
     pub(crate) predecessor: Option<SessionId>,
+    /// When something was last sent, for the round-trip time.
+    sent_at: Instant,
     role: Role<D>,
 }
 
@@ -95,7 +96,7 @@ impl<M: Memory> Endpoint<M> {
             suites: connect.suites,
             groups: connect.groups,
             own_cid: Some(cid),
-            transport: self.config.dtls,
+            transport: self.config.transport(),
         };
         let mut cx = Context::new(&self.crypto, &mut self.rng, now);
         let handshake = match ClientHandshake::connect(&mut cx, &mut host.credentials(session), &config) {
@@ -108,7 +109,7 @@ impl<M: Memory> Endpoint<M> {
         if !self.enter(now, session, before, Role::Client(handshake)) {
             return Err(ConnectError::Full);
         }
-        self.pump(session, host);
+        self.pump(now, session, host);
         Ok(session)
     }
 
@@ -134,8 +135,10 @@ impl<M: Memory> Endpoint<M> {
         }
         let mut peer = [0; 32];
         let len = path.cookie_bytes(&mut peer);
-        let mut reply = [0; HELLO_VERIFY_REQUEST_LEN];
-        let verified = match hello(&self.cookies, peer.get(..len).unwrap_or(&peer), record, &mut reply) {
+        let mut reply = [0; HELLO_REPLY_LEN];
+        let (layer, config) = (Of::<M::Dtls>::new(&self.crypto), self.config.server());
+        let peer = peer.get(..len).unwrap_or(&peer);
+        let verified = match hello(&layer, &self.cookies, &config, peer, record, &mut reply) {
             Hello::Reply(len) => {
                 self.counters.cookies_sent += 1;
                 let reply = reply.get(..len).unwrap_or_default();
@@ -181,20 +184,14 @@ impl<M: Memory> Endpoint<M> {
         let Some(session) = self.new_peer(now, path, Channel::Handshake { slot: u32::MAX }) else { return };
         let mut cid = [0; MAX_CID_LENGTH];
         let cid = self.cid_of(session, &mut cid);
-        let config = ServerConfig {
-            versions: self.config.versions,
-            suites: self.config.suites,
-            groups: self.config.groups,
-            client_certificate: self.config.client_certificate,
-            transport: self.config.dtls,
-        };
+        let config = self.config.server();
         let mut cx = Context::new(&self.crypto, &mut self.rng, now);
         let accepted =
             ServerHandshake::accept(&mut cx, &mut host.credentials(session), &config, verified, cid);
         match accepted {
             Ok(handshake) => {
                 if self.enter(now, session, predecessor, Role::Server(handshake)) {
-                    self.pump(session, host);
+                    self.pump(now, session, host);
                 }
             }
             Err(refusal) => {
@@ -233,10 +230,11 @@ impl<M: Memory> Endpoint<M> {
         for (label, client_random, secret, len) in log.0.iter().flatten() {
             host.dangerous_log_keys(label, client_random, secret.expose().get(..*len).unwrap_or_default());
         }
-        self.pump(session, host);
+        let answered_after = now.saturating_since(handshake.sent_at);
+        self.pump(now, session, host);
         match progress {
             Ok(Progress::Continue) => None,
-            Ok(Progress::Complete) => self.establish(now, session),
+            Ok(Progress::Complete) => self.establish(now, session, answered_after, host),
             Ok(Progress::Failed(failure)) => self.fail(session, failure),
             Err(reason) => {
                 self.counters.discard(reason);
@@ -260,19 +258,19 @@ impl<M: Memory> Endpoint<M> {
         };
         match result {
             Ok(()) => {
-                self.pump(session, host);
+                self.pump(now, session, host);
                 None
             }
             Err(failure) => {
                 // There may be an alert to send.
-                self.pump(session, host);
+                self.pump(now, session, host);
                 self.fail(session, failure)
             }
         }
     }
 
     /// Sends whatever a handshake has to send, and arms its timer.
-    fn pump<H: HostOf<M>>(&mut self, session: SessionId, host: &mut H) {
+    fn pump<H: HostOf<M>>(&mut self, now: Instant, session: SessionId, host: &mut H) {
         let Some(slot) = self.handshake_slot(session) else { return };
         let Some(path) = self.path(session) else { return };
         let Some(handshake) = self.handshakes.get_mut(slot) else { return };
@@ -290,18 +288,25 @@ impl<M: Memory> Endpoint<M> {
             if !more {
                 break;
             }
+            handshake.sent_at = now;
         }
         let deadline = match &handshake.role {
             Role::Client(handshake) => handshake.deadline(),
             Role::Server(handshake) => handshake.deadline(),
         };
         if let Some(deadline) = deadline {
-            let _armed = self.timers.arm(deadline, TimerKey::Handshake(session.slot));
+            let _armed = self.timers.arm(deadline, TimerKey::Session(session.slot));
         }
     }
 
     /// The peer has proved who it is: the handshake makes way for the session.
-    fn establish<'d>(&mut self, now: Instant, session: SessionId) -> Option<Event<'d>> {
+    fn establish<'d, H: HostOf<M>>(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        answered_after: Duration,
+        host: &mut H,
+    ) -> Option<Event<'d>> {
         let slot = self.handshake_slot(session)?;
         let handshake = self.handshakes.remove(slot)?;
         let predecessor = handshake.predecessor;
@@ -309,13 +314,16 @@ impl<M: Memory> Endpoint<M> {
             Role::Client(mut handshake) => handshake.take_session(),
             Role::Server(mut handshake) => handshake.take_session(),
         }?;
-        let principal = established.principal;
+        let Established { session: established, principal, authentication, resumed } = established;
         let peer = self.peer_mut(session)?;
-        peer.channel = Channel::Dtls(established.session);
+        peer.channel = Channel::Dtls(established);
         peer.principal = principal;
-        peer.authentication = Authentication::PreSharedKey;
+        (peer.authentication, peer.resumed) = (authentication, resumed);
         peer.last_heard = crate::receive::seconds(now);
+        peer.note_rtt(answered_after);
         self.counters.handshakes_completed += 1;
+        self.counters.handshakes_resumed += u64::from(resumed);
+        self.send_own(session, host);
         let replaced = predecessor.filter(|&old| self.is_replaced(old, principal));
         if let Some(old) = replaced {
             let _over = self.remove_session(old);
@@ -371,7 +379,8 @@ impl<M: Memory> Endpoint<M> {
         if self.handshakes.is_full() {
             self.evict_handshake(now);
         }
-        let entered = self.handshakes.insert(Handshake { session, started: now, predecessor, role });
+        let entered =
+            self.handshakes.insert(Handshake { session, started: now, predecessor, sent_at: now, role });
         match (entered, self.peer_mut(session)) {
             (Some(slot), Some(peer)) => {
                 peer.channel = Channel::Handshake { slot };

@@ -12,7 +12,7 @@ use crate::exchange::{ExchangeId, State};
 use crate::host::HostOf;
 use crate::memory::{Buffer, Memory, Pool};
 use crate::session::SessionId;
-use crate::transmit::{self, copy};
+use crate::transmit::{Link, copy};
 
 impl<M: Memory> Endpoint<M> {
     /// Takes in one message. At most one event comes of it.
@@ -126,7 +126,8 @@ impl<M: Memory> Endpoint<M> {
         let [_, _, high, low] = empty_message(Type::Ack, id);
         let header = [0x60 | token.len() as u8, *code, high, low];
         // If it is lost again, the peer asks again.
-        let _lost = transmit::send(peer, &self.crypto, &mut self.counters, host, |buf| {
+        let Self { crypto, validations, counters, .. } = self;
+        let _lost = Link::<M> { crypto, validations, counters }.send(peer, host, |buf| {
             let mut len = 0;
             for part in [&header[..], token.as_bytes(), rest] {
                 len += copy(part, buf.get_mut(len..).unwrap_or_default())?;

@@ -1,13 +1,14 @@
 //! From a datagram to the session it belongs to.
 
 use sedge_coap::{Code, Message, Type};
-use sedge_dtls::{Alert, Content, ContentType, Records, is_client_hello, peek_cid};
+use sedge_dtls::{Alert, Content, ContentType, Of, Records, is_client_hello, peek_cid};
 use sedge_time::Instant;
 
 use crate::endpoint::Endpoint;
 use crate::event::{CloseReason, Event};
 use crate::host::HostOf;
 use crate::memory::{Memory, PathIndex, Pool};
+use crate::path_validation::{Arrival, Proven};
 use crate::session::{Channel, Peer, SessionId};
 
 /// One datagram on its way in; [`Endpoint::receive`] takes it apart record by record.
@@ -122,12 +123,10 @@ impl<M: Memory> Endpoint<M> {
 
     /// The slot of the session that a record is for: by Connection ID if it has one, by path otherwise.
     fn owner(&self, path: &M::Path, record: &[u8]) -> Option<u32> {
-        if record.first() != Some(&ContentType::TLS12_CID.0) {
-            return self.paths.get(path);
-        }
-        let named = self.config.cid.decode(peek_cid(record, self.config.cid.length())?)?;
+        let Some(cid) = peek_cid(record, self.config.cid.length()) else { return self.paths.get(path) };
+        let named = self.config.cid.decode(cid)?;
         let peer = self.sessions.get(named.slot)?;
-        named.is(peer.generation).then_some(named.slot)
+        (named.is(peer.generation) || peer.renumbered).then_some(named.slot)
     }
 
     /// Opens a record of an established session.
@@ -141,7 +140,8 @@ impl<M: Memory> Endpoint<M> {
     ) -> Option<Event<'d>> {
         let peer = self.sessions.get_mut(id.slot).filter(|peer| peer.generation == id.generation)?;
         let Channel::Dtls(session) = &mut peer.channel else { return None };
-        let opened = match session.open(&self.crypto, record) {
+        let len = record.len();
+        let opened = match session.open(&Of::<M::Dtls>::new(&self.crypto), record) {
             Ok(opened) => opened,
             Err(reason) => {
                 self.counters.discard(reason);
@@ -149,17 +149,17 @@ impl<M: Memory> Endpoint<M> {
             }
         };
         self.counters.records_received += 1;
-        peer.last_heard = seconds(now);
+        let heard_before = core::mem::replace(&mut peer.last_heard, seconds(now));
         // RFC 9146 section 6: only a record newer than all before it may move the peer, and only if a
         // Connection ID names the session whatever the path.
-        if opened.newest && peer.path != path && !session.own_cid().is_empty() {
-            let old = core::mem::replace(&mut peer.path, path);
-            if self.paths.get(&old) == Some(id.slot) {
-                self.paths.remove(&old);
-            }
-            // Somebody else may have been here before; then that session is found by its Connection ID only.
-            let _indexed = self.paths.insert(path, id.slot);
-            self.counters.sessions_moved += 1;
+        let arrival = Arrival { path, len, newest: opened.newest, heard_before };
+        let proven = match &opened.content {
+            Content::Alert(alert) if alert.ends_connection() => None,
+            content => self.arrived(now, id, &arrival, content, host),
+        };
+        self.send_own(id, host);
+        if proven == Some(Proven::ByPing) {
+            return Some(Event::Moved { session: id });
         }
         match opened.content {
             Content::ApplicationData(plaintext) => self.receive_message(now, id, plaintext, host),
@@ -182,8 +182,16 @@ impl<M: Memory> Endpoint<M> {
                 self.send_alert(id, Alert::NO_RENEGOTIATION, host);
                 None
             }
-            #[allow(unreachable_patterns, reason = "what later versions of the protocol bring")]
-            _ => None,
+            Content::ReturnRoutability(message) => self.receive_path_message(now, id, path, message, host),
+            Content::Ticket(ticket) => {
+                self.receive_ticket(now, id, &ticket, host);
+                None
+            }
+            Content::ConnectionIdWanted(_) => {
+                self.renumber(id, host);
+                None
+            }
+            Content::Nothing => None,
         }
     }
 
@@ -247,8 +255,8 @@ impl<M: Memory> Endpoint<M> {
             return;
         };
         let Channel::Dtls(session) = &mut peer.channel else { return };
-        let crypto = &self.crypto;
-        let _unreliable = host.transmit(&peer.path, |buf| session.alert(crypto, alert, buf).unwrap_or(0));
+        let layer = Of::<M::Dtls>::new(&self.crypto);
+        let _unreliable = host.transmit(&peer.path, |buf| session.alert(&layer, alert, buf).unwrap_or(0));
     }
 
     fn send_last_flight<H: HostOf<M>>(&mut self, id: SessionId, host: &mut H) {
@@ -257,16 +265,22 @@ impl<M: Memory> Endpoint<M> {
             return;
         };
         let Channel::Dtls(session) = &mut peer.channel else { return };
-        let crypto = &self.crypto;
-        let _unreliable = host.transmit(&peer.path, |buf| session.last_flight(crypto, buf).unwrap_or(0));
+        let layer = Of::<M::Dtls>::new(&self.crypto);
+        let _unreliable = host.transmit(&peer.path, |buf| session.last_flight(&layer, buf).unwrap_or(0));
     }
 }
 
 /// While a new handshake goes on beside an old session, what tells their records apart when neither has a
-/// Connection ID: handshake messages and ChangeCipherSpec are the new one's.
+/// Connection ID: handshake messages, ACKs and ChangeCipherSpec are the new one's, and what is
+/// protected by the keys of a DTLS 1.3 handshake.
 fn is_for_handshake(record: &[u8]) -> bool {
-    let kinds = [ContentType::HANDSHAKE, ContentType::CHANGE_CIPHER_SPEC, ContentType::TLS12_CID];
-    record.first().is_some_and(|first| kinds.iter().any(|kind| kind.0 == *first))
+    let kinds =
+        [ContentType::HANDSHAKE, ContentType::CHANGE_CIPHER_SPEC, ContentType::TLS12_CID, ContentType::ACK];
+    record.first().is_some_and(|first| {
+        // RFC 9147 section 4: 001, four flags, and the low bits of the epoch, which is 2 in a handshake.
+        let is_epoch_2 = first & 0b1110_0011 == 0b0010_0010;
+        is_epoch_2 || kinds.iter().any(|kind| kind.0 == *first)
+    })
 }
 
 /// Whether a plain datagram is worth remembering its sender for: a request or a ping. Nothing else means

@@ -11,7 +11,7 @@ use crate::exchange::{ExchangeId, State};
 use crate::host::HostOf;
 use crate::memory::{Buffer, Memory, Pool};
 use crate::session::SessionId;
-use crate::transmit::{self, SendError, copy};
+use crate::transmit::{Link, SendError, copy};
 
 /// A notification to send (RFC 7641 section 4.2). The caller writes the Observe option itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,8 @@ impl<M: Memory> Endpoint<M> {
         let replies = &mut self.replies;
         let peer = self.sessions.get_mut(session.slot).filter(|peer| peer.generation == session.generation);
         let peer = peer.ok_or(SendError::Gone)?;
-        let sent = transmit::send(peer, &self.crypto, &mut self.counters, host, |buf| {
+        let Self { crypto, validations, counters, .. } = self;
+        let sent = Link::<M> { crypto, validations, counters }.send(peer, host, |buf| {
             if unwanted {
                 return copy(&empty_message(kind, id), buf);
             }
@@ -75,6 +76,7 @@ impl<M: Memory> Endpoint<M> {
             }
             Ok(len)
         });
+        self.send_own(session, host);
         if matches!(sent, Err(SendError::TooLong | SendError::Malformed)) {
             outcome = None;
         }
@@ -168,7 +170,7 @@ impl<M: Memory> Endpoint<M> {
         }
         match sent {
             // No room just now: the retransmission will find some.
-            Ok(()) | Err(SendError::NoRoom) => Ok(()),
+            Ok(()) | Err(SendError::NoRoom | SendError::Busy) => Ok(()),
             Err(error) => {
                 let _undone = self.remove_exchange(exchange.slot);
                 Err(error)

@@ -1,10 +1,13 @@
 //! Sessions: one peer each, found by Connection ID first and by path second.
 
 use sedge_coap::MessageIds;
-use sedge_dtls::Session;
+use sedge_dtls::{Authentication, Session};
+use sedge_time::{Duration, Instant};
 
-use crate::agreed::{Agreed, Authentication, Version};
+use crate::agreed::{Agreed, Version};
+use crate::config::PathValidation;
 use crate::exchange::NO_EXCHANGE;
+use crate::path_validation::{NO_VALIDATION, SHORTEST};
 
 /// One session of one endpoint. A slot that is used again gets a new generation, so an old name never
 /// reaches a new session.
@@ -40,6 +43,17 @@ pub struct Peer<P> {
     pub(crate) exchanges: u32,
     /// Seconds of the host's clock at the last authenticated datagram.
     pub(crate) last_heard: u32,
+    /// What is under way because it seems to have moved; [`NO_VALIDATION`] as a rule.
+    pub(crate) validation: u32,
+    /// The round-trip time as last seen, in milliseconds; zero if not known.
+    rtt_ms: u16,
+    /// Whether we have left a path for another ourselves.
+    pub(crate) migrated: bool,
+    /// Whether it was given other Connection IDs than the first, which name the slot but not the generation.
+    pub(crate) renumbered: bool,
+    /// How often the session's own messages were sent again, and when that is due next.
+    pub(crate) resends: u8,
+    pub(crate) resend_at: Instant,
     /// For messages that we originate.
     pub(crate) message_ids: MessageIds,
     /// Confirmable messages of ours that are not acknowledged yet, against NSTART (RFC 7252 section 4.7).
@@ -69,9 +83,28 @@ impl<P> Peer<P> {
             authentication: Authentication::Anonymous,
             resumed: false,
             exchanges: NO_EXCHANGE,
+            validation: NO_VALIDATION,
+            rtt_ms: 0,
+            migrated: false,
+            renumbered: false,
+            resends: 0,
+            resend_at: Instant::DISTANT_FUTURE,
             last_heard: now_secs,
             message_ids: MessageIds::new(message_id),
             outstanding: 0,
+        }
+    }
+
+    /// Something was answered after this time.
+    pub(crate) fn note_rtt(&mut self, rtt: Duration) {
+        self.rtt_ms = u16::try_from(rtt.as_micros() / 1_000).unwrap_or(u16::MAX).max(1);
+    }
+
+    /// How long to wait for an answer about a path: T of RFC 9853 section 5.5.
+    pub(crate) fn answer_timeout(&self, settings: &PathValidation) -> Duration {
+        match self.rtt_ms {
+            0 => settings.timeout,
+            rtt => Duration::from_millis(3 * u64::from(rtt)).max(SHORTEST),
         }
     }
 
@@ -79,7 +112,8 @@ impl<P> Peer<P> {
     pub(crate) fn agreed(&self) -> Option<Agreed> {
         let Channel::Dtls(session) = &self.channel else { return None };
         let (authentication, resumed) = (self.authentication, self.resumed);
-        Some(Agreed { version: Version::Dtls12, suite: session.suite(), authentication, resumed })
+        let version = if session.is_dtls_1_3() { Version::Dtls13 } else { Version::Dtls12 };
+        Some(Agreed { version, suite: session.suite(), authentication, resumed })
     }
 }
 

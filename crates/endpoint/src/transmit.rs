@@ -1,13 +1,12 @@
 //! Writing a message straight into the host's buffer and sealing it there.
 
 use sedge_coap::{Type, empty_message};
-use sedge_crypto::Crypto;
-use sedge_dtls::ContentType;
+use sedge_dtls::{ContentType, Of};
 
 use crate::counters::Counters;
 use crate::endpoint::Endpoint;
-use crate::host::{Host, HostOf};
-use crate::memory::{Memory, Pool};
+use crate::host::HostOf;
+use crate::memory::{CryptoOf, Memory, Pool};
 use crate::session::{Channel, Peer, SessionId};
 
 /// Why a message could not be sent.
@@ -17,8 +16,9 @@ pub enum SendError {
     Gone,
     /// The session's handshake is not complete.
     NotConnected,
-    /// As many confirmable messages as NSTART allows are not acknowledged yet. Try again when an event for
-    /// this session comes.
+    /// As many confirmable messages as NSTART allows are not acknowledged yet; or three times the bytes that came
+    /// from the peer's new path, which is not proven yet, have been sent there. Try again when an event for this
+    /// session comes.
     Busy,
     /// The pool of exchanges is full. Try again when an event ends one.
     Full,
@@ -47,45 +47,70 @@ impl core::fmt::Display for SendError {
 
 impl core::error::Error for SendError {}
 
-/// Sends one CoAP message over an established session. `fill` writes the message and returns its length, or
-/// an error that becomes this function's own.
-pub(crate) fn send<P, C: Crypto, H: Host<C, Path = P>>(
-    peer: &mut Peer<P>,
-    crypto: &C,
-    counters: &mut Counters,
-    host: &mut H,
-    fill: impl FnOnce(&mut [u8]) -> Result<usize, SendError>,
-) -> Result<(), SendError> {
-    // What becomes of it if the host refuses to call back at all.
-    let mut outcome = Err(SendError::NoRoom);
-    let channel = &mut peer.channel;
-    let sent = host.transmit(&peer.path, |buf| {
-        let result = match channel {
-            Channel::Handshake { .. } => Err(SendError::NotConnected),
-            Channel::Plain => fill(buf),
-            Channel::Dtls(session) => {
-                let limit = buf.len().saturating_sub(session.overhead()).min(session.max_plaintext());
-                let headroom = session.headroom();
-                buf.get_mut(headroom..headroom.saturating_add(limit))
-                    .ok_or(SendError::TooLong)
-                    .and_then(fill)
-                    .and_then(|len| {
-                        session
-                            .seal(crypto, ContentType::APPLICATION_DATA, buf, len)
-                            .map_err(|_| SendError::TooLong)
-                    })
-            }
-        };
-        outcome = result.map(|_| ());
-        result.unwrap_or(0)
-    });
-    counters.transmit_refused += u64::from(!sent);
-    counters.records_sent += u64::from(sent && outcome.is_ok());
-    outcome
+/// What of an endpoint sending takes, beside the peer.
+pub(crate) struct Link<'a, M: Memory> {
+    pub(crate) crypto: &'a CryptoOf<M>,
+    pub(crate) validations: &'a mut M::Validations,
+    pub(crate) counters: &'a mut Counters,
 }
 
+impl<M: Memory> Link<'_, M> {
+    /// Sends one CoAP message over an established session. `fill` writes the message and returns its length, or
+    /// an error that becomes this function's own.
+    pub(crate) fn send<H: HostOf<M>>(
+        self,
+        peer: &mut Peer<M::Path>,
+        host: &mut H,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize, SendError>,
+    ) -> Result<(), SendError> {
+        let Peer { channel, path, validation, .. } = peer;
+        let (path, allowance) = match self.validations.get_mut(*validation) {
+            Some(validation) => validation.route(*path),
+            None => (*path, None),
+        };
+        let allowed =
+            allowance.as_ref().map_or(usize::MAX, |bytes| usize::try_from(**bytes).unwrap_or(usize::MAX));
+        // What becomes of it if the host refuses to call back at all.
+        let mut outcome = Err(SendError::NoRoom);
+        let mut held_back = false;
+        let sent = host.transmit(&path, |buf| {
+            let result = match channel {
+                Channel::Handshake { .. } => Err(SendError::NotConnected),
+                Channel::Plain => fill(buf),
+                Channel::Dtls(session) => {
+                    let overhead = session.overhead();
+                    let limit = buf.len().saturating_sub(overhead).min(session.max_plaintext());
+                    let headroom = session.headroom();
+                    let room = buf.get_mut(headroom..headroom.saturating_add(limit));
+                    room.ok_or(SendError::TooLong).and_then(fill).and_then(|len| {
+                        if len + overhead + PADDING > allowed {
+                            held_back = true;
+                            return Err(SendError::Busy);
+                        }
+                        let layer = Of::<M::Dtls>::new(self.crypto);
+                        let sealed = session.seal(&layer, ContentType::APPLICATION_DATA, buf, len);
+                        sealed.map_err(|_| SendError::TooLong)
+                    })
+                }
+            };
+            outcome = result;
+            result.unwrap_or(0)
+        });
+        if let (Some(allowance), Ok(len)) = (allowance, outcome) {
+            *allowance = allowance.saturating_sub(u32::try_from(len).unwrap_or(u32::MAX));
+        }
+        self.counters.transmit_refused += u64::from(!sent);
+        self.counters.records_sent += u64::from(sent && outcome.is_ok());
+        self.counters.amplification_limited += u64::from(held_back);
+        outcome.map(drop)
+    }
+}
+
+/// How many bytes a record of DTLS 1.3 may be longer still, if what it holds is very short.
+const PADDING: usize = 7;
+
 impl<M: Memory> Endpoint<M> {
-    /// Sends a message that `fill` writes; see [`send`].
+    /// Sends a message that `fill` writes; see [`Link::send`].
     pub(crate) fn send_to<H: HostOf<M>>(
         &mut self,
         session: SessionId,
@@ -94,7 +119,10 @@ impl<M: Memory> Endpoint<M> {
     ) -> Result<(), SendError> {
         let peer = self.sessions.get_mut(session.slot).filter(|peer| peer.generation == session.generation);
         let peer = peer.ok_or(SendError::Gone)?;
-        send(peer, &self.crypto, &mut self.counters, host, fill)
+        let Self { crypto, validations, counters, .. } = self;
+        let sent = Link::<M> { crypto, validations, counters }.send(peer, host, fill);
+        self.send_own(session, host);
+        sent
     }
 
     /// Sends bytes that were stored before.
@@ -106,7 +134,9 @@ impl<M: Memory> Endpoint<M> {
         let Some(peer) = peer else { return };
         let bytes = exchange.message.bytes();
         // A refusal is a lost datagram: the next retransmission makes up for it.
-        let _lost = send(peer, &self.crypto, &mut self.counters, host, |buf| copy(bytes, buf));
+        let Self { crypto, validations, counters, .. } = self;
+        let _lost = Link::<M> { crypto, validations, counters }.send(peer, host, |buf| copy(bytes, buf));
+        self.send_own(session, host);
     }
 
     /// Sends an empty message: an acknowledgement, a reset or a ping.

@@ -3,7 +3,9 @@
 use sedge_crypto::{
     Crypto, CryptoRng, PublicKey, Secret, Signature, public_key_from_info, subject_public_key_info,
 };
-use sedge_dtls::{AlertDescription, CertificateType, Credentials, PeerCertificate, Profile, Psk, Verified};
+use sedge_dtls::{
+    AlertDescription, CertificateType, Credentials, PeerCertificate, Profile, Psk, Resumption, Verified,
+};
 use sedge_endpoint::memory::Buffer;
 use sedge_endpoint::{Host, SessionId};
 use sedge_x509::{Expected, PeerName, PinnedIssuer};
@@ -11,8 +13,14 @@ use sedge_x509::{Expected, PeerName, PinnedIssuer};
 use crate::memory::{CryptoOf, Memory, ProfileOf};
 use crate::security::{Identity, NotBelieved, Security, SecurityError, Trust, certificates};
 
+/// Who the client is, and its last session.
+pub(super) struct Login<M: Memory> {
+    proof: Proof<M>,
+    resumption: M::Resumption,
+}
+
 /// What the core keeps of [`Security`].
-pub(super) enum Login<M: Memory> {
+enum Proof<M: Memory> {
     Psk { identity: M::Name, key: Psk },
     PublicKey(PublicKeys<M>),
     None,
@@ -40,28 +48,41 @@ enum Shown<C> {
 
 impl<M: Memory> Login<M> {
     pub(super) fn new(security: Security<'_>, crypto: &CryptoOf<M>) -> Result<Self, SecurityError> {
-        match security {
-            Security::Psk { identity, key } => Ok(Self::Psk { identity: name::<M>(identity)?, key }),
+        let proof = match security {
+            Security::Psk { identity, key } => Proof::Psk { identity: name::<M>(identity)?, key },
             Security::PublicKey { own, server } => {
                 // Seen by the compiler: firmware without certificates has none of this in it.
                 if !ProfileOf::<M>::CERTIFICATES {
                     return Err(SecurityError::NotInProfile);
                 }
-                Ok(Self::PublicKey(PublicKeys::new(own, server, crypto)?))
+                Proof::PublicKey(PublicKeys::new(own, server, crypto)?)
             }
-            Security::DangerousNone => Ok(Self::None),
-        }
+            Security::DangerousNone => Proof::None,
+        };
+        Ok(Self { proof, resumption: M::Resumption::default() })
     }
 
     pub(super) const fn is_none(&self) -> bool {
-        matches!(self, Self::None)
+        matches!(self.proof, Proof::None)
+    }
+
+    /// The last session, if there is one to resume.
+    pub(super) fn resumption(&self) -> Option<&Resumption> {
+        self.resumption.as_ref().first()?.as_ref()
+    }
+
+    /// Keeps a session to resume, or forgets the one that there is. Says whether there is room for one.
+    pub(super) fn set_resumption(&mut self, resumption: Option<Resumption>) -> bool {
+        let Some(place) = self.resumption.as_mut().first_mut() else { return false };
+        *place = resumption;
+        true
     }
 
     /// Why the server was not believed, if that is how the handshake ended.
     pub(super) fn take_refusal(&mut self) -> Option<NotBelieved> {
-        match self {
-            Self::PublicKey(keys) => keys.refusal.take(),
-            Self::Psk { .. } | Self::None => None,
+        match &mut self.proof {
+            Proof::PublicKey(keys) => keys.refusal.take(),
+            Proof::Psk { .. } | Proof::None => None,
         }
     }
 }
@@ -136,20 +157,20 @@ struct AtTime<'a, M: Memory> {
 
 impl<M: Memory> Credentials<CryptoOf<M>> for AtTime<'_, M> {
     fn own_psk(&mut self) -> Option<(&[u8], &Psk)> {
-        match self.login {
-            Login::Psk { identity, key } => Some((identity.bytes(), key)),
-            Login::PublicKey(_) | Login::None => None,
+        match &self.login.proof {
+            Proof::Psk { identity, key } => Some((identity.bytes(), key)),
+            Proof::PublicKey(_) | Proof::None => None,
         }
     }
 
     fn server_name(&self) -> Option<&str> {
-        let Login::PublicKey(keys) = &*self.login else { return None };
+        let Proof::PublicKey(keys) = &self.login.proof else { return None };
         // RFC 6066 section 3: literal addresses are not sent.
         keys.server_name().filter(|name| matches!(PeerName::of_host(name), PeerName::Dns(_)))
     }
 
     fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
-        let Login::PublicKey(keys) = &*self.login else { return None };
+        let Proof::PublicKey(keys) = &self.login.proof else { return None };
         match (&keys.shown, kind) {
             (Shown::RawPublicKey(info), CertificateType::RawPublicKey) => (index == 0).then_some(info),
             (Shown::Certificates(chain), CertificateType::X509) => certificates(chain.bytes()).nth(index)?,
@@ -163,16 +184,16 @@ impl<M: Memory> Credentials<CryptoOf<M>> for AtTime<'_, M> {
         rng: &mut R,
         digest: &[u8; 32],
     ) -> Option<Signature> {
-        let Login::PublicKey(keys) = &*self.login else { return None };
+        let Proof::PublicKey(keys) = &self.login.proof else { return None };
         let key = crypto.signing_key(&keys.key).ok()?;
         crypto.sign(&key, digest, rng).ok()
     }
 
     fn believes(&self) -> &[CertificateType] {
-        match &*self.login {
-            Login::PublicKey(PublicKeys { server_name: None, .. }) => &[CertificateType::RawPublicKey],
-            Login::PublicKey(_) => &[CertificateType::X509],
-            Login::Psk { .. } | Login::None => &[],
+        match &self.login.proof {
+            Proof::PublicKey(PublicKeys { server_name: None, .. }) => &[CertificateType::RawPublicKey],
+            Proof::PublicKey(_) => &[CertificateType::X509],
+            Proof::Psk { .. } | Proof::None => &[],
         }
     }
 
@@ -181,7 +202,7 @@ impl<M: Memory> Credentials<CryptoOf<M>> for AtTime<'_, M> {
         crypto: &CryptoOf<M>,
         shown: &PeerCertificate<'_>,
     ) -> Result<Verified, AlertDescription> {
-        let Login::PublicKey(keys) = &mut *self.login else {
+        let Proof::PublicKey(keys) = &mut self.login.proof else {
             return Err(AlertDescription::CERTIFICATE_UNKNOWN);
         };
         match keys.check(crypto, shown, self.now) {
@@ -194,6 +215,18 @@ impl<M: Memory> Credentials<CryptoOf<M>> for AtTime<'_, M> {
                 })
             }
         }
+    }
+
+    fn wants_tickets(&self) -> bool {
+        !self.login.resumption.as_ref().is_empty()
+    }
+
+    fn remember(&mut self, resumption: &Resumption) {
+        let _kept = self.login.set_resumption(Some(resumption.clone()));
+    }
+
+    fn recall(&mut self, _: &[u8]) -> Option<Resumption> {
+        self.login.resumption().cloned()
     }
 }
 

@@ -13,6 +13,8 @@ mod subscriptions;
 
 use rand_core::Rng as _;
 use sedge_coap::{Code, ContentFormat};
+use sedge_crypto::Secret;
+use sedge_dtls::Resumption;
 use sedge_endpoint::{Agreed, Connect, Counters, Endpoint, Event, HostOf, Incoming, SessionId};
 use sedge_time::Instant;
 
@@ -142,6 +144,19 @@ impl<M: Memory> Core<M> {
     /// The settings.
     pub const fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The last session as bytes, keys included, so that a device can resume it after a sleep that its memory does not
+    /// outlive; `None` if there is none to resume, or no memory for one.
+    pub fn export_resumption(&self, now: Instant) -> Option<Secret<{ Resumption::EXPORTED_LEN }>> {
+        Some(self.login.resumption()?.export(now))
+    }
+
+    /// Has the next handshake take up the session that [`export_resumption`](Self::export_resumption) gave these bytes
+    /// for. Says whether they are such bytes and there is memory for it. A server that knows it no more makes the
+    /// handshake a full one.
+    pub fn import_resumption(&mut self, now: Instant, bytes: &[u8]) -> bool {
+        Resumption::import(now, bytes).is_ok_and(|resumption| self.login.set_resumption(Some(resumption)))
     }
 
     /// Tells the time in seconds since 1970, without which nothing is known of certificates that have expired.
@@ -324,6 +339,10 @@ impl<M: Memory> Core<M> {
     /// The connection, or the attempt at one, is over.
     fn lost(&mut self, now: Instant, reason: Disconnect) {
         self.active = None;
+        if matches!(self.link, Link::Dialling { .. }) {
+            // Perhaps it was the session to resume that the server did not like.
+            let _forgotten = self.login.set_resumption(None);
+        }
         self.link = self.link.lost(now, &self.config.backoff, self.random.next());
         self.failure = Some(reason);
         self.unreported = true;

@@ -10,12 +10,13 @@ use super::{Buffer, Memory, Path, PathIndex, Pool, TimerKey, Timers};
 use crate::duplicates::Handled;
 use crate::exchange::Exchange;
 use crate::handshake::Handshake;
+use crate::path_validation::Validation;
 use crate::session::Peer;
 
 /// Fixed arrays throughout: `SESSIONS` peers of which `HANDSHAKES` may be in their handshake at once,
 /// `EXCHANGES` messages that await something, each of at most `BUFFER` bytes.
 ///
-/// `TIMERS` must be at least `HANDSHAKES + EXCHANGES`; this is checked at compile time.
+/// `TIMERS` must be at least `SESSIONS + EXCHANGES`; this is checked at compile time.
 pub struct FixedMemory<
     P,
     D,
@@ -44,6 +45,8 @@ impl<
     type Buffer = FixedBuffer<BUFFER>;
     type Sessions = FixedPool<Peer<P>, SESSIONS>;
     type Handshakes = FixedPool<Handshake<D>, HANDSHAKES>;
+    // A device has no Connection ID for others to use: nobody finds it but by its address, so it never moves.
+    type Validations = FixedPool<Validation<P>, 0>;
     type Exchanges = FixedPool<Exchange<FixedBuffer<BUFFER>>, EXCHANGES>;
     type Paths = FixedIndex<P, SESSIONS>;
     type Timers = FixedTimers<TIMERS>;
@@ -246,13 +249,13 @@ mod tests {
         let mut timers = FixedTimers::<2>::default();
         let at = Instant::from_micros;
         assert!(timers.arm(at(30), TimerKey::Exchange(0)));
-        assert!(timers.arm(at(20), TimerKey::Handshake(0)));
+        assert!(timers.arm(at(20), TimerKey::Session(0)));
         assert!(timers.arm(at(10), TimerKey::Exchange(0)), "the same key needs no new room");
         assert!(!timers.arm(at(5), TimerKey::Exchange(1)));
         assert_eq!(timers.next(), Some(at(10)));
         assert_eq!(timers.pop(at(9)), None);
         assert_eq!(timers.pop(at(25)), Some(TimerKey::Exchange(0)));
-        assert_eq!(timers.pop(at(25)), Some(TimerKey::Handshake(0)));
+        assert_eq!(timers.pop(at(25)), Some(TimerKey::Session(0)));
         assert_eq!(timers.next(), None);
     }
 

@@ -18,11 +18,12 @@ use sedge_time::Instant;
 use crate::duplicates::Handled;
 use crate::exchange::Exchange;
 use crate::handshake::Handshake;
+use crate::path_validation::Validation;
 use crate::session::Peer;
 
 pub use fixed::{FixedBuffer, FixedHandled, FixedIndex, FixedMemory, FixedPool, FixedTimers};
 #[cfg(any(test, feature = "std"))]
-pub use paged::{GrowingBuffer, HashIndex, HeapTimers, PagedMemory, PagedPool};
+pub use paged::{BoxedPool, GrowingBuffer, HashIndex, HeapTimers, PagedMemory, PagedPool};
 
 /// Where datagrams come from and go to; opaque to the endpoint except for equality.
 ///
@@ -49,6 +50,8 @@ pub trait Memory {
     type Sessions: Pool<Peer<Self::Path>>;
     /// Handshakes under way.
     type Handshakes: Pool<Handshake<Self::Dtls>>;
+    /// Sessions that seem to have moved, whose new path is not proven yet.
+    type Validations: Pool<Validation<Self::Path>>;
     /// Messages that await something.
     type Exchanges: Pool<Exchange<Self::Buffer>>;
     /// Finds the session of a path.
@@ -118,8 +121,8 @@ pub trait PathIndex<P> {
 pub enum TimerKey {
     /// An exchange, by its slot.
     Exchange(u32),
-    /// The handshake of a session, by the session's slot.
-    Handshake(u32),
+    /// A session, by its slot: its handshake, or later the proof of its path and what it has to send again.
+    Session(u32),
 }
 
 /// A set of instants, each with its owner.
@@ -128,7 +131,7 @@ pub enum TimerKey {
 /// the owner's own deadline. So arming is all there is; nothing is ever cancelled.
 pub trait Timers {
     /// Wakes `key` at `at`; `false` if there is no room, which cannot happen when there are as many timers
-    /// as exchanges and handshakes together.
+    /// as exchanges and sessions together.
     fn arm(&mut self, at: Instant, key: TimerKey) -> bool;
     /// The earliest entry that is due at `now`.
     fn pop(&mut self, now: Instant) -> Option<TimerKey>;

@@ -16,6 +16,7 @@ use crate::duplicates::Handled;
 use crate::endpoint::Parts;
 use crate::exchange::Exchange;
 use crate::handshake::Handshake;
+use crate::path_validation::Validation;
 use crate::session::Peer;
 
 /// Memory that grows with use, up to the limits given in [`Config`](crate::Config).
@@ -27,7 +28,8 @@ impl<P: Path, D: Profile, R: CryptoRng> Memory for PagedMemory<P, D, R> {
     type Rng = R;
     type Buffer = GrowingBuffer;
     type Sessions = PagedPool<Peer<P>>;
-    type Handshakes = PagedPool<Handshake<D>>;
+    type Handshakes = BoxedPool<Handshake<D>>;
+    type Validations = PagedPool<Validation<P>>;
     type Exchanges = PagedPool<Exchange<GrowingBuffer>>;
     type Paths = HashIndex<P>;
     type Timers = HeapTimers;
@@ -41,7 +43,9 @@ impl<P: Path, D: Profile, R: CryptoRng> PagedMemory<P, D, R> {
     pub fn parts(sessions: usize, handshakes: usize, handled: usize) -> Parts<Self> {
         Parts {
             sessions: PagedPool::with_limit(sessions),
-            handshakes: PagedPool::with_limit(handshakes),
+            handshakes: BoxedPool::with_limit(handshakes),
+            // All that have a session may move at once, when a router restarts.
+            validations: PagedPool::with_limit(sessions),
             // A few exchanges per peer; one notification each in the common case.
             exchanges: PagedPool::with_limit(sessions.saturating_mul(4)),
             paths: HashIndex::default(),
@@ -142,6 +146,47 @@ impl<T> Pool<T> for PagedPool<T> {
 
     fn slots(&self) -> u32 {
         (self.pages.len() * PAGE) as u32
+    }
+}
+
+/// A pool whose values have a piece of the heap each, for as long as they are there: for what is large and lives
+/// shortly, such as a handshake with room for certificate chains.
+pub struct BoxedPool<T>(PagedPool<Box<T>>);
+
+impl<T> BoxedPool<T> {
+    /// A pool of at most `limit` values.
+    pub fn with_limit(limit: usize) -> Self {
+        Self(PagedPool::with_limit(limit))
+    }
+}
+
+impl<T> Pool<T> for BoxedPool<T> {
+    fn insert(&mut self, value: T) -> Option<u32> {
+        if self.is_full() { None } else { self.0.insert(Box::new(value)) }
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.is_full()
+    }
+
+    fn get(&self, slot: u32) -> Option<&T> {
+        self.0.get(slot).map(Box::as_ref)
+    }
+
+    fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
+        self.0.get_mut(slot).map(Box::as_mut)
+    }
+
+    fn remove(&mut self, slot: u32) -> Option<T> {
+        self.0.remove(slot).map(|value| *value)
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn slots(&self) -> u32 {
+        self.0.slots()
     }
 }
 

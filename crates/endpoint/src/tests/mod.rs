@@ -8,7 +8,7 @@ use core::convert::Infallible;
 use rand_core::{TryCryptoRng, TryRng};
 use sedge_coap::{Code, Message, OptionNumber};
 use sedge_crypto::{Crypto, RustCrypto};
-use sedge_dtls::{Credentials, Psk, PskOnly};
+use sedge_dtls::{Credentials, Full, Psk, Versions};
 use sedge_time::{Duration, Instant};
 
 use crate::memory::{FixedMemory, Memory, PagedMemory, Path};
@@ -18,6 +18,7 @@ use crate::{
 
 mod chaos;
 mod coap;
+//mod paths;
 mod sessions;
 
 /// An address on the test wire.
@@ -59,8 +60,8 @@ impl TryRng for TestRng {
 
 impl TryCryptoRng for TestRng {}
 
-pub(crate) type Server = PagedMemory<Address, PskOnly<RustCrypto>, TestRng>;
-pub(crate) type Device = FixedMemory<Address, PskOnly<RustCrypto>, TestRng, 1, 1, 4, 256, 5>;
+pub(crate) type Server = PagedMemory<Address, Full<RustCrypto>, TestRng>;
+pub(crate) type Device = FixedMemory<Address, Full<RustCrypto>, TestRng, 1, 1, 4, 256, 5>;
 
 pub(crate) const SERVER: Address = Address(1);
 pub(crate) const DEVICE: Address = Address(2);
@@ -191,6 +192,8 @@ impl<M: Memory<Path = Address>> Side<M> {
 /// A device, a server, a clock.
 pub(crate) struct World {
     pub(crate) now: Instant,
+    /// What the device offers.
+    pub(crate) versions: Versions,
     pub(crate) server: Side<Server>,
     pub(crate) device: Side<Device>,
     /// Every datagram delivered, with whether it came from the device.
@@ -213,6 +216,7 @@ impl World {
         let device = Endpoint::new(now, device, RustCrypto, TestRng(2), crate::Parts::default());
         Self {
             now,
+            versions: Versions::ONLY_1_2,
             server: side(server, SERVER, Some(b"ok".to_vec())),
             device: side(device, DEVICE, None),
             wire: Vec::new(),
@@ -225,7 +229,8 @@ impl World {
 
     pub(crate) fn dial_with(&mut self, psk: &Psk) -> SessionId {
         self.device.out.key = psk.clone();
-        self.device.endpoint.connect(self.now, SERVER, &Connect::default(), &mut self.device.out).unwrap()
+        let connect = Connect { versions: self.versions, ..Connect::default() };
+        self.device.endpoint.connect(self.now, SERVER, &connect, &mut self.device.out).unwrap()
     }
 
     /// Delivers until nothing is on its way.
@@ -279,7 +284,14 @@ impl World {
 
     /// A world with one session; what was seen on the way is forgotten.
     pub(crate) fn connected() -> (Self, SessionId, SessionId) {
-        let mut world = Self::new();
+        Self::connected_with(Versions::ONLY_1_2, |_| {})
+    }
+
+    pub(crate) fn connected_with(
+        versions: Versions,
+        change: impl Fn(&mut Config),
+    ) -> (Self, SessionId, SessionId) {
+        let mut world = Self { versions, ..Self::with_config(change) };
         let session = world.dial();
         world.settle();
         let Some(&Seen::Connected(server, PRINCIPAL, None)) = world.server.seen.first() else {
