@@ -5,6 +5,7 @@ use sedge_crypto::{Crypto, Hash, RustCrypto};
 pub const CCS: u8 = 20;
 pub const HANDSHAKE: u8 = 22;
 pub const APPLICATION_DATA: u8 = 23;
+pub const ACK: u8 = 26;
 
 pub const CLIENT_HELLO: u8 = 1;
 pub const SERVER_HELLO: u8 = 2;

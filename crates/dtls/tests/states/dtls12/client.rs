@@ -232,7 +232,7 @@ fn accepts_only(party: impl Fn() -> Party, words: &[&[Letter]]) {
     let longest = expected.iter().map(Vec::len).max().unwrap() + 1;
     let is_hello = |letter: &&Letter| matches!(letter, HelloPsk | HelloEcdhePsk | HelloEcdsa);
     let hellos = |word: &[Letter]| word.iter().filter(is_hello).count();
-    let worth = |word: &[Letter]| word.len() < if hellos(word) > 1 { 4 } else { longest };
+    let worth = |word: &[Letter]| word.len() < if hellos(word) > 1 { 3 } else { longest };
     let mut language = learn(|| Server::new(party()), ALPHABET, worth);
     // A network may double any datagram, and ChangeCipherSpec has no number that would tell: twice is once. And
     // until the server has proved who it is, another ServerHello may be the genuine one: it is believed instead of
