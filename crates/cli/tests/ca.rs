@@ -102,6 +102,16 @@ fn from_an_empty_folder_to_a_revoked_device() {
 }
 
 #[test]
+fn two_cas_have_two_names() {
+    let desk = Desk::new();
+    let name = |dir| json(&desk.ok(&["ca", "init", dir, "--no-passphrase", "--json"]))["name"].to_string();
+    // One pair of CAs in 65,536 has one name.
+    let names = [name("a"), name("b"), name("c")];
+    assert!(names.iter().all(|name| name.starts_with("\"Sedge CA ")), "{names:?}");
+    assert!(names.iter().any(|name| *name != names[0]), "{names:?}");
+}
+
+#[test]
 fn openssl_agrees() {
     if !has_openssl("openssl_agrees") {
         return;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Subcommand;
-use rand_core::UnwrapErr;
+use rand_core::{Rng as _, UnwrapErr};
 use sedge_crypto::RustCrypto;
 use sedge_x509::Validity;
 use sedge_x509::authority::{Authority, Issued, NewAuthority};
@@ -69,9 +69,10 @@ Who has the folder and the passphrase is the CA. Without a passphrase, the folde
 struct Init {
     /// The folder the CA lives in: empty, or not there yet
     dir: PathBuf,
-    /// The CA's name; every certificate repeats it, so a short one saves bytes
-    #[arg(long, value_name = "TEXT", default_value = "Sedge CA")]
-    name: String,
+    /// The CA's name, which no other CA has; every certificate repeats it, so a short one saves bytes
+    /// [default: `Sedge CA` and four digits]
+    #[arg(long, value_name = "TEXT")]
+    name: Option<String>,
     /// For how many days the CA is valid, and at most what it issues
     #[arg(long, value_name = "NUMBER", default_value_t = 7300, value_parser = days())]
     days: u32,
@@ -136,12 +137,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 fn init(args: &Init) -> Result<(), Failure> {
     let passphrase = args.passphrase.take()?;
     let passphrase = passphrase.as_ref().map(|passphrase| passphrase.as_slice());
-    let new = NewAuthority { name: &args.name, validity: validity(now(), args.days), passphrase };
+    let name = args.name.clone().unwrap_or_else(random_name);
+    let new = NewAuthority { name: &name, validity: validity(now(), args.days), passphrase };
     let ca = Authority::create(&args.dir, &new, RustCrypto, &mut rng()).map_err(explain)?;
     let (certificate, key) = (ca.certificate_path(), ca.key_path());
     if args.json {
         return output::line(json!({
-            "name": args.name,
+            "name": name,
             "certificate": certificate.display().to_string(),
             "key": key.display().to_string(),
             "encrypted": passphrase.is_some(),
@@ -158,10 +160,15 @@ fn init(args: &Init) -> Result<(), Failure> {
     output::line(format_args!(
         "{} is set up in {dir}, until {}.\n{secret}\n\
          Who is to believe it needs {}.\nTry:\n    sedge ca issue {dir} boiler-7 --client",
-        style.bold(&args.name),
+        style.bold(&name),
         output::date(new.validity.not_after),
         style.bold(certificate.display()),
     ))
+}
+
+/// Peers who trust two CAs tell them apart by their names.
+fn random_name() -> String {
+    format!("Sedge CA {:04x}", rng().next_u32() >> 16)
 }
 
 fn revoke(args: &Revoke) -> Result<(), Failure> {
