@@ -1,37 +1,8 @@
 //! Trying every letter in every state.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 
-use sedge_dtls::{Discard, Failure, Progress};
-
-/// What a letter led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Continue,
-    Dropped(Discard),
-    Complete,
-    Failed(Failure),
-}
-
-impl From<Result<Progress, Discard>> for Outcome {
-    fn from(result: Result<Progress, Discard>) -> Self {
-        match result {
-            Ok(Progress::Continue) => Self::Continue,
-            Ok(Progress::Complete) => Self::Complete,
-            Ok(Progress::Failed(failure)) => Self::Failed(failure),
-            Err(discard) => Self::Dropped(discard),
-        }
-    }
-}
-
-/// A peer whose next message the test chooses, with the handshake that it talks to.
-pub trait Script {
-    type Letter: Copy + Debug + Ord;
-
-    /// Sends one message.
-    fn send(&mut self, letter: Self::Letter) -> Outcome;
-}
+use crate::scripts::{Outcome, Script};
 
 /// What a handshake accepts: every prefix whose last letter was taken, and every word that completed it.
 #[derive(Debug)]
