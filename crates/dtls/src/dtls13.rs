@@ -20,6 +20,7 @@
 
 use crate::alert::AlertDescription;
 use crate::discard::Discard;
+use crate::handshake::resumption::Resumption;
 use crate::handshake::{Authentication, Established};
 use crate::session::Session13;
 use crate::suite::CipherSuite;
@@ -36,6 +37,7 @@ pub(crate) mod protection;
 pub(crate) mod record;
 pub(crate) mod schedule;
 pub(crate) mod server;
+pub(crate) mod ticket;
 pub(crate) mod transcript;
 
 /// Why a message is not acted on.
@@ -78,6 +80,11 @@ impl Identity {
 
     pub(crate) const fn of_psk(principal: u32) -> Self {
         Self { principal, authentication: Authentication::PreSharedKey, resumed: false }
+    }
+
+    pub(crate) const fn of_resumption(resumption: &Resumption) -> Self {
+        let (principal, authentication) = (resumption.principal(), resumption.authentication());
+        Self { principal, authentication, resumed: true }
     }
 
     /// The session with this peer.

@@ -125,6 +125,15 @@ impl fmt::Display for SealError {
 impl core::error::Error for SealError {}
 
 impl Session {
+    /// Whether the return routability check was agreed on
+    /// ([RFC 9853 section 3](https://www.rfc-editor.org/rfc/rfc9853#section-3)).
+    pub fn return_routability(&self) -> bool {
+        match &self.version {
+            Version::Dtls12(session) => session.return_routability(),
+            Version::Dtls13(session) => session.return_routability(),
+        }
+    }
+
     /// Whether it is of DTLS 1.3.
     pub const fn is_dtls_1_3(&self) -> bool {
         matches!(self.version, Version::Dtls13(_))

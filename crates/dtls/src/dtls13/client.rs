@@ -144,7 +144,7 @@ impl<P: Profile> Client<P> {
         let mut link = Link::new(&config.transport, 0, cx.now);
         let mut transcript = Transcript::new(cx.crypto);
         offer
-            .hello::<P, _>(&mut link.flight, cx.crypto, credentials, &mut transcript, None)
+            .hello::<P, _>(&mut link.flight, cx.crypto, cx.now, credentials, &mut transcript, None)
             .ok_or(ConfigError::FlightTooLong)?;
         link.start(cx.now);
         let machine = Machine {
@@ -301,7 +301,7 @@ impl<P: Profile> Client<P> {
                 let Unprotected::Current(Unprotected13 { content_type, plaintext, .. }) = unprotected else {
                     return Err(Discard::UnknownEpoch);
                 };
-                return self.machine.answered(cx, content_type, plaintext);
+                return self.machine.answered(cx, credentials, content_type, plaintext);
             }
             State::AwaitAck(state) => &mut state.opener,
             _ => return Err(Discard::UnknownEpoch),

@@ -80,6 +80,11 @@ impl<B: Buffer> Flight<B> {
         self.len == 0
     }
 
+    /// All messages, each with its header.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.messages.bytes().get(..self.len).unwrap_or_default()
+    }
+
     /// Appends a message and returns its body, or `None` if it does not fit.
     pub(crate) fn push(
         &mut self,

@@ -134,6 +134,12 @@ impl<B: Buffer> Link<B> {
         self.received.note(number, now + self.pause);
     }
 
+    /// As much of `buf` as may be one datagram.
+    pub(crate) fn datagram<'b>(&self, buf: &'b mut [u8]) -> &'b mut [u8] {
+        let len = buf.len().min(usize::from(self.mtu));
+        buf.get_mut(..len).unwrap_or_default()
+    }
+
     /// Writes the next datagram.
     pub(crate) fn poll_transmit<C: Crypto>(
         &mut self,
@@ -160,9 +166,9 @@ impl<B: Buffer> Link<B> {
             self.received.acknowledged();
             return sealer.seal(crypto, ContentType::ACK, buf, len, false);
         }
-        let len = buf.len().min(usize::from(self.mtu));
+        let buf = self.datagram(buf);
         let mut outlet = Outlet { crypto, sequence: &mut self.sequence, sealer };
-        self.flight.write_datagram(&mut outlet, buf.get_mut(..len)?)
+        self.flight.write_datagram(&mut outlet, buf)
     }
 }
 

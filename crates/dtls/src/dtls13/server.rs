@@ -27,6 +27,7 @@ use crate::handshake::timer::Expiry;
 use crate::handshake::{Context, Established, Failure, Progress};
 use crate::profile::Profile;
 use crate::record::{ContentType, Record};
+use crate::suite::CipherSuite;
 
 mod choose;
 mod finish;
@@ -61,6 +62,7 @@ struct Secured<P: Profile> {
     /// Which message comes next.
     awaiting: Awaiting,
     transcript: Transcript<P::Crypto>,
+    suite: CipherSuite,
     opener: Opener,
     sealer: Sealer,
     /// The client's secret of epoch 2: its Finished is made with it, and what it repeats is sealed with it.

@@ -58,6 +58,13 @@ pub(crate) enum HandleKind {
     Ticket = 1,
 }
 
+impl SavedSession {
+    /// The resumption pre-shared key of DTLS 1.3.
+    pub(crate) fn psk(&self) -> &[u8] {
+        self.secret.expose().first_chunk::<32>().map_or(&[], |psk| psk)
+    }
+}
+
 impl Resumption {
     /// The longest ticket that is kept, in bytes. A session whose ticket is longer is not resumed.
     pub const MAX_TICKET: usize = 256;

@@ -9,6 +9,7 @@ use crate::discard::Discard;
 use crate::protection::{DirectionKeys, EXPLICIT_NONCE, epoch_and_sequence};
 use crate::record::{ContentType, Header, MAX_SEQUENCE, RECORD_HEADER, Record};
 use crate::replay::ReplayWindow;
+use crate::rrc::PathMessage;
 use crate::suite::CipherSuite;
 use crate::wire::Writer;
 
@@ -32,6 +33,8 @@ pub(crate) struct Session12 {
     pub(super) suite: CipherSuite,
     pub(super) aead: Aead,
     pub(super) role: Role,
+    /// Whether RFC 9853 was negotiated.
+    pub(super) return_routability: bool,
 }
 
 /// What the handshake agreed on.
@@ -65,7 +68,17 @@ impl Session12 {
             suite,
             aead,
             role,
+            return_routability: false,
         }
+    }
+
+    /// RFC 9853 was negotiated.
+    pub(crate) const fn agree_on_return_routability(&mut self) {
+        self.return_routability = true;
+    }
+
+    pub(crate) const fn return_routability(&self) -> bool {
+        self.return_routability
     }
 
     /// The Connection ID that the peer puts in its records; empty if it puts none.
@@ -128,6 +141,9 @@ impl Session12 {
             }
             ContentType::ALERT => Content::Alert(Alert::parse(plaintext).ok_or(Discard::MalformedContent)?),
             ContentType::HANDSHAKE => self.late_handshake(plaintext)?,
+            ContentType::RETURN_ROUTABILITY_CHECK if self.return_routability => {
+                Content::ReturnRoutability(PathMessage::parse(plaintext).ok_or(Discard::MalformedContent)?)
+            }
             _ => return Err(Discard::UnexpectedContentType),
         };
         Ok(Opened { content, newest })
@@ -198,7 +214,8 @@ impl Session12 {
             | ContentType::APPLICATION_DATA
             | ContentType::ALERT
             | ContentType::HANDSHAKE
-            | ContentType::CHANGE_CIPHER_SPEC => {}
+            | ContentType::CHANGE_CIPHER_SPEC
+            | ContentType::RETURN_ROUTABILITY_CHECK => {}
             _ => return Err(Discard::UnexpectedContentType),
         }
         match header.epoch {

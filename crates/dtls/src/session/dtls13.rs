@@ -175,6 +175,10 @@ impl Session13 {
         if self.has(flag::SERVER) { Role::Server } else { Role::Client }
     }
 
+    pub(crate) const fn return_routability(&self) -> bool {
+        self.has(flag::RETURN_ROUTABILITY)
+    }
+
     pub(crate) const fn suite(&self) -> CipherSuite {
         match self.aead {
             Aead::Aes128Ccm8 => CipherSuite::TLS_AES_128_CCM_8_SHA256,

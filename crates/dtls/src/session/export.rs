@@ -95,10 +95,11 @@ impl Session12 {
 
     fn write(&self, out: &mut Writer<'_>) {
         let () = Self::FITS;
-        out.u8(match self.role {
+        let role = match self.role {
             Role::Client => 0,
             Role::Server => 1,
-        });
+        };
+        out.u8(role | u8::from(self.return_routability) << 1);
         out.u16(self.suite.0);
         for keys in [&self.read, &self.write] {
             out.bytes(keys.key.expose());
@@ -116,9 +117,9 @@ impl Session12 {
     }
 
     fn parse(bytes: &mut Reader<'_>) -> Option<Self> {
-        let role = match bytes.u8()? {
-            0 => Role::Client,
-            1 => Role::Server,
+        let (role, return_routability) = match bytes.u8()? {
+            flags @ (0 | 2) => (Role::Client, flags != 0),
+            flags @ (1 | 3) => (Role::Server, flags != 1),
             _ => return None,
         };
         let suite = CipherSuite(bytes.u16()?);
@@ -143,6 +144,7 @@ impl Session12 {
             suite,
             aead: suite.aead()?,
             role,
+            return_routability,
         })
     }
 }

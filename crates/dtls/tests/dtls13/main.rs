@@ -10,4 +10,5 @@
 mod handshake;
 mod loss;
 mod party;
+mod tickets;
 mod world;

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::time::Duration as StdDuration;
+use std::rc::Rc;
 
 use sedge_crypto::*;
 use sedge_dtls::*;
@@ -172,7 +172,8 @@ pub struct Party {
     /// How long a certificate is that is no raw public key, and its issuer's.
     pub certificate_len: usize,
     entries: Vec<(CertificateType, Vec<u8>)>,
-    pub tickets: Option<(std::rc::Rc<RefCell<TicketKeys>>, StdDuration)>,
+    pub tickets: Option<(Rc<TicketKeys>, Duration)>,
+    pub wants_tickets: bool,
     pub resumption: Option<Resumption>,
     pub revoked: Vec<u32>,
 }
@@ -191,6 +192,7 @@ impl Party {
             certificate_len: 300,
             entries: Vec::new(),
             tickets: None,
+            wants_tickets: false,
             resumption: None,
             revoked: Vec::new(),
         }
@@ -285,10 +287,12 @@ impl Credentials<Watched> for Party {
         self.resumption.clone()
     }
 
+    fn tickets(&self) -> Option<(&TicketKeys, Duration)> {
+        let (keys, lifetime) = self.tickets.as_ref()?;
+        Some((keys, *lifetime))
+    }
+
     fn wants_tickets(&self) -> bool {
-        true
+        self.wants_tickets
     }
 }
-
-/// Never longer than anything lasts here.
-pub const HOUR: Duration = Duration::from_secs(3600);

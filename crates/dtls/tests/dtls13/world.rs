@@ -133,6 +133,7 @@ pub struct World {
     /// Whom each side believes the other one to be.
     pub principals: (Option<u32>, Option<u32>),
     pub authentications: (Option<Authentication>, Option<Authentication>),
+    pub resumed: (Option<bool>, Option<bool>),
     /// Every datagram that was sent.
     pub trace: Vec<(Direction, Vec<u8>)>,
     pub discards: Vec<(Direction, Discard)>,
@@ -194,6 +195,7 @@ impl World {
             predecessor: None,
             principals: (None, None),
             authentications: (None, None),
+            resumed: (None, None),
             trace: Vec::new(),
             discards: Vec::new(),
             received: Vec::new(),
@@ -351,17 +353,21 @@ impl World {
     /// Takes the sessions out of handshakes that are complete.
     fn settle(&mut self) {
         if let Peer::Handshaking(handshake) = &mut self.client
-            && let Some(Established { session, principal, authentication, .. }) = handshake.take_session()
+            && let Some(Established { session, principal, authentication, resumed }) =
+                handshake.take_session()
         {
             self.principals.0 = Some(principal);
             self.authentications.0 = Some(authentication);
+            self.resumed.0 = Some(resumed);
             self.client = Peer::Established(session);
         }
         if let Peer::Handshaking(handshake) = &mut self.server
-            && let Some(Established { session, principal, authentication, .. }) = handshake.take_session()
+            && let Some(Established { session, principal, authentication, resumed }) =
+                handshake.take_session()
         {
             self.principals.1 = Some(principal);
             self.authentications.1 = Some(authentication);
+            self.resumed.1 = Some(resumed);
             self.predecessor = None;
             self.server = Peer::Established(session);
         }
@@ -494,6 +500,11 @@ impl World {
             Peer::Established(session) => match session.open(&Watched, record) {
                 Ok(Opened { content: Content::ApplicationData(data), .. }) => {
                     self.received.push((Direction::ToClient, data.to_vec()));
+                }
+                Ok(Opened { content: Content::Ticket(ticket), .. }) => {
+                    let (principal, authentication) = (self.principals.0, self.authentications.0);
+                    self.setup.client.resumption =
+                        ticket.resumption(self.now, principal.unwrap(), authentication.unwrap());
                 }
                 Ok(_) => {}
                 Err(discard) => self.discards.push((Direction::ToClient, discard)),

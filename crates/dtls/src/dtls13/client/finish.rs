@@ -7,8 +7,8 @@ use super::{AwaitAck, Machine, Secured, State};
 use crate::alert::{Alert, AlertDescription};
 use crate::credentials::Credentials;
 use crate::discard::Discard;
-use crate::dtls13::message;
 use crate::dtls13::transcript::Transcript;
+use crate::dtls13::{Identity, message};
 use crate::handshake::message::MessageType;
 use crate::handshake::{Context, Failure, MAX_PLAINTEXT, Progress};
 use crate::profile::Profile;
@@ -107,6 +107,7 @@ impl<P: Profile> Machine<P> {
     pub(super) fn answered<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
         content_type: ContentType,
         plaintext: &[u8],
     ) -> Result<Progress, Discard> {
@@ -123,7 +124,12 @@ impl<P: Profile> Machine<P> {
                 }
             }
             ContentType::HANDSHAKE => {
-                let _content: Content<'_> = state.session.post_handshake(cx.crypto, plaintext)?;
+                let Identity { principal, authentication, .. } = state.server;
+                if let Content::Ticket(ticket) = state.session.post_handshake(cx.crypto, plaintext)?
+                    && let Some(resumption) = ticket.resumption(cx.now, principal, authentication)
+                {
+                    credentials.remember(&resumption);
+                }
             }
             // Data that came before the ACK is lost, as any datagram may be.
             _ => {}
@@ -156,11 +162,11 @@ impl<P: Profile> Machine<P> {
         cx: &mut Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
     ) -> Option<()> {
-        self.offer.renew::<P, R>(cx)?;
+        self.offer.renew::<P, R>(cx, credentials)?;
         self.transcript = Transcript::new(cx.crypto);
         let Self { offer, link, transcript, .. } = self;
         link.received.clear();
-        offer.hello::<P, _>(&mut link.flight, cx.crypto, credentials, transcript, None)?;
+        offer.hello::<P, _>(&mut link.flight, cx.crypto, cx.now, credentials, transcript, None)?;
         self.retry = None;
         self.state = State::AwaitServerHello;
         self.started_over = true;

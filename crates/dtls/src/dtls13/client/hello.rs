@@ -82,7 +82,14 @@ impl<P: Profile> Machine<P> {
         self.offer.message_seq = 1;
         let Self { offer, link, .. } = self;
         offer
-            .hello::<P, _>(&mut link.flight, cx.crypto, credentials, &mut transcript, extensions.cookie)
+            .hello::<P, _>(
+                &mut link.flight,
+                cx.crypto,
+                cx.now,
+                credentials,
+                &mut transcript,
+                extensions.cookie,
+            )
             .ok_or(Discard::HandshakeTooLong)?;
         self.transcript = transcript;
         self.retry = Some(Retry { suite: hello.suite, digest });
@@ -122,7 +129,7 @@ impl<P: Profile> Machine<P> {
             State::Complete(_) | State::Taken => return Err(Discard::Closed.into()),
         }
         let next_seq = message.message_seq.checked_add(1).ok_or(Discard::MalformedHandshake)?;
-        let Agreed { handshake, psk, own_cid, peer_cid } = self.agree(cx.crypto, credentials, hello)?;
+        let Agreed { handshake, server, own_cid, peer_cid } = self.agree(cx.crypto, credentials, hello)?;
         let traffic = handshake.traffic(cx.crypto, &hellos);
         if let Some(key_log) = &mut cx.dangerous_key_log {
             let random = &self.offer.random;
@@ -140,13 +147,13 @@ impl<P: Profile> Machine<P> {
             sealer: Sealer::new(traffic.client.keys(cx.crypto), aead, peer_cid),
             traffic,
             master: handshake.into_master(cx.crypto),
-            psk,
+            psk: server.is_some(),
             return_routability: hello.extensions.return_routability_check,
             write_limit: MAX_PLAINTEXT + 1,
             server_kind: CertificateType::X509,
             client_kind: CertificateType::X509,
             certificate_requested: false,
-            server: if psk { Identity::of_psk(0) } else { Identity::ANONYMOUS },
+            server: server.unwrap_or(Identity::ANONYMOUS),
             next_seq,
         });
         self.suspicion = None;
@@ -181,9 +188,16 @@ impl<P: Profile> Machine<P> {
             return Err(AlertDescription::UNSUPPORTED_EXTENSION);
         }
         let believes = P::CERTIFICATES && !credentials.believes().is_empty();
+        let ticket = offer.resumption::<P>(credentials);
+        let own = if P::PSK { credentials.own_psk().map(|(_, psk)| psk) } else { None };
+        // They were offered in this order.
+        let first = ticket.as_ref().map(|it| (it.saved.psk(), Identity::of_resumption(it)));
+        let offered = [first, own.map(|psk| (psk.expose(), Identity::of_psk(0)))];
         let psk = match extensions.selected_identity {
-            Some(0) if P::PSK => credentials.own_psk().map(|(_, psk)| psk),
-            Some(_) => return Err(AlertDescription::ILLEGAL_PARAMETER),
+            Some(index) => {
+                let chosen = offered.into_iter().flatten().nth(index.into());
+                Some(chosen.ok_or(AlertDescription::ILLEGAL_PARAMETER)?)
+            }
             None => None,
         };
         let psk_only = psk.is_some() && offer.psk_mode() == PSK_KE;
@@ -198,22 +212,23 @@ impl<P: Profile> Machine<P> {
         if psk.is_none() && !believes {
             return Err(AlertDescription::HANDSHAKE_FAILURE);
         }
-        let early = EarlySecret::new(crypto, psk.map(|psk| psk.expose()));
-        let psk = psk.is_some();
+        let early = EarlySecret::new(crypto, psk.map(|(psk, _)| psk));
+        let server = psk.map(|(_, server)| server);
         let (own_cid, peer_cid) = match (offer.own_cid, extensions.connection_id) {
             (Some(own), Some(peer)) => {
                 (own, ConnectionId::new(peer).ok_or(AlertDescription::ILLEGAL_PARAMETER)?)
             }
             _ => (ConnectionId::EMPTY, ConnectionId::EMPTY),
         };
-        Ok(Agreed { handshake: early.into_handshake(crypto, shared.as_ref()), psk, own_cid, peer_cid })
+        Ok(Agreed { handshake: early.into_handshake(crypto, shared.as_ref()), server, own_cid, peer_cid })
     }
 }
 
 /// What follows from the hellos.
 struct Agreed {
     handshake: HandshakeSecret,
-    psk: bool,
+    /// Who the server is, if it knows a pre-shared key of ours.
+    server: Option<Identity>,
     own_cid: ConnectionId,
     peer_cid: ConnectionId,
 }

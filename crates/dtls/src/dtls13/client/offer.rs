@@ -1,6 +1,7 @@
 //! What a client offers: its ClientHello.
 
 use sedge_crypto::{Crypto, CryptoRng, NamedGroup, Secret};
+use sedge_time::Instant;
 
 use crate::cid::ConnectionId;
 use crate::config::{ClientConfig, ConfigError};
@@ -12,6 +13,7 @@ use crate::dtls13::message::write_signature_algorithms;
 use crate::dtls13::schedule::{EarlySecret, PskOrigin};
 use crate::dtls13::transcript::Transcript;
 use crate::handshake::message::MessageType;
+use crate::handshake::resumption::Resumption;
 use crate::handshake::{Context, MAX_PLAINTEXT, MIN_RECORD_SIZE_LIMIT};
 use crate::profile::{Buffer, Profile};
 use crate::psk::MAX_IDENTITY;
@@ -30,6 +32,8 @@ pub(super) struct Offer<C: Crypto> {
     pub(super) own_cid: Option<ConnectionId>,
     pub(super) record_size_limit: Option<u16>,
     pub(super) return_routability: bool,
+    /// Whether there is a session to be resumed.
+    resumes: bool,
     /// The ClientHello's message_seq.
     pub(super) message_seq: u16,
 }
@@ -58,7 +62,8 @@ impl<C: Crypto> Offer<C> {
             *suites.get_mut(usize::from(suites_len)).ok_or(ConfigError::UnusableSuites)? = suite;
             suites_len += 1;
         }
-        if suites_len == 0 || !(psk || certificates) {
+        let resumable = P::RESUMPTION && credentials.recall(&[]).is_some_and(|it| is_usable(&it));
+        if suites_len == 0 || !(psk || certificates || resumable) {
             return Err(ConfigError::UnusableSuites);
         }
         let record_size_limit = config.transport.record_size_limit;
@@ -74,9 +79,10 @@ impl<C: Crypto> Offer<C> {
             own_cid: config.own_cid,
             record_size_limit,
             return_routability: config.transport.return_routability && config.own_cid.is_some(),
+            resumes: false,
             message_seq: 0,
         };
-        offer.renew::<P, R>(cx).ok_or(ConfigError::NoKeyShare)?;
+        offer.renew::<P, R>(cx, credentials).ok_or(ConfigError::NoKeyShare)?;
         Ok(offer)
     }
 
@@ -84,9 +90,12 @@ impl<C: Crypto> Offer<C> {
     pub(super) fn renew<P: Profile<Crypto = C>, R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, C, R>,
+        credentials: &mut impl Credentials<C>,
     ) -> Option<()> {
         cx.rng.fill_bytes(&mut self.random);
         self.message_seq = 0;
+        let last = if P::RESUMPTION { credentials.recall(&[]) } else { None };
+        self.resumes = last.is_some_and(|it| is_usable(&it) && cx.now < it.expires());
         match self.groups {
             [Some(group), _] => self.share_in::<P, R>(cx, group),
             _ => Some(()),
@@ -130,23 +139,30 @@ impl<C: Crypto> Offer<C> {
         &self,
         flight: &mut Flight<B>,
         crypto: &C,
+        now: Instant,
         credentials: &mut impl Credentials<C>,
         transcript: &mut Transcript<C>,
         cookie: Option<&[u8]>,
     ) -> Option<()> {
         flight.clear();
         let body = flight.push(MessageType::CLIENT_HELLO, self.message_seq, |out| {
-            self.write::<P>(crypto, credentials, cookie, out);
+            self.write::<P>(crypto, now, credentials, cookie, out);
         })?;
-        if P::PSK
-            && let Some((_, psk)) = credentials.own_psk()
-        {
+        let ticket = self.resumption::<P>(credentials);
+        let psk = if P::PSK { credentials.own_psk() } else { None };
+        let count = usize::from(ticket.is_some()) + usize::from(psk.is_some());
+        if (P::PSK || P::RESUMPTION) && count > 0 {
             let length = body.len();
-            let (truncated, binders) = body.split_at_mut_checked(length.checked_sub(2 + BINDER_ENTRY)?)?;
+            let (truncated, binders) =
+                body.split_at_mut_checked(length.checked_sub(2 + count * BINDER_ENTRY)?)?;
             let hash = transcript.hash_truncated(length, truncated);
-            let early = EarlySecret::new(crypto, Some(psk.expose()));
-            let binder = early.binder(crypto, PskOrigin::External, &hash);
-            binders.get_mut(3..)?.copy_from_slice(&binder);
+            let ticket = ticket.as_ref().map(|it| (it.saved.psk(), PskOrigin::Resumption));
+            let psk = psk.map(|(_, psk)| (psk.expose(), PskOrigin::External));
+            let entries = binders.get_mut(2..)?.chunks_exact_mut(BINDER_ENTRY);
+            for (entry, (psk, origin)) in entries.zip([ticket, psk].into_iter().flatten()) {
+                let binder = EarlySecret::new(crypto, Some(psk)).binder(crypto, origin, &hash);
+                entry.get_mut(1..)?.copy_from_slice(&binder);
+            }
         }
         transcript.add(MessageType::CLIENT_HELLO, body);
         flight.protect();
@@ -157,6 +173,7 @@ impl<C: Crypto> Offer<C> {
     fn write<P: Profile<Crypto = C>>(
         &self,
         crypto: &C,
+        now: Instant,
         credentials: &mut impl Credentials<C>,
         cookie: Option<&[u8]>,
         out: &mut Writer<'_>,
@@ -185,15 +202,58 @@ impl<C: Crypto> Offer<C> {
             if let Some(limit) = self.record_size_limit {
                 extension::write(out, number::RECORD_SIZE_LIMIT, |out| out.u16(limit));
             }
-            if P::PSK
-                && let Some((identity, _)) = credentials.own_psk()
-            {
-                extension::write(out, number::PSK_KEY_EXCHANGE_MODES, |out| {
-                    out.vec8(|out| out.u8(self.psk_mode()));
-                });
-                write_pre_shared_key(identity, out);
+            if P::PSK || P::RESUMPTION {
+                self.write_pre_shared_keys::<P>(now, credentials, out);
             }
         });
+    }
+
+    /// RFC 8446 sections 4.2.9 and 4.2.11: tickets first, with room for the binders.
+    fn write_pre_shared_keys<P: Profile<Crypto = C>>(
+        &self,
+        now: Instant,
+        credentials: &mut impl Credentials<C>,
+        out: &mut Writer<'_>,
+    ) {
+        let ticket = self.resumption::<P>(credentials);
+        let wants_tickets = P::RESUMPTION && credentials.wants_tickets();
+        let identity = if P::PSK { credentials.own_psk().map(|(identity, _)| identity) } else { None };
+        if wants_tickets || ticket.is_some() || identity.is_some() {
+            extension::write(out, number::PSK_KEY_EXCHANGE_MODES, |out| {
+                out.vec8(|out| out.u8(self.psk_mode()));
+            });
+        }
+        // RFC 8446 section 4.2.11.1. A key that did not come with a ticket has no age.
+        let ticket = ticket.as_ref().map(|it| {
+            let age = now.saturating_since(it.received).as_micros() / 1000;
+            (it.ticket(), it.age_add.wrapping_add(age as u32))
+        });
+        let keys = [ticket, identity.map(|identity| (identity, 0))];
+        if keys == [None, None] {
+            return;
+        }
+        extension::write(out, number::PRE_SHARED_KEY, |out| {
+            out.vec16(|out| {
+                for (identity, age) in keys.into_iter().flatten() {
+                    out.vec16(|out| out.bytes(identity));
+                    out.bytes(&age.to_be_bytes());
+                }
+            });
+            out.vec16(|out| {
+                keys.iter().flatten().for_each(|_| out.vec8(|out| out.bytes(Secret::<32>::zero().expose())));
+            });
+        });
+    }
+
+    /// The session that is to be resumed.
+    pub(super) fn resumption<P: Profile<Crypto = C>>(
+        &self,
+        credentials: &mut impl Credentials<C>,
+    ) -> Option<Resumption> {
+        if !P::RESUMPTION || !self.resumes {
+            return None;
+        }
+        credentials.recall(&[]).filter(is_usable)
     }
 
     fn write_groups<P: Profile<Crypto = C>>(&self, crypto: &C, out: &mut Writer<'_>) {
@@ -234,14 +294,7 @@ fn write_certificate_types(
     }
 }
 
-/// RFC 8446 section 4.2.11, with room for the binder.
-fn write_pre_shared_key(identity: &[u8], out: &mut Writer<'_>) {
-    extension::write(out, number::PRE_SHARED_KEY, |out| {
-        out.vec16(|out| {
-            out.vec16(|out| out.bytes(identity));
-            // A key that did not come with a ticket has no age.
-            out.bytes(&[0; 4]);
-        });
-        out.vec16(|out| out.vec8(|out| out.bytes(Secret::<32>::zero().expose())));
-    });
+/// Whether a session was one of this version, and is known by a ticket.
+fn is_usable(resumption: &Resumption) -> bool {
+    is_dtls_1_3(resumption.suite()) && !resumption.ticket().is_empty()
 }

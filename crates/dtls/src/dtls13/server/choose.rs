@@ -10,6 +10,7 @@ use crate::credentials::{CertificateType, Credentials};
 use crate::dtls13::extension::{self, ECDSA_SECP256R1_SHA256, PSK_DHE_KE, PSK_KE};
 use crate::dtls13::hello::ClientExtensions;
 use crate::dtls13::schedule::{EarlySecret, PskOrigin};
+use crate::dtls13::ticket::Ticketed;
 use crate::dtls13::transcript::Transcript;
 use crate::dtls13::{Identity, is_dtls_1_3};
 use crate::handshake::message::MessageType;
@@ -83,7 +84,7 @@ impl<'d> Choice<'d> {
         let certificates = choose_certificates::<P>(credentials, config, extensions);
         let certifiable = share.is_some() && certificates.is_ok();
         let found = match psk_share {
-            Some(_) if P::PSK => find_psk::<P, R>(cx, credentials, hello, transcript, suite, certifiable)?,
+            Some(_) if P::PSK => find_psk::<P, R>(cx, credentials, hello, transcript, certifiable)?,
             _ => None,
         };
         let (early, identity, client, share, certificates) = match (found, psk_share) {
@@ -212,7 +213,6 @@ fn find_psk<P: Profile, R: CryptoRng + ?Sized>(
     credentials: &mut impl Credentials<P::Crypto>,
     hello: &Hello13<'_>,
     transcript: &Transcript<P::Crypto>,
-    suite: CipherSuite,
     certifiable: bool,
 ) -> Result<Option<Found>, AlertDescription> {
     let Some(offered) = hello.hello.extensions.pre_shared_key else { return Ok(None) };
@@ -220,7 +220,13 @@ fn find_psk<P: Profile, R: CryptoRng + ?Sized>(
     cx.rng.fill_bytes(nobody.expose_mut());
     let mut found = None;
     for (index, psk) in (0..).zip(offered.iter().take(MAX_IDENTITIES)) {
-        let _ = suite;
+        let ticketed = if P::RESUMPTION { open_ticket(cx, credentials, psk.identity) } else { None };
+        if let Some(Ticketed { psk: key, principal, authentication, .. }) = ticketed {
+            let key = Psk::new(key.expose()).ok_or(AlertDescription::INTERNAL_ERROR)?;
+            let client = Identity { principal, authentication, resumed: true };
+            found = Some((index, psk.binder, key, PskOrigin::Resumption, client));
+            break;
+        }
         if let Some((key, principal)) = credentials.psk(psk.identity) {
             found = Some((index, psk.binder, key, PskOrigin::External, Identity::of_psk(principal)));
             break;
@@ -242,6 +248,17 @@ fn find_psk<P: Profile, R: CryptoRng + ?Sized>(
         true => Ok(Some(Found { identity: index, early, client })),
         false => Err(AlertDescription::DECRYPT_ERROR),
     }
+}
+
+/// What a ticket of ours says, if whose it is may still come in.
+fn open_ticket<C: Crypto, R: ?Sized>(
+    cx: &Context<'_, C, R>,
+    credentials: &mut impl Credentials<C>,
+    ticket: &[u8],
+) -> Option<Ticketed> {
+    let (keys, _) = credentials.tickets()?;
+    let ticketed = Ticketed::open(keys, cx.crypto, cx.now, ticket)?;
+    credentials.may_resume(ticketed.principal).then_some(ticketed)
 }
 
 /// What came before the hello that is answered.

@@ -6,10 +6,14 @@ use super::{Machine, Secured, State};
 use crate::alert::AlertDescription;
 use crate::credentials::Credentials;
 use crate::dtls13::Identity;
+use crate::dtls13::flight::Flight;
 use crate::dtls13::link::Link;
+use crate::dtls13::message::NewSessionTicket;
+use crate::dtls13::ticket::Ticketed;
+use crate::handshake::message::MessageType;
 use crate::handshake::{Context, Established, Progress};
 use crate::profile::{Buffer, Profile};
-use crate::session::{Cids, Direction, Extra, Parameters13, Role, Session13};
+use crate::session::{Cids, Direction, Extra, Outstanding, Parameters13, Role, Session13};
 
 /// A handshake that is done, but for saying so.
 pub(super) struct Complete {
@@ -25,18 +29,26 @@ impl From<Complete> for Established {
 }
 
 impl Complete {
-    /// The ACK of the client's last flight, of epoch 3.
+    /// The ACK of the client's last flight, of epoch 3, and behind it a ticket.
     pub(super) fn poll_transmit<C: Crypto, B: Buffer>(
         &mut self,
         crypto: &C,
         link: &mut Link<B>,
         buf: &mut [u8],
     ) -> Option<usize> {
-        if self.acknowledged {
-            return None;
+        if core::mem::replace(&mut self.acknowledged, true) {
+            return self.session.poll_transmit(crypto, buf);
         }
-        self.acknowledged = true;
-        self.session.write_ack_of(crypto, buf, link.received.numbers(), false)
+        let buf = link.datagram(buf);
+        let ticket = link.flight.bytes();
+        let len = self.session.write_ack_of(crypto, buf, link.received.numbers(), !ticket.is_empty())?;
+        if !ticket.is_empty()
+            && let Some(room) = buf.get_mut(len..)
+            && let Some(ticket_len) = self.session.write_handshake(crypto, room, ticket)
+        {
+            return Some(len + ticket_len);
+        }
+        Some(len)
     }
 }
 
@@ -56,7 +68,8 @@ impl<P: Profile> Machine<P> {
         };
         self.link.timer.stop();
         self.link.flight.clear();
-        match session(cx, credentials, secured) {
+        let session = session(cx, credentials, secured, &mut self.link.flight);
+        match session {
             Ok(complete) => {
                 self.state = State::Complete(complete);
                 Progress::Complete
@@ -68,11 +81,13 @@ impl<P: Profile> Machine<P> {
 
 fn session<P: Profile, R: CryptoRng + ?Sized>(
     cx: &mut Context<'_, P::Crypto, R>,
-    _credentials: &mut impl Credentials<P::Crypto>,
+    credentials: &mut impl Credentials<P::Crypto>,
     secured: Secured<P>,
+    flight: &mut Flight<P::Flight>,
 ) -> Result<Complete, AlertDescription> {
+    let ticket = if P::RESUMPTION { write_ticket(cx, credentials, &secured, flight) } else { None };
     let Secured { opener, sealer, client_secret, traffic, client, .. } = secured;
-    let session = Session13::new(Parameters13 {
+    let mut session = Session13::new(Parameters13 {
         role: Role::Server,
         aead: sealer.aead,
         read: Direction::new(cx.crypto, traffic.client),
@@ -85,5 +100,31 @@ fn session<P: Profile, R: CryptoRng + ?Sized>(
         next_received: secured.next_seq,
         return_routability: secured.return_routability,
     });
+    if ticket.is_some() {
+        session.begin(Outstanding::Ticket);
+    }
     Ok(Complete { session, client, acknowledged: false })
+}
+
+/// Makes the flight a NewSessionTicket. It is sent once: a client that misses it has none.
+fn write_ticket<P: Profile, R: CryptoRng + ?Sized>(
+    cx: &mut Context<'_, P::Crypto, R>,
+    credentials: &impl Credentials<P::Crypto>,
+    secured: &Secured<P>,
+    flight: &mut Flight<P::Flight>,
+) -> Option<()> {
+    /// There is one ticket only, so its nonce need not tell it from others.
+    const NONCE: &[u8] = &[0];
+    let (keys, lifetime) = credentials.tickets().filter(|_| secured.takes_tickets)?;
+    let Identity { principal, authentication, .. } = secured.client;
+    let resumption = secured.master.resumption(cx.crypto, &secured.transcript.hash());
+    let ticketed =
+        Ticketed { suite: secured.suite, authentication, psk: resumption.psk(cx.crypto, NONCE), principal };
+    let lifetime = Ticketed::lifetime(lifetime);
+    let sealed = ticketed.seal(keys, cx.crypto, cx.rng, cx.now, lifetime)?;
+    let age_add = cx.rng.next_u32();
+    flight.push(MessageType::NEW_SESSION_TICKET, secured.next_message, |out| {
+        NewSessionTicket { lifetime, age_add, nonce: NONCE, ticket: &sealed }.write(out);
+    })?;
+    Some(())
 }

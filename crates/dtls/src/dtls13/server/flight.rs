@@ -118,6 +118,7 @@ impl<P: Profile> Machine<P> {
             state: State::AwaitFinished(Secured {
                 awaiting,
                 transcript,
+                suite: choice.suite,
                 opener: Opener::new(epoch_2.client.keys(cx.crypto), aead, choice.own_cid),
                 sealer: Sealer::new(epoch_2.server.keys(cx.crypto), aead, peer_cid),
                 client_secret: epoch_2.client,

@@ -136,6 +136,19 @@ impl Session13 {
         Some(written)
     }
 
+    /// Sends the outstanding message, as it was written by the handshake.
+    pub(crate) fn write_handshake<C: Crypto>(
+        &mut self,
+        crypto: &C,
+        buf: &mut [u8],
+        message: &[u8],
+    ) -> Option<usize> {
+        buf.get_mut(self.headroom()..)?.get_mut(..message.len())?.copy_from_slice(message);
+        let len = self.seal(crypto, ContentType::HANDSHAKE, buf, message.len(), false).ok()?;
+        self.clear(flag::SEND_DUE);
+        Some(len)
+    }
+
     /// Writes a message to where it will be sealed, and returns its length with its header.
     fn write_message(
         &self,
@@ -174,7 +187,8 @@ impl Session13 {
         numbers: impl IntoIterator<Item = RecordNumber>,
         with_length: bool,
     ) -> Option<usize> {
-        let mut out = Writer::new(buf.get_mut(self.headroom()..)?);
+        let headroom = self.headroom() + if with_length { 2 } else { 0 };
+        let mut out = Writer::new(buf.get_mut(headroom..)?);
         ack::write(&mut out, numbers);
         let len = out.finish()?;
         self.seal(crypto, ContentType::ACK, buf, len, with_length).ok()
