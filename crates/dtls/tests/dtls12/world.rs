@@ -82,6 +82,8 @@ pub struct World {
     cookies: CookieKeys<Watched>,
     pub client: Side<Client>,
     pub server: Side<Server>,
+    /// The server's session from before the client started over (RFC 6347 section 4.2.8).
+    predecessor: Option<Box<Established>>,
     pub refusal: Option<AlertDescription>,
     /// Every datagram that was sent.
     pub trace: Vec<(Direction, Vec<u8>)>,
@@ -107,6 +109,7 @@ impl World {
             cookies,
             client: Side::Absent,
             server: Side::Absent,
+            predecessor: None,
             refusal: None,
             trace: Vec::new(),
             discards: Vec::new(),
@@ -133,6 +136,7 @@ impl World {
         let client = ClientHandshake::connect(&mut cx, client_party, &config).unwrap();
         self.client = Side::Handshaking(Box::new(client));
         self.server = Side::Absent;
+        self.predecessor = None;
         self.trace.clear();
     }
 
@@ -210,7 +214,7 @@ impl World {
             && let Err(failure) = server.expire(self.now)
         {
             self.transmit();
-            self.server = Side::Failed(failure);
+            self.server = self.predecessor.take().map_or(Side::Failed(failure), Side::Established);
         }
     }
 
@@ -237,6 +241,7 @@ impl World {
             && let Some(established) = server.take_session()
         {
             self.server = Side::Established(Box::new(established));
+            self.predecessor = None;
         }
     }
 
@@ -274,8 +279,7 @@ impl World {
                 Hello::Discard(discard) => return self.discards.push((Direction::ToServer, discard)),
                 Hello::Accept(verified) => {
                     let known = matches!(&self.server, Side::Handshaking(it) if it.answers(&verified));
-                    // A hello that is late does not take an established session's place.
-                    if !known && !self.server.is_established() {
+                    if !known {
                         let party = &mut self.server_party;
                         match ServerHandshake::accept(
                             &mut cx,
@@ -284,7 +288,13 @@ impl World {
                             &verified,
                             self.setup.server_cid,
                         ) {
-                            Ok(server) => self.server = Side::Handshaking(Box::new(server)),
+                            Ok(server) => {
+                                let server = Side::Handshaking(Box::new(server));
+                                if let Side::Established(before) = std::mem::replace(&mut self.server, server)
+                                {
+                                    self.predecessor = Some(before);
+                                }
+                            }
                             Err(refusal) => {
                                 self.refusal = Some(refusal.description());
                                 let mut buf = [0; 32];
@@ -304,6 +314,12 @@ impl World {
             Side::Absent | Side::Failed(_) => 0,
         };
         for record in Records::new(&mut datagram, cid_len) {
+            if let Some(before) = &mut self.predecessor
+                && let Ok(again) = late(&mut before.session, &mut record.to_vec())
+            {
+                self.again(Direction::ToServer, Ok(again));
+                continue;
+            }
             let mut cx = Context::new(&Watched, &mut self.rng, self.now);
             match &mut self.server {
                 Side::Handshaking(server) => match server.receive(&mut cx, &mut self.server_party, record) {
