@@ -1,8 +1,12 @@
-//! The cryptographic operations that Sedge needs, as one trait, and the RustCrypto provider.
+//! The cryptographic operations that Sedge needs, as one trait, and providers of them.
 //!
 //! Protocol code is generic over [`Crypto`] and never names an algorithm's implementation, so that firmware can
-//! put its accelerator behind the same few methods. [`RustCrypto`] is the portable provider: pure Rust, no heap,
-//! and on hosts it finds the processor's AES and SHA instructions at run time.
+//! put its accelerator behind the same few methods. There are
+//! - [`RustCrypto`], the portable provider: pure Rust, no heap, and on hosts it finds the processor's AES and SHA
+//!   instructions at run time;
+//! - [`Rfc7925`], which leaves out of another one what constrained nodes need not have;
+//! - `HostCrypto`, with the feature `host`: for servers, whose elliptic curves are AWS-LC's. It takes a C compiler
+//!   to build.
 //!
 //! Randomness is an argument wherever it is needed, as [`CryptoRng`].
 #![no_std]

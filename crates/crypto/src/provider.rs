@@ -10,8 +10,8 @@ use crate::signature::Signature;
 /// The cryptographic operations of one provider.
 ///
 /// A provider is a zero-sized type ([`RustCrypto`](crate::RustCrypto)) or a handle to hardware: methods take
-/// `&self`. Nothing here fails for a reason that depends on secrets, except [`open`](Self::open), which says
-/// only that it failed.
+/// `&self`, and a key may be a number of a slot in a secure element. Nothing here fails for a reason that depends on
+/// secrets, except [`open`](Self::open), which says only that it failed.
 pub trait Crypto {
     /// A running SHA-256.
     type Hash: Hash;

@@ -20,8 +20,8 @@ pub fn subject_public_key_info(key: &PublicKey) -> [u8; SUBJECT_PUBLIC_KEY_INFO_
 
 /// The key in a DER `SubjectPublicKeyInfo`: the inverse of [`subject_public_key_info`], which takes nothing else.
 ///
-/// Compressed points are refused: both profiles of DTLS for constrained devices rule them out
-/// ([RFC 8422 section 5.1.2](https://www.rfc-editor.org/rfc/rfc8422#section-5.1.2)).
+/// Compressed points are refused, as in all of TLS
+/// ([RFC 8422 section 5.1.1](https://www.rfc-editor.org/rfc/rfc8422#section-5.1.1)).
 pub fn public_key_from_info(info: &[u8]) -> Result<PublicKey, KeyError> {
     PublicKey::from_bytes(info.strip_prefix(&PREFIX).ok_or(KeyError::PublicKey)?)
 }

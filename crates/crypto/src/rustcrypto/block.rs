@@ -1,7 +1,7 @@
 //! The AES block cipher as its modes use it: a block, or two for the price of one.
 //!
-//! The bitsliced software cipher encrypts two blocks at a time. For single blocks it has code of its own, half a
-//! kilobyte of tables and two of code, that a small target does without if a single block goes in a pair as well.
+//! The bitsliced software cipher encrypts two blocks at a time. For single blocks it has code of its own, 2 KB that
+//! a small target does without if a single block goes in a pair as well.
 
 use aes::Aes128Enc;
 use aes::cipher::consts::U16;
