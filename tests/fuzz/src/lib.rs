@@ -1,5 +1,9 @@
 //! What the fuzz targets share.
 
+// The scripted peers of the handshake tests, which know the keys.
+#[path = "../../../crates/dtls/tests/scripts/mod.rs"]
+pub mod scripts;
+
 use rand_core::{TryCryptoRng, TryRng};
 use sedge_crypto::RustCrypto;
 use sedge_dtls::{
