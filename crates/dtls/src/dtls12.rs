@@ -44,6 +44,8 @@ pub(crate) mod schedule;
 pub(crate) mod server;
 pub(crate) mod taken;
 pub(crate) mod ticket;
+#[cfg(test)]
+mod trace;
 pub(crate) mod transcript;
 
 /// What a server that could have spoken 1.3 puts at the end of its random
