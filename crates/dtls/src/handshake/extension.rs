@@ -13,6 +13,7 @@ const RECORD_SIZE_LIMIT: u16 = 28;
 const SESSION_TICKET: u16 = 35;
 const SUPPORTED_VERSIONS: u16 = 43;
 const CONNECTION_ID: u16 = 54;
+const RETURN_ROUTABILITY_CHECK: u16 = 61;
 const RENEGOTIATION_INFO: u16 = 0xff01;
 
 /// `NameType` `host_name` (RFC 6066 section 3).
@@ -41,6 +42,8 @@ pub(crate) struct Extensions<'a> {
     pub(crate) renegotiation_info: Option<&'a [u8]>,
     /// RFC 9146: the identifier that the sender wants in records to it.
     pub(crate) connection_id: Option<&'a [u8]>,
+    /// RFC 9853 section 3.
+    pub(crate) return_routability: bool,
     /// RFC 8449.
     pub(crate) record_size_limit: Option<u16>,
     /// RFC 8446 section 4.2.1, as a list of 16-bit versions; in a ClientHello only.
@@ -90,6 +93,7 @@ impl<'a> Extensions<'a> {
                 SESSION_TICKET => known.session_ticket.replace(data.take(data.rest().len())?).is_some(),
                 RENEGOTIATION_INFO => known.renegotiation_info.replace(data.vec8()?).is_some(),
                 CONNECTION_ID => known.connection_id.replace(data.vec8()?).is_some(),
+                RETURN_ROUTABILITY_CHECK => core::mem::replace(&mut known.return_routability, true),
                 RECORD_SIZE_LIMIT => known.record_size_limit.replace(data.u16()?).is_some(),
                 SUPPORTED_VERSIONS => known.supported_versions.replace(data.vec8()?).is_some(),
                 _ => {
@@ -106,41 +110,47 @@ impl<'a> Extensions<'a> {
 
     /// Writes the extensions that are set.
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
-        out.vec16(|out| {
-            if let Some(name) = self.server_name {
-                extension(out, SERVER_NAME, |out| write_server_name(out, name));
-            }
-            if let Some(groups) = self.supported_groups {
-                extension(out, SUPPORTED_GROUPS, |out| out.vec16(|out| out.bytes(groups)));
-            }
-            if let Some(formats) = self.ec_point_formats {
-                extension(out, EC_POINT_FORMATS, |out| out.vec8(|out| out.bytes(formats)));
-            }
-            if let Some(algorithms) = self.signature_algorithms {
-                extension(out, SIGNATURE_ALGORITHMS, |out| out.vec16(|out| out.bytes(algorithms)));
-            }
-            if let Some(types) = self.client_certificate_type {
-                extension(out, CLIENT_CERTIFICATE_TYPE, |out| types.write(out));
-            }
-            if let Some(types) = self.server_certificate_type {
-                extension(out, SERVER_CERTIFICATE_TYPE, |out| types.write(out));
-            }
-            if self.extended_master_secret {
-                extension(out, EXTENDED_MASTER_SECRET, |_| {});
-            }
-            if let Some(ticket) = self.session_ticket {
-                extension(out, SESSION_TICKET, |out| out.bytes(ticket));
-            }
-            if let Some(connection) = self.renegotiation_info {
-                extension(out, RENEGOTIATION_INFO, |out| out.vec8(|out| out.bytes(connection)));
-            }
-            if let Some(cid) = self.connection_id {
-                extension(out, CONNECTION_ID, |out| out.vec8(|out| out.bytes(cid)));
-            }
-            if let Some(limit) = self.record_size_limit {
-                extension(out, RECORD_SIZE_LIMIT, |out| out.u16(limit));
-            }
-        });
+        out.vec16(|out| self.write_each(out));
+    }
+
+    /// Writes the extensions that are set, without their length.
+    pub(crate) fn write_each(&self, out: &mut Writer<'_>) {
+        if let Some(name) = self.server_name {
+            extension(out, SERVER_NAME, |out| write_server_name(out, name));
+        }
+        if let Some(groups) = self.supported_groups {
+            extension(out, SUPPORTED_GROUPS, |out| out.vec16(|out| out.bytes(groups)));
+        }
+        if let Some(formats) = self.ec_point_formats {
+            extension(out, EC_POINT_FORMATS, |out| out.vec8(|out| out.bytes(formats)));
+        }
+        if let Some(algorithms) = self.signature_algorithms {
+            extension(out, SIGNATURE_ALGORITHMS, |out| out.vec16(|out| out.bytes(algorithms)));
+        }
+        if let Some(types) = self.client_certificate_type {
+            extension(out, CLIENT_CERTIFICATE_TYPE, |out| types.write(out));
+        }
+        if let Some(types) = self.server_certificate_type {
+            extension(out, SERVER_CERTIFICATE_TYPE, |out| types.write(out));
+        }
+        if self.extended_master_secret {
+            extension(out, EXTENDED_MASTER_SECRET, |_| {});
+        }
+        if let Some(ticket) = self.session_ticket {
+            extension(out, SESSION_TICKET, |out| out.bytes(ticket));
+        }
+        if let Some(connection) = self.renegotiation_info {
+            extension(out, RENEGOTIATION_INFO, |out| out.vec8(|out| out.bytes(connection)));
+        }
+        if let Some(cid) = self.connection_id {
+            extension(out, CONNECTION_ID, |out| out.vec8(|out| out.bytes(cid)));
+        }
+        if self.return_routability {
+            extension(out, RETURN_ROUTABILITY_CHECK, |_| {});
+        }
+        if let Some(limit) = self.record_size_limit {
+            extension(out, RECORD_SIZE_LIMIT, |out| out.u16(limit));
+        }
     }
 }
 
@@ -207,6 +217,7 @@ mod tests {
         session_ticket: Some(b"ticket"),
         renegotiation_info: Some(b""),
         connection_id: Some(b"cid"),
+        return_routability: true,
         record_size_limit: Some(512),
         supported_versions: None,
         unknown: false,
@@ -236,7 +247,7 @@ mod tests {
             let len = u8::try_from(data.len()).unwrap();
             [&[0, kind, 0, len], data].concat()
         };
-        let samples: [(u8, &[u8]); 11] = [
+        let samples: [(u8, &[u8]); 12] = [
             (0, b"\0\x04\0\0\x01a"),
             (10, b"\0\x02\0\x17"),
             (11, b"\x01\0"),
@@ -248,6 +259,7 @@ mod tests {
             (35, b"ticket"),
             (43, b"\x02\xfe\xfd"),
             (54, b"\x01c"),
+            (61, b""),
         ];
         for (kind, data) in samples {
             let list = |parts: &[std::vec::Vec<u8>]| {

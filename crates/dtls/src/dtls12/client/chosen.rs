@@ -30,6 +30,7 @@ pub(super) struct Chosen {
     pub(super) client_kind: CertificateType,
     own_cid: ConnectionId,
     peer_cid: ConnectionId,
+    return_routability: bool,
     read_limit: u16,
     write_limit: u16,
 }
@@ -105,6 +106,7 @@ impl Chosen {
             client_kind,
             own_cid,
             peer_cid,
+            return_routability: hello.extensions.return_routability,
             read_limit: offer.record_size_limit.unwrap_or(MAX_PLAINTEXT),
             write_limit: limit.min(MAX_PLAINTEXT),
         })
@@ -113,7 +115,7 @@ impl Chosen {
     /// The session under this master secret.
     pub(super) fn session<C: Crypto>(&self, master: &MasterSecret<C>, next_sequence: u64) -> Session12 {
         let keys = master.record_keys(&self.randoms);
-        Session12::new(Parameters {
+        let mut session = Session12::new(Parameters {
             role: Role::Client,
             suite: self.agreed.suite,
             aead: self.aead,
@@ -124,7 +126,11 @@ impl Chosen {
             read_limit: self.read_limit,
             write_limit: self.write_limit,
             next_sequence,
-        })
+        });
+        if self.return_routability {
+            session.agree_on_return_routability();
+        }
+        session
     }
 }
 
@@ -141,6 +147,7 @@ fn check(offer: &Offer, asked: &Extensions<'_>, answer: &Extensions<'_>) -> Resu
         || (answer.server_certificate_type.is_some() && asked.server_certificate_type.is_none())
         || (answer.session_ticket.is_some() && asked.session_ticket.is_none())
         || (answer.connection_id.is_some() && asked.connection_id.is_none())
+        || (answer.return_routability && !asked.return_routability)
         || (answer.record_size_limit.is_some() && asked.record_size_limit.is_none());
     if unasked {
         return Err(AlertDescription::UNSUPPORTED_EXTENSION);
@@ -152,6 +159,10 @@ fn check(offer: &Offer, asked: &Extensions<'_>, answer: &Extensions<'_>) -> Resu
     // RFC 5746 section 3.4. A server that does not know the extension never renegotiates with us either.
     if answer.renegotiation_info.is_some_and(|connection| !connection.is_empty()) {
         return Err(AlertDescription::HANDSHAKE_FAILURE);
+    }
+    // RFC 9853 section 3: only beside Connection IDs.
+    if answer.return_routability && answer.connection_id.is_none() {
+        return Err(AlertDescription::ILLEGAL_PARAMETER);
     }
     // RFC 8422 section 5.2.
     if answer.ec_point_formats.is_some_and(|formats| !formats.contains(&0)) {

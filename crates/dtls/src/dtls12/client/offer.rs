@@ -28,6 +28,7 @@ pub(crate) struct Offer {
     groups: [u8; 4],
     groups_len: u8,
     pub(super) own_cid: Option<ConnectionId>,
+    pub(super) return_routability: bool,
     pub(super) record_size_limit: Option<u16>,
     pub(super) allow_plain_master_secret: bool,
     /// Whether DTLS 1.3 was offered too.
@@ -57,6 +58,7 @@ impl Offer {
             groups: [0; 4],
             groups_len: 0,
             own_cid: config.own_cid,
+            return_routability: config.transport.return_routability && config.own_cid.is_some(),
             record_size_limit: config.transport.record_size_limit,
             allow_plain_master_secret: config.transport.dangerous_allow_plain_master_secret,
             dtls_1_3: false,
@@ -138,6 +140,11 @@ impl Offer {
         credentials.recall(&[]).filter(|it| self.suites().contains(&it.suite()))
     }
 
+    /// Of the session to be resumed.
+    pub(crate) fn session_id(&self) -> &[u8] {
+        self.session_id.as_bytes()
+    }
+
     pub(crate) fn suites(&self) -> &[CipherSuite] {
         self.suites.get(..usize::from(self.suites_len)).unwrap_or_default()
     }
@@ -159,6 +166,7 @@ impl Offer {
         let mut extensions = Extensions {
             extended_master_secret: true,
             connection_id: self.own_cid.as_ref().map(ConnectionId::as_bytes),
+            return_routability: self.return_routability,
             record_size_limit: self.record_size_limit,
             ..Extensions::default()
         };

@@ -35,6 +35,7 @@ pub(super) struct Chosen {
     pub(super) connection_ids: bool,
     pub(super) own_cid: ConnectionId,
     pub(super) peer_cid: ConnectionId,
+    pub(super) return_routability: bool,
     pub(super) read_limit: u16,
     pub(super) write_limit: u16,
     /// The message_seq of the hellos: ServerHello repeats ClientHello's.
@@ -146,6 +147,9 @@ impl Chosen {
             connection_ids: peer_cid.is_some(),
             own_cid: if peer_cid.is_some() { own_cid } else { ConnectionId::EMPTY },
             peer_cid: peer_cid.unwrap_or_default(),
+            return_routability: peer_cid.is_some()
+                && hello.extensions.return_routability
+                && config.transport.return_routability,
             read_limit: own_limit
                 .map_or(MAX_PLAINTEXT, |limit| limit.clamp(MIN_RECORD_SIZE_LIMIT, MAX_PLAINTEXT)),
             write_limit: hello.extensions.record_size_limit.unwrap_or(MAX_PLAINTEXT).min(MAX_PLAINTEXT),
@@ -174,6 +178,8 @@ impl Chosen {
             renegotiation_info: renegotiation.then_some(&[]),
             // RFC 9146 section 3: only as an answer.
             connection_id: self.connection_ids.then_some(self.own_cid.as_bytes()),
+            // RFC 9853 section 3: only beside Connection IDs.
+            return_routability: self.return_routability,
             record_size_limit: asked.record_size_limit.and(Some(self.read_limit)),
             ..Extensions::default()
         };

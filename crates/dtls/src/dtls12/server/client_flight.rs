@@ -310,7 +310,7 @@ impl Chosen {
     /// The session under this master secret.
     pub(super) fn session<C: Crypto>(&self, master: &MasterSecret<C>) -> Session12 {
         let keys = master.record_keys(&self.randoms);
-        Session12::new(Parameters {
+        let mut session = Session12::new(Parameters {
             role: Role::Server,
             suite: self.suite,
             aead: self.aead,
@@ -321,7 +321,11 @@ impl Chosen {
             read_limit: self.read_limit,
             write_limit: self.write_limit,
             next_sequence: 0,
-        })
+        });
+        if self.return_routability {
+            session.agree_on_return_routability();
+        }
+        session
     }
 
     /// What is remembered of it.
