@@ -80,8 +80,11 @@ impl<M: Memory> Endpoint<M> {
         ticket: &Ticket<'_>,
         host: &mut H,
     ) {
-        let _ = (now, id, ticket, host);
-        self.counters.tickets_received += 1;
+        let Some(peer) = self.peer(id) else { return };
+        if let Some(resumption) = ticket.resumption(now, peer.principal, peer.authentication) {
+            self.counters.tickets_received += 1;
+            host.credentials(id).remember(&resumption);
+        }
     }
 
     /// Replaces the keys that protect what is sent ([RFC 9147 section 8](https://www.rfc-editor.org/rfc/rfc9147#section-8)),

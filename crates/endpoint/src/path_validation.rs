@@ -169,7 +169,7 @@ impl<M: Memory> Endpoint<M> {
         let silent = crate::receive::seconds(now).saturating_sub(arrival.heard_before);
         let works = u64::from(silent) < Procedure::RECENT.as_secs();
         let step = match self.config.path_validation.procedure {
-            _ if !checks_paths(session) => {
+            _ if !session.return_routability() => {
                 // A lifetime of zero is always kept, so there is a next one.
                 let first = peer.message_ids.next(now, Duration::ZERO).unwrap_or_default();
                 Step::Unchecked { first: first.wrapping_add(1) }
@@ -417,11 +417,6 @@ fn acknowledged(content: &Content<'_>, first: u16) -> Option<u16> {
     let ours = matches!(message.kind(), Type::Ack | Type::Rst);
     let age = message.message_id().wrapping_sub(first);
     (ours && age < 1 << 15).then(|| message.message_id())
-}
-
-/// Whether both sides know the return routability check.
-fn checks_paths(_: &sedge_dtls::Session) -> bool {
-    false
 }
 
 /// A ping among cookies.

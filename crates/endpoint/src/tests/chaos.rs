@@ -6,10 +6,18 @@ use rand_core::Rng as _;
 use super::*;
 use crate::{Request, SendError};
 
+/// A datagram under way.
+#[derive(Clone)]
+struct Flying {
+    from: Address,
+    /// Where the server sent it; `None` if it is for the server.
+    to: Option<Address>,
+    datagram: Vec<u8>,
+}
+
 struct Wire {
     rng: TestRng,
-    /// (from the device, datagram)
-    flying: Vec<(bool, Vec<u8>)>,
+    flying: Vec<Flying>,
 }
 
 impl Wire {
@@ -22,13 +30,15 @@ impl Wire {
     }
 
     fn collect(&mut self, world: &mut World) {
-        for (from_device, side) in [(true, &mut world.device.out), (false, &mut world.server.out)] {
-            for (_, datagram) in side.sent.drain(..).collect::<Vec<_>>() {
+        let at = world.device.at;
+        for (from, side) in [(at, &mut world.device.out), (SERVER, &mut world.server.out)] {
+            for (to, datagram) in side.sent.drain(..).collect::<Vec<_>>() {
+                let to = (from == SERVER).then_some(to);
                 if self.chance(20) {
                     continue;
                 }
                 if self.chance(20) {
-                    self.flying.push((from_device, datagram.clone()));
+                    self.flying.push(Flying { from, to, datagram: datagram.clone() });
                 }
                 if self.chance(20) {
                     let mut damaged = datagram.clone();
@@ -40,9 +50,9 @@ impl Wire {
                             damaged[place] ^= 1 << self.pick(8);
                         }
                     }
-                    self.flying.push((from_device, damaged));
+                    self.flying.push(Flying { from, to, datagram: damaged });
                 }
-                self.flying.push((from_device, datagram));
+                self.flying.push(Flying { from, to, datagram });
             }
         }
     }
@@ -53,18 +63,21 @@ impl Wire {
             return;
         }
         let number = if self.chance(70) { 0 } else { self.pick(self.flying.len()) };
-        let (from_device, datagram) = self.flying.remove(number);
-        if from_device {
-            world.server.take(world.now, DEVICE, &datagram);
-        } else {
-            world.device.take(world.now, SERVER, &datagram);
+        let Flying { from, to, datagram } = self.flying.remove(number);
+        match to {
+            Some(to) if to == world.device.at => world.device.take(world.now, SERVER, &datagram),
+            // A NAT has forgotten it.
+            Some(_) => {}
+            None => world.server.take(world.now, from, &datagram),
         }
     }
 }
 
-/// Returns how many requests came through while the wire was bad.
-fn run(seed: u64) -> usize {
-    let mut world = World::new();
+/// Returns how many requests came through while the wire was bad, and how often the session moved.
+fn run(seed: u64, versions: Versions) -> (usize, u64) {
+    let mut world = World { versions, ..World::new() };
+    // Now and then the device has another address, which a NAT gave it.
+    let mut addresses = TestRng(!seed);
     let mut wire = Wire { rng: TestRng(seed), flying: Vec::new() };
     let mut session = world.dial();
     let mut number = 0_u32;
@@ -76,6 +89,19 @@ fn run(seed: u64) -> usize {
         }
         if world.device.endpoint.path(session).is_none() {
             session = world.dial();
+        }
+        if addresses.next_u32() % 40 == 0 {
+            world.device.at = Address(10 + (addresses.next_u32() % 4) as u8);
+        }
+        // And now and then one side wants new keys.
+        match addresses.next_u32() % 80 {
+            0 => drop(world.device.endpoint.update_keys(session, &mut world.device.out)),
+            1 => {
+                let on_server = world.server.endpoint.sessions().next().map(|(session, _)| session);
+                let out = &mut world.server.out;
+                let _ = on_server.map(|session| world.server.endpoint.update_keys(session, out));
+            }
+            _ => {}
         }
         let out = &mut world.device.out;
         let sent =
@@ -124,11 +150,17 @@ fn run(seed: u64) -> usize {
         Some(&Seen::Response(last, Code::CHANGED, b"ok".to_vec(), true)),
         "seed {seed}"
     );
-    total
+    (total, world.server.endpoint.counters().sessions_moved)
 }
 
 #[test]
 fn nothing_on_the_wire_breaks_a_session() {
-    let through: usize = (0..300).map(run).sum();
-    assert!(through > 3_000, "{through} requests are too few to have tried anything");
+    for versions in [Versions::ONLY_1_2, Versions::ONLY_1_3] {
+        let runs = (0..150).map(|seed| run(seed, versions));
+        let (through, moved) = runs.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        assert!(
+            through > 1_500 && moved > 300,
+            "{through} requests and {moved} moves are too few to have tried anything: {versions:?}"
+        );
+    }
 }

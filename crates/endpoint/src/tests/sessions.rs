@@ -69,7 +69,9 @@ fn wrong_key_and_unknown_identity_look_the_same() {
 
 #[test]
 fn a_session_with_a_connection_id_follows_its_peer_but_not_an_old_record() {
-    let (mut world, session, on_server) = World::connected();
+    let (mut world, session, on_server) = World::connected_with(Versions::ONLY_1_2, |config| {
+        config.path_validation.procedure = crate::Procedure::Basic;
+    });
     let request = crate::Request::confirmable(Code::PUT);
     let old = {
         let _ = world
