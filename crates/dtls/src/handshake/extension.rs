@@ -110,44 +110,47 @@ impl<'a> Extensions<'a> {
 
     /// Writes the extensions that are set.
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
-        out.vec16(|out| {
-            if let Some(name) = self.server_name {
-                extension(out, SERVER_NAME, |out| write_server_name(out, name));
-            }
-            if let Some(groups) = self.supported_groups {
-                extension(out, SUPPORTED_GROUPS, |out| out.vec16(|out| out.bytes(groups)));
-            }
-            if let Some(formats) = self.ec_point_formats {
-                extension(out, EC_POINT_FORMATS, |out| out.vec8(|out| out.bytes(formats)));
-            }
-            if let Some(algorithms) = self.signature_algorithms {
-                extension(out, SIGNATURE_ALGORITHMS, |out| out.vec16(|out| out.bytes(algorithms)));
-            }
-            if let Some(types) = self.client_certificate_type {
-                extension(out, CLIENT_CERTIFICATE_TYPE, |out| types.write(out));
-            }
-            if let Some(types) = self.server_certificate_type {
-                extension(out, SERVER_CERTIFICATE_TYPE, |out| types.write(out));
-            }
-            if self.extended_master_secret {
-                extension(out, EXTENDED_MASTER_SECRET, |_| {});
-            }
-            if let Some(ticket) = self.session_ticket {
-                extension(out, SESSION_TICKET, |out| out.bytes(ticket));
-            }
-            if let Some(connection) = self.renegotiation_info {
-                extension(out, RENEGOTIATION_INFO, |out| out.vec8(|out| out.bytes(connection)));
-            }
-            if let Some(cid) = self.connection_id {
-                extension(out, CONNECTION_ID, |out| out.vec8(|out| out.bytes(cid)));
-            }
-            if self.return_routability {
-                extension(out, RETURN_ROUTABILITY_CHECK, |_| {});
-            }
-            if let Some(limit) = self.record_size_limit {
-                extension(out, RECORD_SIZE_LIMIT, |out| out.u16(limit));
-            }
-        });
+        out.vec16(|out| self.write_each(out));
+    }
+
+    /// Writes the extensions that are set, without their length.
+    pub(crate) fn write_each(&self, out: &mut Writer<'_>) {
+        if let Some(name) = self.server_name {
+            extension(out, SERVER_NAME, |out| write_server_name(out, name));
+        }
+        if let Some(groups) = self.supported_groups {
+            extension(out, SUPPORTED_GROUPS, |out| out.vec16(|out| out.bytes(groups)));
+        }
+        if let Some(formats) = self.ec_point_formats {
+            extension(out, EC_POINT_FORMATS, |out| out.vec8(|out| out.bytes(formats)));
+        }
+        if let Some(algorithms) = self.signature_algorithms {
+            extension(out, SIGNATURE_ALGORITHMS, |out| out.vec16(|out| out.bytes(algorithms)));
+        }
+        if let Some(types) = self.client_certificate_type {
+            extension(out, CLIENT_CERTIFICATE_TYPE, |out| types.write(out));
+        }
+        if let Some(types) = self.server_certificate_type {
+            extension(out, SERVER_CERTIFICATE_TYPE, |out| types.write(out));
+        }
+        if self.extended_master_secret {
+            extension(out, EXTENDED_MASTER_SECRET, |_| {});
+        }
+        if let Some(ticket) = self.session_ticket {
+            extension(out, SESSION_TICKET, |out| out.bytes(ticket));
+        }
+        if let Some(connection) = self.renegotiation_info {
+            extension(out, RENEGOTIATION_INFO, |out| out.vec8(|out| out.bytes(connection)));
+        }
+        if let Some(cid) = self.connection_id {
+            extension(out, CONNECTION_ID, |out| out.vec8(|out| out.bytes(cid)));
+        }
+        if self.return_routability {
+            extension(out, RETURN_ROUTABILITY_CHECK, |_| {});
+        }
+        if let Some(limit) = self.record_size_limit {
+            extension(out, RECORD_SIZE_LIMIT, |out| out.u16(limit));
+        }
     }
 }
 
@@ -214,6 +217,7 @@ mod tests {
         session_ticket: Some(b"ticket"),
         renegotiation_info: Some(b""),
         connection_id: Some(b"cid"),
+        return_routability: true,
         record_size_limit: Some(512),
         supported_versions: None,
         unknown: false,
@@ -243,7 +247,7 @@ mod tests {
             let len = u8::try_from(data.len()).unwrap();
             [&[0, kind, 0, len], data].concat()
         };
-        let samples: [(u8, &[u8]); 11] = [
+        let samples: [(u8, &[u8]); 12] = [
             (0, b"\0\x04\0\0\x01a"),
             (10, b"\0\x02\0\x17"),
             (11, b"\x01\0"),
@@ -255,6 +259,7 @@ mod tests {
             (35, b"ticket"),
             (43, b"\x02\xfe\xfd"),
             (54, b"\x01c"),
+            (61, b""),
         ];
         for (kind, data) in samples {
             let list = |parts: &[std::vec::Vec<u8>]| {
