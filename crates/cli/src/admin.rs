@@ -8,6 +8,7 @@ use sedge_client::{Code, ContentFormat, Credential, Request, Target};
 
 use crate::connection::{self, CliClient};
 use crate::failure::Failure;
+use crate::identity::Offer;
 
 /// Which broker.
 #[derive(Debug, clap::Args)]
@@ -47,7 +48,7 @@ impl Which {
             }
             (None, Some(file)) => {
                 let credential = Credential::read(file)?;
-                let client = connection::connect(&credential, None, false).await?;
+                let client = connection::connect(&credential, None, &Offer::default(), false).await?;
                 Ok(Admin { way: Way::Remote(Box::new(client)), broker: Some(credential.broker) })
             }
             (None, None) => Err(Failure::usage("which broker? give --data DIR or --as FILE")),

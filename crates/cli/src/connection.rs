@@ -2,20 +2,24 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rand_core::UnwrapErr;
 use sedge_client::tokio::{Address, Socket, TokioClock, config};
-use sedge_client::{Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Security};
-use sedge_dtls::PskOnly;
+use sedge_client::{
+    Authentication, Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Security,
+};
+use sedge_dtls::{Full, Profile};
 
 use crate::codec::value;
 use crate::failure::Failure;
+use crate::identity::Offer;
+use crate::trace::handshake::group_name;
 use crate::trace::{TapCrypto, TapSocket, Tape};
 
 /// A client whose wire can be looked at.
-pub(crate) type CliClient =
-    Client<Growing<PskOnly<TapCrypto>, UnwrapErr<getrandom::SysRng>>, TapSocket, TokioClock>;
+pub(crate) type CliClient<P = Full<TapCrypto>> =
+    Client<Growing<P, UnwrapErr<getrandom::SysRng>>, TapSocket, TokioClock>;
 
 /// Who to be.
 #[derive(Debug, clap::Args)]
@@ -23,6 +27,8 @@ pub(crate) struct As {
     /// The credential file that `sedge device add` wrote
     #[arg(long = "as", value_name = "FILE")]
     pub(crate) credential: PathBuf,
+    #[command(flatten)]
+    pub(crate) offer: Offer,
 }
 
 /// How long a connection may take, retransmissions included.
@@ -38,6 +44,7 @@ impl As {
 pub(crate) async fn connect(
     credential: &Credential,
     broker: Option<&Address>,
+    offer: &Offer,
     verbose: bool,
 ) -> Result<CliClient, Failure> {
     let address = match broker {
@@ -48,13 +55,14 @@ pub(crate) async fn connect(
     if !address.secure {
         return Err(Failure::usage(format!("{address}: a credential is only good for coaps://")));
     }
-    connect_to(&address, credential.security()?, Tape::new(true, verbose)).await
+    connect_to(&address, credential.security()?, offer, Tape::new(true, verbose)).await
 }
 
 /// Connects to the first of a server's addresses that does not refuse at once.
 pub(crate) async fn connect_to(
     address: &Address,
     security: Security<'_>,
+    offer: &Offer,
     tape: Tape,
 ) -> Result<CliClient, Failure> {
     let mut refusal = None;
@@ -66,9 +74,12 @@ pub(crate) async fn connect_to(
                 continue;
             }
         };
-        let mut client = client(socket, security.clone(), tape.clone())?;
+        let mut client = client(socket, security.clone(), offer, tape.clone())?;
         match tokio::time::timeout(CONNECT_TIMEOUT, client.connect()).await {
-            Ok(Ok(())) => return Ok(client),
+            Ok(Ok(())) => {
+                note_agreement(&client, &tape);
+                return Ok(client);
+            }
             Ok(Err(error @ Error::Network(_))) => refusal = Some(error),
             Ok(Err(error)) => return Err(cannot_connect(address, &security, &error)),
             Err(_) => {
@@ -83,13 +94,36 @@ pub(crate) async fn connect_to(
 }
 
 /// A client over a socket, not connected yet.
-pub(crate) fn client(socket: Socket, security: Security<'_>, tape: Tape) -> Result<CliClient, Failure> {
+pub(crate) fn client<P: Profile<Crypto = TapCrypto>>(
+    socket: Socket,
+    security: Security<'_>,
+    offer: &Offer,
+    tape: Tape,
+) -> Result<CliClient<P>, Failure> {
     let socket = TapSocket { socket, tape: tape.clone() };
     let rng = UnwrapErr(getrandom::SysRng);
     // Whoever waits at a terminal wants to hear at once that nobody listens.
-    let config = Config { fail_on_network_error: true, ..config() };
-    Client::new(config, security, socket, TokioClock::new(), TapCrypto { tape }, rng)
-        .map_err(|error| explain(&error))
+    let mut config = Config { fail_on_network_error: true, ..config() };
+    offer.apply(&mut config);
+    let mut client = Client::new(config, security, socket, TokioClock::new(), TapCrypto { tape }, rng)
+        .map_err(|error| explain(&error))?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    client.set_unix_time(now.as_secs());
+    Ok(client)
+}
+
+/// Says what the handshake has come to, if the wire is shown.
+fn note_agreement(client: &CliClient, tape: &Tape) {
+    let Some(agreed) = client.agreed() else { return };
+    let group = tape.group().map_or_else(String::new, |group| format!(", {}", group_name(group)));
+    let how = match agreed.authentication {
+        Authentication::Anonymous => "the server has shown nothing",
+        Authentication::PreSharedKey => "the server knows the pre-shared key",
+        Authentication::RawPublicKey => "the server has shown its raw public key",
+        Authentication::Certificate => "the server has shown its certificate",
+    };
+    let resumed = if agreed.resumed { ", in a session that was resumed" } else { "" };
+    tape.note(format_args!("  {}, {}{group}: {how}{resumed}", agreed.version, agreed.suite.as_str()));
 }
 
 fn cannot_connect(address: &Address, security: &Security<'_>, error: &Error<io::Error>) -> Failure {
@@ -106,9 +140,20 @@ fn cannot_connect(address: &Address, security: &Security<'_>, error: &Error<io::
             "{address} does not answer: check the address, and that UDP port {} is open on the way",
             address.port
         ),
-        Error::Disconnected(Disconnect::NotAccepted) => format!(
+        Error::Disconnected(Disconnect::NotAccepted) if matches!(security, Security::Psk { .. }) => format!(
             "{address} does not accept the identity `{identity}` with this key: \
              `sedge device list` shows who is enrolled"
+        ),
+        Error::Disconnected(Disconnect::NotAccepted) => format!(
+            "{address} does not accept this client: `sedge device list` shows who is enrolled, and \
+             `sedge probe {address}` what the server takes"
+        ),
+        Error::Disconnected(Disconnect::HandshakeRefused(alert)) => format!(
+            "{address} refuses the handshake ({alert}): `sedge probe {address}` shows what it takes, and \
+             `sedge device list` who is enrolled"
+        ),
+        Error::Disconnected(Disconnect::NotBelieved(why)) => format!(
+            "{address} is not believed: {why}; if it is the right server, its key or certificate has changed"
         ),
         other => format!("{address}: {other}"),
     })

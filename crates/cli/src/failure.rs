@@ -17,6 +17,8 @@ pub(crate) struct Failure {
 const FAILED: u8 = 1;
 /// The command was asked wrongly.
 const USAGE: u8 = 2;
+/// What was looked at has faults.
+const FAULTS: u8 = 3;
 /// 128 and the number of the signal, as shells count.
 const INTERRUPTED: u8 = 130;
 
@@ -34,6 +36,11 @@ impl Failure {
     /// Everything was said already.
     pub(crate) const fn silent() -> Self {
         Self { message: None, status: FAILED }
+    }
+
+    /// It was done, and has shown faults.
+    pub(crate) const fn faults() -> Self {
+        Self { message: None, status: FAULTS }
     }
 
     /// The user has ended it.

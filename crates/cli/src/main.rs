@@ -6,6 +6,7 @@ mod commands;
 mod connection;
 mod demo;
 mod failure;
+mod identity;
 mod interrupt;
 mod log;
 mod output;
@@ -47,6 +48,8 @@ enum Command {
     Sub(commands::subscribe::Args),
     /// Send one request to any CoAP server
     Coap(commands::coap::Args),
+    /// Find out what a DTLS server offers: versions, suites, certificate, and what it takes to get in
+    Probe(commands::probe::Args),
     /// Show how a broker is: sessions, counters, what was turned away and why
     Status(commands::status::Args),
     /// Print the version
@@ -84,6 +87,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Device(args) => interrupt::or_interrupted(commands::device::run(args)).await,
         Command::Topic(args) => interrupt::or_interrupted(commands::topic::run(args)).await,
         Command::Pub(args) => interrupt::or_interrupted(commands::publish::run(args)).await,
+        Command::Probe(args) => interrupt::or_interrupted(commands::probe::run(args)).await,
         Command::Status(args) => interrupt::or_interrupted(commands::status::run(args)).await,
         Command::Version => output::line(Cli::command().render_version().trim_end()),
     }

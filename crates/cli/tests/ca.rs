@@ -79,7 +79,12 @@ fn from_an_empty_folder_to_a_revoked_device() {
     assert_eq!(shown["state"], "valid");
     assert!(shown["bytes"].as_u64().unwrap() < 400, "{shown}");
     let text = desk.ok(&["ca", "show", "broker.example.pem"]);
-    for part in ["subject  broker.example", "192.0.2.1 (IP)", "for      servers", " bytes"] {
+    for part in [
+        "subject  broker.example",
+        "name     broker.example (DNS)\nname     192.0.2.1 (IP)",
+        "for      servers",
+        " bytes",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let text = desk.ok(&["ca", "show", "ca/ca.pem"]);
@@ -256,6 +261,11 @@ fn odd_names_make_plain_files() {
         );
         assert_eq!(shown[0]["uses"], Json::from(vec!["server", "client"]));
     }
+    // So is a client's that has other names; with none, there is only the common name, which is shorter.
+    desk.ok(&["ca", "issue", "ca", "boiler-7", "--client", "--dns", "b.local", "--dns", "boiler-7"]);
+    let shown = json(&desk.ok(&["ca", "show", "boiler-7.pem", "--json"]));
+    let names: Vec<_> = shown[0]["names"].as_array().unwrap().iter().map(|name| &name["name"]).collect();
+    assert_eq!(names, ["boiler-7", "b.local"]);
 }
 
 /// Types these lines into a terminal in which the command runs; gives how it ends and what the terminal shows.

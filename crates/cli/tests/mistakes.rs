@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use support::Desk;
 
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 23] = [
     &["demo"],
     &["broker"],
     &["broker", "status"],
@@ -25,6 +25,7 @@ const COMMANDS: [&[&str]; 22] = [
     &["pub"],
     &["sub"],
     &["status"],
+    &["probe"],
     &["coap"],
     &["coap", "get"],
     &["coap", "put"],

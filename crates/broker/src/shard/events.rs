@@ -52,7 +52,7 @@ impl Shard {
         let Agreed { version, suite, authentication, resumed } = agreed;
         match self.shared.state.directory.by_principal(principal) {
             Some(device) => tracing::debug!(
-                device = device.name, %version, suite = suite.as_str(), %authentication, resumed,
+                device = device.name, %version, suite = suite.as_str(), ?authentication, resumed,
                 "session begins"
             ),
             None if principal == 0 && self.shared.security.admits_anonymous() => {

@@ -5,16 +5,14 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use sedge_client::tokio::Address;
-use sedge_client::{
-    Code, ContentFormat, Credential, Notification, OptionNumber, Psk, Request, Security, Target,
-};
+use sedge_client::{Code, ContentFormat, Notification, OptionNumber, Request, Security, Target};
 use sedge_coap::uri::{Host, Scheme, Uri};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use crate::codec::{format, hex, value};
 use crate::connection::{self, CliClient};
 use crate::failure::Failure;
+use crate::identity::{Identity, Offer};
 use crate::interrupt::{interrupted, or_interrupted};
 use crate::output;
 use crate::trace::Tape;
@@ -24,7 +22,10 @@ Examples:
     sedge coap get coap://[::1]/.well-known/core -v
     sedge coap put coaps://broker.example/d/site/7/temp 21.5 --as boiler-7.toml
     sedge coap fetch coaps://broker.example/ps --format core-pubsub --hex a1026c636f72652e70732e64617461 --as admin.toml
-    sedge coap observe coaps://device.example/temp --identity me --key 00112233445566778899aabbccddeeff";
+    sedge coap observe coaps://device.example/temp --identity me --key 00112233445566778899aabbccddeeff
+    sedge coap get coaps://device.example/temp --auth rpk --key me.key.pem --peer-key 3059...8299 --version 1.3 -v
+    sedge coap get coaps://device.example/temp --cert me.pem --key me.key.pem --ca ca.pem
+    sedge coap get coaps://device.example/temp --auth none --ca ca.pem";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -97,18 +98,10 @@ struct Observe {
 struct Common {
     /// What is asked for: coap://HOST/PATH or coaps://HOST/PATH
     uri: String,
-    /// A credential file, for coaps
-    #[arg(long = "as", value_name = "FILE", conflicts_with_all = ["identity", "key", "key_text"])]
-    credential: Option<PathBuf>,
-    /// A PSK identity, for coaps
-    #[arg(long, value_name = "TEXT")]
-    identity: Option<String>,
-    /// The key of the identity, in hexadecimal digits
-    #[arg(long, value_name = "HEX", requires = "identity", conflicts_with = "key_text")]
-    key: Option<String>,
-    /// The key of the identity, as text
-    #[arg(long, value_name = "TEXT", requires = "identity")]
-    key_text: Option<String>,
+    #[command(flatten)]
+    who: Identity,
+    #[command(flatten)]
+    offer: Offer,
     /// The only Content-Format wanted back
     #[arg(long, value_name = "FORMAT", value_parser = format::parse)]
     accept: Option<ContentFormat>,
@@ -290,29 +283,13 @@ async fn connect(uri: &Uri<'_>, common: &Common) -> Result<CliClient, Failure> {
     let address = Address::parse(&common.uri)?;
     let tape = Tape::new(address.secure, common.verbose);
     if uri.scheme() == Scheme::Coap {
-        if common.credential.is_some() || common.identity.is_some() {
+        if common.who.is_given() {
             return Err(Failure::usage("credentials are only good for coaps://: coap:// protects nothing"));
         }
-        return connection::connect_to(&address, Security::DangerousNone, tape).await;
+        return connection::connect_to(&address, Security::DangerousNone, &common.offer, tape).await;
     }
-    if let Some(file) = &common.credential {
-        return connection::connect(&Credential::read(file)?, Some(&address), common.verbose).await;
-    }
-    let key = match (&common.key, &common.key_text) {
-        (Some(digits), _) => {
-            hex::decode(digits).ok_or_else(|| Failure::usage("--key takes pairs of hexadecimal digits"))?
-        }
-        (None, Some(text)) => text.clone().into_bytes(),
-        (None, None) => Vec::new(),
-    };
-    let key = Psk::new(&Zeroizing::new(key));
-    let (Some(identity), Some(key)) = (&common.identity, key) else {
-        return Err(Failure::usage(
-            "coaps:// needs --as FILE, or --identity TEXT with a --key of 1 to 64 bytes",
-        ));
-    };
-    let security = Security::Psk { identity: identity.as_bytes(), key };
-    connection::connect_to(&address, security, tape).await
+    let credential = common.who.credential(&common.uri, &address.host)?;
+    connection::connect_to(&address, credential.security()?, &common.offer, tape).await
 }
 
 fn parse_option(text: &str) -> Result<(OptionNumber, Vec<u8>), String> {

@@ -4,6 +4,7 @@ pub(crate) mod broker;
 pub(crate) mod ca;
 pub(crate) mod coap;
 pub(crate) mod device;
+pub(crate) mod probe;
 pub(crate) mod publish;
 pub(crate) mod status;
 pub(crate) mod subscribe;

@@ -49,7 +49,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let target = Target::parse(&args.topic)?;
     let payload = payload(&args)?;
     let credential = args.who.read()?;
-    let mut client = connection::connect(&credential, target.broker.as_ref(), args.verbose).await?;
+    let mut client =
+        connection::connect(&credential, target.broker.as_ref(), &args.who.offer, args.verbose).await?;
     if args.non {
         let sent = client.publish_once(&target.topic, args.format, &payload).await;
         sent.map_err(|error| connection::explain(&error))?;

@@ -65,7 +65,7 @@ async fn subscribe(args: &Args) -> Result<CliClient, Failure> {
         return Err(Failure::usage("the topics are on different brokers: run `sedge sub` once for each"));
     }
     let credential = args.who.read()?;
-    let mut client = connection::connect(&credential, broker, args.verbose).await?;
+    let mut client = connection::connect(&credential, broker, &args.who.offer, args.verbose).await?;
     for target in &targets {
         if let Err(error) = client.subscribe(&target.topic).await {
             client.close().await;

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use sedge_client::ContentFormat;
 use sedge_client::tokio::Socket;
+use sedge_dtls::PskOnly;
 
 use super::Rhythm;
 use super::report::Tally;
@@ -12,13 +13,14 @@ use super::stage::{Stage, topic};
 use crate::codec::senml::{self, Reading};
 use crate::connection::{self, CliClient};
 use crate::failure::Failure;
-use crate::trace::{Tape, Traffic};
+use crate::identity::Offer;
+use crate::trace::{TapCrypto, Tape, Traffic};
 
 pub(super) struct Device {
     name: &'static str,
     topic: String,
     server: SocketAddr,
-    client: CliClient,
+    client: Client,
     tape: Tape,
     handshake: Traffic,
     middle: (f64, f64),
@@ -26,12 +28,15 @@ pub(super) struct Device {
     tally: Tally,
 }
 
-/// Connects over loopback UDP, with DTLS.
-pub(super) async fn connect(stage: &Stage, name: &str) -> Result<(CliClient, Tape), Failure> {
+/// A client as small as the smallest device's.
+pub(super) type Client = CliClient<PskOnly<TapCrypto>>;
+
+/// Connects over loopback UDP, with DTLS as the smallest devices speak it.
+pub(super) async fn connect(stage: &Stage, name: &str) -> Result<(Client, Tape), Failure> {
     let security = stage.credential(name)?.security()?;
     let tape = Tape::new(true, false);
     let socket = Socket::connect(stage.address()).await?;
-    let mut client = connection::client(socket, security, tape.clone())?;
+    let mut client = connection::client(socket, security, &Offer::default(), tape.clone())?;
     client.connect().await.map_err(|error| connection::explain(&error))?;
     Ok((client, tape))
 }

@@ -5,15 +5,15 @@ use std::time::Duration;
 use sedge_client::Error;
 use tokio::time::Instant;
 
-use super::device::connect;
+use super::device::{Client, connect};
 use super::report::Tally;
 use super::stage::{DISPLAY, Stage, topic};
-use crate::connection::{self, CliClient};
+use crate::connection;
 use crate::failure::Failure;
 use crate::trace::{Tape, Traffic};
 
 pub(super) struct Display {
-    client: CliClient,
+    client: Client,
     tape: Tape,
     subscribed: Traffic,
     tally: Tally,

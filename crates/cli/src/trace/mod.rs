@@ -2,7 +2,8 @@
 //! are in the clear, and its socket, where datagrams have their size.
 
 mod crypto;
-mod dtls;
+pub(crate) mod dtls;
+pub(crate) mod handshake;
 mod message;
 mod socket;
 mod tape;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use sedge_coap::{Message, Type};
 
 use super::dtls::{self, Content};
+use super::handshake::{ServerHello, messages};
 use super::message;
 use crate::output::Style;
 
@@ -54,6 +55,10 @@ struct Inner {
     arrived: VecDeque<(Option<u8>, usize)>,
     /// What the datagram that is being opened or sent has had in it so far, beside CoAP.
     parts: Vec<String>,
+    /// Everything that was opened, if it is kept.
+    opened: Option<Vec<Vec<u8>>>,
+    /// The group of the last key exchange.
+    group: Option<u16>,
     /// Message IDs of confirmable messages: sent, and received.
     seen: [BTreeSet<u16>; 2],
 }
@@ -68,8 +73,35 @@ impl Tape {
             sealed: VecDeque::new(),
             arrived: VecDeque::new(),
             parts: Vec::new(),
+            opened: None,
+            group: None,
             seen: [BTreeSet::new(), BTreeSet::new()],
         })))
+    }
+
+    /// One that prints nothing and keeps what is opened, for [`take_opened`](Self::take_opened).
+    pub(crate) fn keeping() -> Self {
+        let tape = Self::new(true, false);
+        tape.0.borrow_mut().opened = Some(Vec::new());
+        tape
+    }
+
+    /// The plaintexts of the records that were opened since the last time.
+    pub(crate) fn take_opened(&self) -> Vec<Vec<u8>> {
+        self.0.borrow_mut().opened.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The group of the last key exchange, if there was one.
+    pub(crate) fn group(&self) -> Option<u16> {
+        self.0.borrow().group
+    }
+
+    /// Prints a line beside the messages, if they are printed.
+    pub(crate) fn note(&self, text: impl std::fmt::Display) {
+        let inner = self.0.borrow();
+        if inner.verbose {
+            eprintln!("{}", inner.style.bold(text));
+        }
     }
 
     /// What was counted so far.
@@ -88,6 +120,9 @@ impl Tape {
     /// A record was opened, or could not be.
     pub(super) fn opened(&self, plaintext: Option<&[u8]>) {
         let mut inner = self.0.borrow_mut();
+        if let (Some(opened), Some(plaintext)) = (&mut inner.opened, plaintext) {
+            opened.push(plaintext.to_vec());
+        }
         if !inner.verbose {
             return;
         }
@@ -119,6 +154,12 @@ impl Tape {
                     let plaintext = inner.sealed.pop_front().unwrap_or_default();
                     inner.record(Direction::Out, content_type, &plaintext, datagram.len());
                 }
+                // Each is sent as soon as it is sealed, so all that were sealed are in it.
+                Content::SealedRest => {
+                    for plaintext in std::mem::take(&mut inner.sealed) {
+                        inner.record(Direction::Out, None, &plaintext, datagram.len());
+                    }
+                }
             }
         }
         inner.print_parts(Direction::Out, datagram.len());
@@ -129,6 +170,9 @@ impl Tape {
         let mut inner = self.0.borrow_mut();
         inner.traffic.received_datagrams += 1;
         inner.traffic.received_bytes += datagram.len() as u64;
+        if inner.secure {
+            inner.note_group(datagram);
+        }
         if !inner.verbose {
             return;
         }
@@ -144,6 +188,7 @@ impl Tape {
                 Content::Sealed { content_type, .. } => {
                     inner.arrived.push_back((content_type, datagram.len()));
                 }
+                Content::SealedRest => inner.arrived.push_back((None, datagram.len())),
             }
         }
         if inner.arrived.is_empty() {
@@ -159,6 +204,22 @@ enum Direction {
 }
 
 impl Inner {
+    /// Key exchanges of both versions begin in the clear.
+    fn note_group(&mut self, datagram: &[u8]) {
+        const HANDSHAKE: u8 = 22;
+        let mut rest = datagram;
+        while let [HANDSHAKE, _, _, 0, 0, _, _, _, _, _, _, high, low, after @ ..] = rest {
+            let len = usize::from(u16::from_be_bytes([*high, *low]));
+            for message in messages(after.get(..len).unwrap_or_default()) {
+                match ServerHello::of(&message) {
+                    Some(hello) => self.group = hello.group,
+                    None => self.group = message.group().or(self.group),
+                }
+            }
+            rest = after.get(len..).unwrap_or_default();
+        }
+    }
+
     /// A record's plaintext.
     fn record(&mut self, direction: Direction, content_type: Option<u8>, plaintext: &[u8], datagram: usize) {
         let (content_type, content) = match content_type {

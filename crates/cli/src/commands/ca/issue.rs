@@ -21,7 +21,7 @@ use crate::output::{self, Style};
 const EXAMPLES: &str = "\
 Examples:
     sedge ca issue ./ca boiler-7 --client
-    sedge ca issue ./ca broker.example --server --dns broker.example --ip 192.0.2.1
+    sedge ca issue ./ca broker.example --server --dns localhost --ip 192.0.2.1
     sedge ca issue ./ca boiler-8 --client --csr boiler-8.csr --out ./certificates
 
 It writes NAME.pem, and NAME.key.pem if it makes the key. A device that makes its own key
@@ -35,16 +35,16 @@ pub(super) struct Args {
     dir: PathBuf,
     /// Whom it is for: a device's name or EUI-64, or a server's host name
     name: String,
-    /// It may be a server, and has its name also as DNS name or address, if no others are given
+    /// It may be a server, of this host name or address
     #[arg(long)]
     server: bool,
     /// It may be a client; a device is one
     #[arg(long)]
     client: bool,
-    /// A DNS name that it has; may be repeated
+    /// Another DNS name that it has; may be repeated
     #[arg(long, value_name = "NAME", value_parser = dns_name)]
     dns: Vec<String>,
-    /// An address that it has; may be repeated
+    /// Another address that it has; may be repeated
     #[arg(long, value_name = "ADDR")]
     ip: Vec<IpAddr>,
     /// For how many days it is valid
@@ -156,12 +156,17 @@ fn new_key(path: &Path) -> Result<PublicKey, Failure> {
 fn template(args: &Args) -> Template {
     let dns = args.dns.iter().cloned().map(AlternativeName::Dns);
     let mut names: Vec<_> = dns.chain(args.ip.iter().copied().map(AlternativeName::Ip)).collect();
-    if names.is_empty() && args.server {
-        match (args.name.parse(), dns_name(&args.name)) {
-            (Ok(address), _) => names.push(AlternativeName::Ip(address)),
-            (Err(_), Ok(name)) => names.push(AlternativeName::Dns(name)),
+    // Where names are listed the common name does not count: it has to be among them, and it comes first.
+    if args.server || !names.is_empty() {
+        let own = match (args.name.parse(), dns_name(&args.name)) {
+            (Ok(address), _) => Some(AlternativeName::Ip(address)),
+            (Err(_), Ok(name)) => Some(AlternativeName::Dns(name)),
             // A name that no host can have stays the common name.
-            (Err(_), Err(_)) => {}
+            (Err(_), Err(_)) => None,
+        };
+        if let Some(own) = own {
+            names.retain(|name| *name != own);
+            names.insert(0, own);
         }
     }
     let template = Template::server(&args.name, names, validity(now(), args.days));

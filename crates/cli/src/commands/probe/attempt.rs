@@ -1,0 +1,388 @@
+//! One handshake with the server, and everything that can be seen of it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rand_core::UnwrapErr;
+use sedge_client::tokio::{Socket, TokioClock};
+use sedge_client::{Clock as _, Datagram as _, PublicKey, Secret, Versions};
+use sedge_crypto::{NamedGroup, public_key_from_info};
+use sedge_dtls::{
+    AlertDescription, CertificateType, CipherSuite, ClientConfig, ClientHandshake, ConnectionId, Content,
+    Context, Credentials, Established, Failure, Full, PeerCertificate, Progress, Psk, Records, Resumption,
+    Retransmission, Transport, Verified,
+};
+use sedge_x509::{Certificate, PeerName};
+
+use crate::identity::Version;
+use crate::trace::dtls::inner;
+use crate::trace::handshake::{Handshake, ServerHello, encrypted_extensions, extension, kind, messages};
+use crate::trace::{TapCrypto, Tape, Traffic};
+
+type Rng = UnwrapErr<getrandom::SysRng>;
+type Client = ClientHandshake<Full<TapCrypto>>;
+
+/// What one handshake offers.
+#[derive(Clone)]
+pub(super) struct Offer<'a> {
+    pub(super) version: Version,
+    pub(super) suites: &'a [CipherSuite],
+    pub(super) groups: &'a [NamedGroup],
+    /// The kinds of certificate that are believed; with none, a pre-shared key is offered, which is no server's.
+    pub(super) believes: &'a [CertificateType],
+    /// A session to resume.
+    pub(super) resume: Option<Resumption>,
+}
+
+/// What was seen.
+#[derive(Default)]
+pub(super) struct Observation {
+    /// Whether anything came.
+    pub(super) answered: bool,
+    /// Whether the server asked for a cookie before anything else.
+    pub(super) cookie: bool,
+    pub(super) hello: Option<ServerHello>,
+    pub(super) group: Option<u16>,
+    /// The extensions that stand under encryption in DTLS 1.3.
+    pub(super) encrypted_extensions: Vec<u16>,
+    pub(super) asks_for_certificate: bool,
+    pub(super) shown: Option<Shown>,
+    /// The alert that the server sent.
+    pub(super) alert: Option<AlertDescription>,
+    pub(super) completed: bool,
+    pub(super) resumed: bool,
+    pub(super) resumption: Option<Resumption>,
+    /// All of it, both ways.
+    pub(super) traffic: Traffic,
+    /// What had been sent and received before the server could know that the client receives.
+    pub(super) unproved: Traffic,
+}
+
+/// What the server has shown of itself.
+#[derive(Clone)]
+pub(super) struct Shown {
+    pub(super) kind: CertificateType,
+    pub(super) entries: Vec<Vec<u8>>,
+}
+
+impl Observation {
+    /// Whether the server has chosen something of this offer.
+    pub(super) fn accepts(&self, offer: &Offer<'_>) -> bool {
+        let is_1_3 = offer.version == Version::Dtls13;
+        self.hello.as_ref().is_some_and(|hello| {
+            hello.is_1_3 == is_1_3 && offer.suites.iter().any(|suite| suite.0 == hello.suite)
+        })
+    }
+
+    /// Whether the server knows an extension.
+    pub(super) fn has(&self, number: u16) -> bool {
+        self.encrypted_extensions.contains(&number)
+            || self.hello.as_ref().is_some_and(|hello| hello.has(number))
+    }
+}
+
+/// Makes a handshake with the server at `address`, called `host`, and gives up after `limit`.
+pub(super) async fn attempt(
+    address: SocketAddr,
+    host: &str,
+    offer: &Offer<'_>,
+    limit: Duration,
+) -> io::Result<Observation> {
+    let socket = Socket::connect(address).await?;
+    let mut attempt = Attempt {
+        socket,
+        clock: TokioClock::new(),
+        crypto: TapCrypto { tape: Tape::keeping() },
+        rng: UnwrapErr(getrandom::SysRng),
+        spy: Spy::new(host, offer),
+        seen: Observation::default(),
+        flights: 0,
+    };
+    let ended = tokio::time::timeout(limit, attempt.run(offer)).await;
+    attempt.seen.shown = attempt.spy.shown.take();
+    attempt.seen.resumption = attempt.seen.resumption.take().or(attempt.spy.kept.take());
+    match ended {
+        // Whatever was seen until then is what there is to see.
+        Err(_) | Ok(Ok(())) => Ok(attempt.seen),
+        Ok(Err(error)) => Err(error),
+    }
+}
+
+struct Attempt<'a> {
+    socket: Socket,
+    clock: TokioClock,
+    crypto: TapCrypto,
+    rng: Rng,
+    spy: Spy<'a>,
+    seen: Observation,
+    /// How often the client had something to say.
+    flights: u32,
+}
+
+impl Attempt<'_> {
+    async fn run(&mut self, offer: &Offer<'_>) -> io::Result<()> {
+        let versions = match offer.version {
+            Version::Dtls12 => Versions::ONLY_1_2,
+            Version::Dtls13 => Versions::ONLY_1_3,
+        };
+        let config = ClientConfig {
+            versions,
+            suites: offer.suites,
+            groups: offer.groups,
+            own_cid: ConnectionId::new(b"sdg"),
+            transport: Transport {
+                record_size_limit: Some(1024),
+                return_routability: true,
+                retransmission: Retransmission { attempts: 3, ..Retransmission::default() },
+                dangerous_allow_plain_master_secret: true,
+                ..Transport::default()
+            },
+        };
+        let now = self.clock.now();
+        let mut cx = Context::new(&self.crypto, &mut self.rng, now);
+        let Ok(mut client) = Client::connect(&mut cx, &mut self.spy, &config) else { return Ok(()) };
+        let mut buffer = vec![0; 16 << 10];
+        loop {
+            self.send(&mut client).await?;
+            let deadline = client.deadline();
+            let mut waiting = self.clock;
+            let len = tokio::select! {
+                len = self.socket.receive(&mut buffer) => len?,
+                () = async {
+                    match deadline {
+                        Some(deadline) => waiting.sleep_until(deadline).await,
+                        None => std::future::pending().await,
+                    }
+                } => {
+                    let now = self.clock.now();
+                    let mut cx = Context::new(&self.crypto, &mut self.rng, now);
+                    if client.expire(&mut cx, &mut self.spy).is_err() {
+                        return self.send(&mut client).await;
+                    }
+                    continue;
+                }
+            };
+            let datagram = buffer.get_mut(..len).unwrap_or_default();
+            let enough = self.look(datagram);
+            for record in Records::new(datagram, client.own_cid().len()) {
+                let now = self.clock.now();
+                let mut cx = Context::new(&self.crypto, &mut self.rng, now);
+                let progress = client.receive(&mut cx, &mut self.spy, record);
+                self.look_inside();
+                match progress {
+                    Ok(Progress::Complete) => {
+                        self.send(&mut client).await?;
+                        return self.after(client.take_session(), &mut buffer).await;
+                    }
+                    Ok(Progress::Failed(failure)) => {
+                        if let Failure::Refused(alert) = failure {
+                            self.seen.alert = Some(alert);
+                        }
+                        return self.send(&mut client).await;
+                    }
+                    Ok(Progress::Continue) | Err(_) => {}
+                }
+            }
+            if enough {
+                return self.leave().await;
+            }
+        }
+    }
+
+    async fn send(&mut self, client: &mut Client) -> io::Result<()> {
+        let mut buffer = [0; 2048];
+        let mut sent = false;
+        while let Some(len) = client.poll_transmit(&self.crypto, &mut buffer) {
+            sent = true;
+            let datagram = buffer.get(..len).unwrap_or_default();
+            self.seen.traffic.sent_datagrams += 1;
+            self.seen.traffic.sent_bytes += len as u64;
+            self.socket.send(datagram).await?;
+        }
+        self.flights += u32::from(sent);
+        if self.flights == 1 {
+            self.seen.unproved = self.seen.traffic;
+        }
+        Ok(())
+    }
+
+    /// Looks at what came in the clear; `true` if nothing more can be learned.
+    fn look(&mut self, datagram: &[u8]) -> bool {
+        let seen = &mut self.seen;
+        seen.answered = true;
+        seen.traffic.received_datagrams += 1;
+        seen.traffic.received_bytes += datagram.len() as u64;
+        if self.flights == 1 {
+            seen.unproved.received_datagrams += 1;
+            seen.unproved.received_bytes += datagram.len() as u64;
+        }
+        let mut enough = false;
+        let mut rest = datagram;
+        while let [content_type, _, _, 0, 0, _, _, _, _, _, _, high, low, after @ ..] = rest {
+            let len = usize::from(u16::from_be_bytes([*high, *low]));
+            let body = after.get(..len).unwrap_or_default();
+            match (*content_type, body) {
+                (22, body) => {
+                    for message in messages(body) {
+                        enough |= seen.note(&message) && !self.spy.has_certificates();
+                    }
+                }
+                // Anybody can send it; but nobody else was asked.
+                (21, [_, description]) => seen.alert = Some(AlertDescription(*description)),
+                _ => {}
+            }
+            rest = after.get(len..).unwrap_or_default();
+        }
+        enough || seen.alert.is_some()
+    }
+
+    /// Looks at what came under encryption.
+    fn look_inside(&mut self) {
+        const HANDSHAKE: u8 = 22;
+        for plaintext in self.crypto.tape.take_opened() {
+            let Some((HANDSHAKE, body)) = inner(&plaintext) else { continue };
+            for message in messages(body) {
+                let _enough = self.seen.note(&message);
+            }
+        }
+    }
+
+    /// What the server sends when the handshake is over: a ticket, perhaps.
+    async fn after(&mut self, established: Option<Established>, buffer: &mut [u8]) -> io::Result<()> {
+        const PATIENCE: Duration = Duration::from_millis(250);
+        let Some(Established { mut session, principal, authentication, resumed }) = established else {
+            return Ok(());
+        };
+        self.seen.completed = true;
+        self.seen.resumed = resumed;
+        let mut answer = [0; 1024];
+        while let Ok(len) = tokio::time::timeout(PATIENCE, self.socket.receive(buffer)).await {
+            let datagram = buffer.get_mut(..len?).unwrap_or_default();
+            self.seen.traffic.received_datagrams += 1;
+            self.seen.traffic.received_bytes += datagram.len() as u64;
+            for record in Records::new(datagram, session.own_cid().len()) {
+                let Ok(opened) = session.open(&self.crypto, record) else { continue };
+                match opened.content {
+                    Content::Ticket(ticket) => {
+                        let now = self.clock.now();
+                        self.seen.resumption = ticket.resumption(now, principal, authentication);
+                    }
+                    Content::Alert(alert) => {
+                        self.seen.alert = Some(alert.description);
+                        self.seen.completed &= alert.description == AlertDescription::CLOSE_NOTIFY;
+                    }
+                    _ => {}
+                }
+            }
+            while let Some(len) = session.poll_transmit(&self.crypto, &mut answer) {
+                self.seen.traffic.sent_datagrams += 1;
+                self.seen.traffic.sent_bytes += len as u64;
+                self.socket.send(answer.get(..len).unwrap_or_default()).await?;
+            }
+        }
+        if let Ok(len) = session.close_notify(&self.crypto, &mut answer) {
+            self.socket.send(answer.get(..len).unwrap_or_default()).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the server that nothing more will come, so that it need not wait.
+    async fn leave(&mut self) -> io::Result<()> {
+        // user_canceled, fatal, in the clear, with a number that no record before it has had.
+        const ALERT: [u8; 15] = [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 2, 90];
+        self.socket.send(&ALERT).await
+    }
+}
+
+impl Observation {
+    /// Notes what a message says; `true` for the last of a server without certificates.
+    fn note(&mut self, message: &Handshake<'_>) -> bool {
+        if let Some(hello) = ServerHello::of(message) {
+            self.cookie |= hello.is_retry;
+            self.group = hello.group.or(self.group);
+            if !hello.is_retry {
+                self.hello = Some(hello);
+            }
+        }
+        if let Some(numbers) = encrypted_extensions(message) {
+            self.encrypted_extensions = numbers;
+        }
+        match message.kind {
+            kind::HELLO_VERIFY_REQUEST => self.cookie = true,
+            kind::CERTIFICATE_REQUEST => self.asks_for_certificate = true,
+            kind::SERVER_KEY_EXCHANGE => self.group = message.group().or(self.group),
+            kind::SERVER_HELLO_DONE => return true,
+            _ => {}
+        }
+        false
+    }
+}
+
+/// Credentials that believe everything, and note it.
+struct Spy<'a> {
+    host: &'a str,
+    believes: &'a [CertificateType],
+    psk: Option<Psk>,
+    shown: Option<Shown>,
+    resume: Option<Resumption>,
+    kept: Option<Resumption>,
+}
+
+impl<'a> Spy<'a> {
+    fn new(host: &'a str, offer: &Offer<'a>) -> Self {
+        // A key that nobody has: a server with pre-shared keys shows its choice before it needs one.
+        let mut key = Secret::<16>::zero();
+        let random = getrandom::fill(key.expose_mut()).ok();
+        let psk = Psk::new(key.expose()).filter(|_| offer.believes.is_empty() && random.is_some());
+        let resume = offer.resume.clone();
+        Self { host, believes: offer.believes, psk, shown: None, resume, kept: None }
+    }
+
+    const fn has_certificates(&self) -> bool {
+        !self.believes.is_empty()
+    }
+}
+
+impl Credentials<TapCrypto> for Spy<'_> {
+    fn own_psk(&mut self) -> Option<(&[u8], &Psk)> {
+        Some((b"sedge-probe", self.psk.as_ref()?))
+    }
+
+    fn server_name(&self) -> Option<&str> {
+        Some(self.host).filter(|host| matches!(PeerName::of_host(host), PeerName::Dns(_)))
+    }
+
+    fn believes(&self) -> &[CertificateType] {
+        self.believes
+    }
+
+    fn verify(&mut self, _: &TapCrypto, shown: &PeerCertificate<'_>) -> Result<Verified, AlertDescription> {
+        let entries: Vec<Vec<u8>> = shown.entries().map(<[u8]>::to_vec).collect();
+        let first = entries.first().map(Vec::as_slice).unwrap_or_default();
+        let public_key: Option<PublicKey> = match shown.kind {
+            CertificateType::RawPublicKey => public_key_from_info(first).ok(),
+            CertificateType::X509 => Certificate::parse(first).ok().map(|parsed| *parsed.public_key()),
+        };
+        self.shown = Some(Shown { kind: shown.kind, entries });
+        let public_key = public_key.ok_or(AlertDescription::UNSUPPORTED_CERTIFICATE)?;
+        Ok(Verified { public_key, principal: 0 })
+    }
+
+    fn wants_tickets(&self) -> bool {
+        true
+    }
+
+    fn remember(&mut self, resumption: &Resumption) {
+        self.kept = Some(resumption.clone());
+    }
+
+    fn recall(&mut self, session_id: &[u8]) -> Option<Resumption> {
+        self.resume.clone().filter(|_| session_id.is_empty())
+    }
+}
+
+/// Whether the server makes tickets, as far as the ServerHello tells.
+pub(super) fn makes_tickets(seen: &Observation) -> bool {
+    seen.resumption.is_some() || seen.has(extension::SESSION_TICKET)
+}

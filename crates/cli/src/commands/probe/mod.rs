@@ -1,0 +1,199 @@
+//! `sedge probe`: what a DTLS server offers, found out by handshakes that offer one thing at a time.
+
+mod attempt;
+mod certificate;
+mod findings;
+mod report;
+
+use std::io::{self, IsTerminal as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sedge_client::CipherSuite;
+use sedge_client::tokio::Address;
+use sedge_crypto::NamedGroup;
+use sedge_dtls::CertificateType;
+use tokio::time::Instant;
+
+use self::attempt::{Observation, Offer, attempt};
+use self::certificate::Authorities;
+use self::findings::{Findings, Row};
+use crate::failure::Failure;
+use crate::identity::Version;
+use crate::output;
+
+const EXAMPLES: &str = "\
+Examples:
+    sedge probe coaps://broker.example
+    sedge probe coaps://[2001:db8::1]:5684 --ca ca.pem --json
+
+It makes a few real handshakes and needs no credential: a server with pre-shared keys shows
+what it would choose before it asks for one.
+
+Exit status: 0 if all is well, 1 if there is no DTLS server, 3 if something has to be done:
+a certificate has a fault, or anybody can make the server send much to somebody else.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The server: coaps://HOST or coaps://HOST:PORT
+    uri: String,
+    /// The certificates of the CAs that are trusted (PEM or DER); may be repeated
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
+    /// How many seconds one handshake may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=30))]
+    timeout: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const GROUPS: &[NamedGroup] = &[NamedGroup::Secp256r1, NamedGroup::X25519];
+const KINDS: &[CertificateType] = &[CertificateType::X509, CertificateType::RawPublicKey];
+/// All of it, however slowly the server answers.
+const AT_MOST: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let address = Address::parse(&args.uri).map_err(Failure::usage)?;
+    if !address.secure {
+        return Err(Failure::usage("coap:// is spoken without DTLS: there is nothing to find out"));
+    }
+    let authorities = Authorities::read(&args.ca)?;
+    let server = address.resolve().await?.into_iter().next();
+    let server = server.ok_or_else(|| Failure::new(format!("{address} has no address")))?;
+    let mut probe = Probe {
+        server,
+        host: &address.host,
+        limit: Duration::from_secs(args.timeout),
+        ends: Instant::now() + AT_MOST,
+        shows_progress: io::stderr().is_terminal(),
+        findings: Findings::default(),
+    };
+    let outcome = probe.run().await;
+    probe.clear_progress();
+    outcome.map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            Failure::new(format!("nothing listens at {address}: check the address"))
+        }
+        _ => Failure::new(format!("cannot reach {address}: {error}")),
+    })?;
+    let findings = probe.findings;
+    if !findings.answered {
+        return Err(Failure::new(format!(
+            "{address} does not answer: check the address, and that UDP port {} is open on the way",
+            address.port
+        )));
+    }
+    let verdict = findings.verdict(&address.host, &authorities);
+    if args.json {
+        output::line(report::in_json(&address.to_string(), server, &findings, &verdict))?;
+    } else {
+        output::line(report::in_words(&address.to_string(), server, &findings, &verdict))?;
+    }
+    if !findings.speaks_dtls() {
+        return Err(Failure::new(format!("{address} answers, and takes nothing of what was offered")));
+    }
+    if verdict.is_good() { Ok(()) } else { Err(Failure::faults()) }
+}
+
+struct Probe<'a> {
+    server: SocketAddr,
+    host: &'a str,
+    limit: Duration,
+    ends: Instant,
+    shows_progress: bool,
+    findings: Findings,
+}
+
+impl Probe<'_> {
+    async fn run(&mut self) -> io::Result<()> {
+        for version in [Version::Dtls13, Version::Dtls12] {
+            for suite in CipherSuite::ALL {
+                let believes = match (version, suite.as_str()) {
+                    (Version::Dtls13, name) if name.starts_with("TLS_AES_") => KINDS,
+                    (Version::Dtls12, name) if name.contains("_ECDSA_") => KINDS,
+                    (Version::Dtls12, name) if name.contains("_PSK_") => &[],
+                    _ => continue,
+                };
+                let suites = [*suite];
+                let offer = Offer { version, suites: &suites, groups: GROUPS, believes, resume: None };
+                let seen = self.attempt(suite.as_str(), &offer).await?;
+                let accepted = seen.accepts(&offer);
+                self.findings.suite(version, *suite, &offer, seen);
+                // In DTLS 1.3 a suite says nothing of who authenticates how: a server that has no certificate shows
+                // its choice only to those with a key.
+                if version == Version::Dtls13 && !accepted {
+                    let offer = Offer { believes: &[], ..offer };
+                    let seen = self.attempt(suite.as_str(), &offer).await?;
+                    self.findings.suite(version, *suite, &offer, seen);
+                }
+                if self.is_silent() {
+                    return Ok(());
+                }
+            }
+            self.details(version).await?;
+        }
+        Ok(())
+    }
+
+    /// What remains to be asked about a version when a suite is known.
+    async fn details(&mut self, version: Version) -> io::Result<()> {
+        let Some(Row { suite, believes, .. }) = self.findings.best(version).cloned() else { return Ok(()) };
+        let suites = [suite];
+        let offer = Offer { version, suites: &suites, groups: GROUPS, believes, resume: None };
+        if suite.as_str() != "TLS_PSK_WITH_AES_128_CCM_8" && suite.as_str() != "TLS_PSK_WITH_AES_128_CCM" {
+            for group in GROUPS {
+                let groups = [*group];
+                let seen =
+                    self.attempt(&format!("{group:?}"), &Offer { groups: &groups, ..offer.clone() }).await?;
+                if seen.accepts(&offer) {
+                    self.findings.group(version, *group);
+                }
+            }
+        }
+        if !believes.is_empty() {
+            for kind in KINDS {
+                let kinds = [*kind];
+                let offer = Offer { believes: &kinds, ..offer.clone() };
+                let seen = self.attempt(&format!("{kind:?}"), &offer).await?;
+                if let Some(shown) = seen.shown.filter(|shown| shown.kind == *kind) {
+                    self.findings.shown(version, shown);
+                }
+            }
+        }
+        let Some(resumption) = self.findings.resumption(version).cloned() else { return Ok(()) };
+        let offer = Offer { resume: Some(resumption), ..offer };
+        let seen = self.attempt("resumption", &offer).await?;
+        self.findings.resumed(version, &seen);
+        Ok(())
+    }
+
+    async fn attempt(&mut self, what: &str, offer: &Offer<'_>) -> io::Result<Observation> {
+        if Instant::now() > self.ends {
+            return Ok(Observation::default());
+        }
+        if self.shows_progress {
+            let version = if offer.version == Version::Dtls13 { "1.3" } else { "1.2" };
+            eprint!("\r\x1b[KDTLS {version}: {what}");
+        }
+        let seen = attempt(self.server, self.host, offer, self.limit).await?;
+        self.findings.answered |= seen.answered;
+        self.findings.attempts += 1;
+        Ok(seen)
+    }
+
+    /// Whether the first few handshakes were met with silence: then the rest will be, too, except if the server speaks
+    /// the older version only and drops what it does not know.
+    fn is_silent(&self) -> bool {
+        const ENOUGH: u32 = 8;
+        !self.findings.answered && self.findings.attempts >= ENOUGH
+    }
+
+    fn clear_progress(&self) {
+        if self.shows_progress {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
