@@ -18,6 +18,8 @@ pub trait Profile {
     type Crypto: Crypto;
     /// Memory for the longest flight that is sent, with 12 bytes of header for each message.
     type Flight: Buffer;
+    /// The same for a server of DTLS 1.2, which says little where it shows no certificate.
+    type ServerFlight: Buffer;
     /// Memory for the longest message that has to be put together from fragments. One that comes whole may be of
     /// any length.
     type Inbox: Buffer;
@@ -32,6 +34,8 @@ pub trait Profile {
     /// Whether keys are agreed on by ephemeral Diffie-Hellman, so that recorded traffic stays secret when a
     /// long-term key is lost.
     const ECDHE: bool;
+    /// Memory for the private key of such an agreement: [`Present`] or [`Absent`], as [`ECDHE`](Self::ECDHE) says.
+    type Ephemeral: Presence;
     /// Whether peers may authenticate by an X.509 certificate or a raw public key; takes [`ECDHE`](Self::ECDHE).
     const CERTIFICATES: bool;
     /// Whether a session can be resumed by a later handshake.
@@ -45,12 +49,14 @@ pub struct PskOnly<C>(PhantomData<C>);
 impl<C: Crypto> Profile for PskOnly<C> {
     type Crypto = C;
     type Flight = [u8; 416];
+    type ServerFlight = [u8; 128];
     type Inbox = [u8; 192];
     const DTLS_1_2: bool = true;
     const DTLS_1_3: bool = false;
     type Dtls13 = Absent;
     const PSK: bool = true;
     const ECDHE: bool = false;
+    type Ephemeral = Absent;
     const CERTIFICATES: bool = false;
     const RESUMPTION: bool = false;
 }
@@ -62,12 +68,14 @@ pub struct Full<C>(PhantomData<C>);
 impl<C: Crypto> Profile for Full<C> {
     type Crypto = C;
     type Flight = [u8; 4096];
+    type ServerFlight = [u8; 4096];
     type Inbox = [u8; 4096];
     const DTLS_1_2: bool = true;
     const DTLS_1_3: bool = true;
     type Dtls13 = Present;
     const PSK: bool = true;
     const ECDHE: bool = true;
+    type Ephemeral = Present;
     const CERTIFICATES: bool = true;
     const RESUMPTION: bool = true;
 }

@@ -19,7 +19,7 @@ use crate::handshake::link::{Link, for_each_fragment};
 use crate::handshake::message::{Fragment, MessageType, VERIFY_DATA};
 use crate::handshake::timer::Expiry;
 use crate::handshake::{Authentication, Context, Established, Failure, Progress};
-use crate::profile::Profile;
+use crate::profile::{Presence, Profile};
 use crate::record::{ContentType, Record};
 use crate::session::Session12;
 
@@ -47,16 +47,20 @@ pub(crate) struct Server<P: Profile> {
 
 /// All but the messages that are still coming in.
 struct Machine<P: Profile> {
-    link: Link<P::Flight>,
+    link: Link<P::ServerFlight>,
     chosen: Chosen,
     /// The private key of this one exchange, if the suite has one.
-    ephemeral: Option<<P::Crypto as Crypto>::EphemeralKey>,
+    ephemeral: Option<Ephemeral<P>>,
     /// Up to the end of this side's first flight.
     transcript: Transcript<P::Crypto>,
     taken: Taken,
     effort: Effort,
     state: State<P::Crypto>,
 }
+
+/// The private key of one exchange, where the profile has memory for it.
+type Ephemeral<P> =
+    <<P as Profile>::Ephemeral as Presence>::Slot<<<P as Profile>::Crypto as Crypto>::EphemeralKey>;
 
 enum State<C: Crypto> {
     /// Flight 4 is out, and asks for a certificate.

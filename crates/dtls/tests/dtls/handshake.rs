@@ -138,7 +138,7 @@ fn the_longest_hello_can_be_sent() {
 fn states_are_small() {
     assert!(size_of::<Session>() <= 256, "{}", size_of::<Session>());
     assert!(
-        size_of::<ServerHandshake<PskOnly<Watched>>>() <= 1536,
+        size_of::<ServerHandshake<PskOnly<Watched>>>() <= 1152,
         "{}",
         size_of::<ServerHandshake<PskOnly<Watched>>>()
     );

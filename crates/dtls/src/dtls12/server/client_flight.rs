@@ -17,7 +17,7 @@ use crate::dtls12::transcript::Transcript;
 use crate::handshake::message::{Message, MessageType};
 use crate::handshake::resumption::{Handle, HandleKind, Resumption, SavedSession};
 use crate::handshake::{Authentication, Context, Failure, Progress};
-use crate::profile::Profile;
+use crate::profile::{Profile, Slot};
 use crate::psk::Psk;
 use crate::session::{LastFlight, Parameters, Role, Session12};
 use crate::suite::KeyExchange;
@@ -130,7 +130,7 @@ impl<P: Profile> Machine<P> {
         let shared = match &self.ephemeral {
             Some(key) if P::ECDHE => {
                 self.effort.spend()?;
-                cx.crypto.agree(key, point).map_err(|_| Discard::BadKeyShare)?
+                cx.crypto.agree(key.get(), point).map_err(|_| Discard::BadKeyShare)?
             }
             _ => Secret::zero(),
         };

@@ -15,7 +15,7 @@ use crate::dtls12::transcript::{Speech, Transcript};
 use crate::handshake::Context;
 use crate::handshake::link::Link;
 use crate::handshake::message::MessageType;
-use crate::profile::Profile;
+use crate::profile::{Profile, Slot};
 use crate::suite::KeyExchange;
 
 impl<P: Profile> Machine<P> {
@@ -95,7 +95,7 @@ impl<P: Profile> Machine<P> {
             speech.say(MessageType::SERVER_KEY_EXCHANGE, |out| {
                 ServerKeyExchange::write(out, kind, group, share.as_bytes(), signature.as_ref());
             })?;
-            *ephemeral = Some(key);
+            *ephemeral = Some(Slot::put(key)?);
         }
         // RFC 5246 section 7.4.4.
         if P::CERTIFICATES && means.client.is_some() {
