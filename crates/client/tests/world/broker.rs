@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, VecDeque};
 use sedge_coap::block::{Assembler, Block, BlockSize, Progress, slice};
 use sedge_coap::{Code, ContentFormat, Message, OptionNumber, Token, Writer};
 use sedge_crypto::RustCrypto;
-use sedge_dtls::{Credentials, Psk, PskOnly};
+use sedge_dtls::Full;
 use sedge_endpoint::memory::{PagedMemory, Path};
-use sedge_endpoint::{CidLayout, Config, Endpoint, Event, Host, Incoming, Notification, SessionId, Ticket};
+use sedge_endpoint::{
+    CidLayout, Config, Counters, Endpoint, Event, Incoming, Notification, SessionId, Ticket,
+};
 use sedge_time::Instant;
 
-use super::{Flying, IDENTITY, KEY, LATENCY, TestRng};
+use super::server::Server;
+use super::{Flying, LATENCY, TestRng};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ClientAddress(u8);
+pub(crate) struct ClientAddress(pub(crate) u8);
 
 impl Path for ClientAddress {
     fn cookie_bytes(&self, out: &mut [u8; 32]) -> usize {
@@ -22,7 +25,7 @@ impl Path for ClientAddress {
     }
 }
 
-type BrokerMemory = PagedMemory<ClientAddress, PskOnly<RustCrypto>, TestRng>;
+type BrokerMemory = PagedMemory<ClientAddress, Full<RustCrypto>, TestRng>;
 
 /// A value, its format, and how often the topic has changed.
 #[derive(Clone, Default)]
@@ -41,7 +44,9 @@ struct Observer {
 
 pub(crate) struct Broker {
     endpoint: Endpoint<BrokerMemory>,
-    outbox: Sent,
+    pub(crate) server: Server,
+    /// Who asked last.
+    pub(crate) principal: u32,
     topics: BTreeMap<String, Topic>,
     observers: Vec<Observer>,
     body: Vec<u8>,
@@ -60,35 +65,12 @@ pub(crate) struct Broker {
     pub(crate) confirmable: bool,
 }
 
-#[derive(Default)]
-struct Sent(Vec<(u8, Vec<u8>)>);
-
-impl Host<RustCrypto> for Sent {
-    type Path = ClientAddress;
-
-    fn transmit(&mut self, path: &ClientAddress, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
-        let mut datagram = vec![0; 1152];
-        let len = fill(&mut datagram);
-        datagram.truncate(len);
-        if len > 0 {
-            self.0.push((path.0, datagram));
-        }
-        true
-    }
-
-    fn credentials(&mut self, _: SessionId) -> impl Credentials<RustCrypto> {
-        |identity: &[u8]| (identity == IDENTITY).then(|| (Psk::new(&KEY).unwrap(), 1))
-    }
-}
-
 impl Broker {
     pub(crate) fn new(now: Instant, seed: u64) -> Self {
-        let cid = CidLayout::new(4, 0, 0, 16).unwrap();
-        let config = Config { accept: true, cid, ..Config::default() };
-        let parts = BrokerMemory::parts(16, 4, 64);
         Self {
-            endpoint: Endpoint::new(now, config, RustCrypto, TestRng(seed), parts),
-            outbox: Sent::default(),
+            endpoint: Self::endpoint(now, seed, |_| {}),
+            server: Server::default(),
+            principal: 0,
             topics: BTreeMap::new(),
             observers: Vec::new(),
             body: vec![0; 70_000],
@@ -103,12 +85,28 @@ impl Broker {
         }
     }
 
+    fn endpoint(now: Instant, seed: u64, change: impl FnOnce(&mut Config)) -> Endpoint<BrokerMemory> {
+        let cid = CidLayout::new(4, 0, 0, 16).unwrap();
+        let mut config = Config { accept: true, cid, ..Config::default() };
+        change(&mut config);
+        Endpoint::new(now, config, RustCrypto, TestRng(seed), BrokerMemory::parts(16, 4, 64))
+    }
+
+    /// Loses all sessions, and has other settings.
+    pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) {
+        self.endpoint = Self::endpoint(Instant::EPOCH, 77, change);
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        self.endpoint.counters()
+    }
+
     /// Loses all sessions, and keeps the topics.
     pub(crate) fn restart(&mut self, now: Instant) {
         let fresh = Self::new(now, now.as_micros() + 5);
         self.endpoint = fresh.endpoint;
         self.observers.clear();
-        self.outbox = Sent::default();
+        self.server.sent.clear();
     }
 
     pub(crate) fn sessions(&self) -> usize {
@@ -140,7 +138,7 @@ impl Broker {
     pub(crate) fn close_all(&mut self) {
         let all: Vec<SessionId> = self.endpoint.sessions().map(|(session, _)| session).collect();
         for session in all {
-            self.endpoint.close(session, &mut self.outbox);
+            self.endpoint.close(session, &mut self.server);
         }
         self.observers.clear();
     }
@@ -150,7 +148,7 @@ impl Broker {
     }
 
     pub(super) fn expire(&mut self, now: Instant) {
-        while let Some(event) = self.endpoint.expire(now, &mut self.outbox) {
+        while let Some(event) = self.endpoint.expire(now, &mut self.server) {
             if let Event::Render { notification, key, .. } = event {
                 let observer = &mut self.observers[key as usize];
                 observer.sequence += 1;
@@ -159,7 +157,7 @@ impl Broker {
                     now,
                     notification,
                     true,
-                    &mut self.outbox,
+                    &mut self.server,
                     Code::CONTENT,
                     |writer| {
                         represent(writer, topic, Some(sequence), None, None, block);
@@ -171,7 +169,7 @@ impl Broker {
 
     pub(super) fn receive(&mut self, now: Instant, from: u8, mut datagram: Vec<u8>) {
         let mut incoming = Incoming::new(ClientAddress(from), &mut datagram);
-        while let Some(event) = self.endpoint.receive(now, &mut incoming, &mut self.outbox) {
+        while let Some(event) = self.endpoint.receive(now, &mut incoming, &mut self.server) {
             if let Event::Request { ticket, message } = event {
                 self.answer(now, ticket, &message);
             }
@@ -185,7 +183,7 @@ impl Broker {
         loss: u64,
         to_client: &mut VecDeque<Flying>,
     ) {
-        for (client, bytes) in self.outbox.0.drain(..) {
+        for (client, bytes) in self.server.sent.drain(..) {
             if dice.below(100) >= loss {
                 to_client.push_back(Flying { arrives: now + LATENCY, client, bytes });
             }
@@ -193,6 +191,7 @@ impl Broker {
     }
 
     fn answer(&mut self, now: Instant, ticket: Ticket, message: &Message<'_>) {
+        self.principal = ticket.principal();
         let path: Vec<&str> = message.uri_path().map(|part| str::from_utf8(part).unwrap()).collect();
         let ["d", rest @ ..] = &path[..] else {
             let text = b"only topics live here";
@@ -216,7 +215,7 @@ impl Broker {
             Some(block) if block.size() > self.block && block.num() == 0 => {
                 let smaller = Block::new(0, block.more(), self.block).unwrap();
                 let code = Code::REQUEST_ENTITY_TOO_LARGE;
-                let sent = self.endpoint.respond(now, ticket, &mut self.outbox, code, |writer| {
+                let sent = self.endpoint.respond(now, ticket, &mut self.server, code, |writer| {
                     writer.block(OptionNumber::BLOCK1, smaller);
                 });
                 return sent.unwrap();
@@ -227,7 +226,7 @@ impl Broker {
                     Ok(Progress::Complete(len)) => len,
                     Ok(Progress::Continue(_)) => {
                         let code = Code::CONTINUE;
-                        let sent = self.endpoint.respond(now, ticket, &mut self.outbox, code, |writer| {
+                        let sent = self.endpoint.respond(now, ticket, &mut self.server, code, |writer| {
                             writer.block(OptionNumber::BLOCK1, block);
                         });
                         return sent.unwrap();
@@ -276,7 +275,7 @@ impl Broker {
         }
         let (asked, block) = (message.block2(), self.block);
         self.endpoint
-            .respond(now, ticket, &mut self.outbox, Code::CONTENT, |writer| {
+            .respond(now, ticket, &mut self.server, Code::CONTENT, |writer| {
                 represent(writer, topic, sequence, asked, None, block);
             })
             .unwrap();
@@ -291,7 +290,7 @@ impl Broker {
                 Ok(Progress::Complete(len)) => self.echoed = Some((key, self.body[..len].to_vec())),
                 Ok(Progress::Continue(_)) => {
                     let sent =
-                        self.endpoint.respond(now, ticket, &mut self.outbox, Code::CONTINUE, |writer| {
+                        self.endpoint.respond(now, ticket, &mut self.server, Code::CONTINUE, |writer| {
                             writer.block(OptionNumber::BLOCK1, block);
                         });
                     return sent.unwrap();
@@ -305,7 +304,7 @@ impl Broker {
         let topic = Topic { value, format: 0, version: 1 };
         let (asked, block, block1) = (message.block2(), self.block, message.block1());
         self.endpoint
-            .respond(now, ticket, &mut self.outbox, Code::CHANGED, |writer| {
+            .respond(now, ticket, &mut self.server, Code::CHANGED, |writer| {
                 represent(writer, &topic, None, asked, block1, block);
             })
             .unwrap();
@@ -315,7 +314,7 @@ impl Broker {
         let respond = |writer: &mut Writer<'_>| {
             writer.payload(text);
         };
-        self.endpoint.respond(now, ticket, &mut self.outbox, code, respond).unwrap();
+        self.endpoint.respond(now, ticket, &mut self.server, code, respond).unwrap();
     }
 
     fn notify(&mut self, now: Instant, name: &str, code: Code) {
@@ -327,7 +326,7 @@ impl Broker {
             let (topic, block, sequence) = (self.topics.get(name), self.block, observer.sequence);
             let notification =
                 Notification { key, token: observer.token, code, confirmable: self.confirmable };
-            let _ = self.endpoint.notify(now, observer.session, notification, &mut self.outbox, |writer| {
+            let _ = self.endpoint.notify(now, observer.session, notification, &mut self.server, |writer| {
                 if let Some(topic) = topic {
                     represent(writer, topic, Some(sequence), None, None, block);
                 }

@@ -2,6 +2,7 @@
 
 mod broker;
 mod random;
+mod server;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -17,6 +18,7 @@ use sedge_time::{Duration, Instant};
 
 pub(crate) use broker::Broker;
 pub(crate) use random::TestRng;
+pub(crate) use server::{BY_CERTIFICATE, BY_KEY, BY_PSK};
 
 /// A device's memory, with everything it does under test on it.
 pub(crate) type Memory = Fixed<PskOnly<RustCrypto>, TestRng, 3, 5, 640, 32>;
@@ -37,6 +39,8 @@ pub(crate) struct World {
     client: u8,
     /// Of 100 datagrams so many are lost, each way.
     pub(crate) loss: u64,
+    /// After so many more datagrams of the client, a NAT gives it this address.
+    pub(crate) move_after: Option<(u32, u8)>,
     /// The network refuses to send.
     pub(crate) refuses: bool,
     pub(crate) dice: TestRng,
@@ -65,6 +69,7 @@ impl World {
             to_client: VecDeque::new(),
             client: 1,
             loss: 0,
+            move_after: None,
             refuses: false,
             dice: TestRng(7),
             sent: Vec::new(),
@@ -128,6 +133,11 @@ impl Datagram for Socket {
         if world.refuses {
             return Err(Refused);
         }
+        match &mut world.move_after {
+            Some((0, address)) => self.address = *address,
+            Some((left, _)) => *left -= 1,
+            None => {}
+        }
         world.client = self.address;
         world.sent.push(datagram.len());
         let (loss, arrives) = (world.loss, world.now + LATENCY);
@@ -153,7 +163,7 @@ impl Datagram for Socket {
 
 /// Time that goes by when somebody waits for it, and stops for every datagram that arrives.
 pub(crate) struct VirtualClock {
-    world: Shared,
+    pub(crate) world: Shared,
 }
 
 impl Clock for VirtualClock {
