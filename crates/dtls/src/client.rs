@@ -35,9 +35,18 @@ pub struct ClientHandshake<P: Profile> {
 
 /// Takes no memory in a profile without DTLS 1.3.
 type Dtls13<P> = <<P as Profile>::Dtls13 as Presence>::Slot<dtls13::client::Client<P>>;
+/// What a client of DTLS 1.2 has from one of both versions that handed over.
+type Handover<P> = <<P as Profile>::Dtls13 as Presence>::Slot<Handed>;
+
+struct Handed {
+    /// What it takes to begin anew.
+    origin: dtls13::client::Origin,
+    /// Whether an answer of DTLS 1.3 came all the same, so that one of the two was forged.
+    contradicted: bool,
+}
 
 enum Machine<P: Profile> {
-    Dtls12(dtls12::client::Client<P>),
+    Dtls12(dtls12::client::Client<P>, Option<Handover<P>>),
     Dtls13(Dtls13<P>),
 }
 
@@ -48,11 +57,15 @@ impl<P: Profile> ClientHandshake<P> {
         credentials: &mut impl Credentials<P::Crypto>,
         config: &ClientConfig<'_>,
     ) -> Result<Self, ConfigError> {
-        let machine = match P::DTLS_1_3 && config.versions.dtls_1_3 && !config.versions.dtls_1_2 {
-            true => Slot::put(dtls13::client::Client::connect(cx, credentials, config)?)
-                .map(Machine::Dtls13)
-                .ok_or(ConfigError::UnusableSuites)?,
-            false => Machine::Dtls12(dtls12::client::Client::connect(cx, credentials, config)?),
+        let machine = match P::DTLS_1_3 && config.versions.dtls_1_3 {
+            true => match dtls13::client::Client::connect(cx, credentials, config) {
+                Ok(client) => Slot::put(client).map(Machine::Dtls13).ok_or(ConfigError::UnusableSuites)?,
+                Err(ConfigError::UnusableSuites) if P::DTLS_1_2 && config.versions.dtls_1_2 => {
+                    Machine::Dtls12(dtls12::client::Client::connect(cx, credentials, config)?, None)
+                }
+                Err(error) => return Err(error),
+            },
+            false => Machine::Dtls12(dtls12::client::Client::connect(cx, credentials, config)?, None),
         };
         Ok(Self { machine })
     }
@@ -60,7 +73,7 @@ impl<P: Profile> ClientHandshake<P> {
     /// The Connection ID that the client offered to find in records to it; empty if none.
     pub fn own_cid(&self) -> ConnectionId {
         match &self.machine {
-            Machine::Dtls12(client) => client.own_cid(),
+            Machine::Dtls12(client, _) => client.own_cid(),
             Machine::Dtls13(client) => client.get().own_cid(),
         }
     }
@@ -68,7 +81,7 @@ impl<P: Profile> ClientHandshake<P> {
     /// When to call [`expire`](Self::expire).
     pub fn deadline(&self) -> Option<Instant> {
         match &self.machine {
-            Machine::Dtls12(client) => client.deadline(),
+            Machine::Dtls12(client, _) => client.deadline(),
             Machine::Dtls13(client) => client.get().deadline(),
         }
     }
@@ -80,8 +93,24 @@ impl<P: Profile> ClientHandshake<P> {
         cx: &mut Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
     ) -> Result<(), Failure> {
+        let before = self.deadline();
         match &mut self.machine {
-            Machine::Dtls12(client) => client.expire(cx, credentials),
+            Machine::Dtls12(client, handed) => {
+                client.expire(cx, credentials)?;
+                let Some(handed) = handed.as_mut().filter(|_| P::DTLS_1_3).map(Slot::get_mut) else {
+                    return Ok(());
+                };
+                let timer_turned = client.deadline() != before;
+                if client.starts_over() || (timer_turned && core::mem::take(&mut handed.contradicted)) {
+                    let again = dtls13::client::Client::restart(cx, credentials, &handed.origin);
+                    match again.and_then(Slot::put) {
+                        Some(client) => self.machine = Machine::Dtls13(client),
+                        None if client.starts_over() => return Err(Failure::TimedOut),
+                        None => {}
+                    }
+                }
+                Ok(())
+            }
             Machine::Dtls13(client) => client.get_mut().expire(cx, credentials),
         }
     }
@@ -94,8 +123,28 @@ impl<P: Profile> ClientHandshake<P> {
         record: &mut [u8],
     ) -> Result<Progress, Discard> {
         match &mut self.machine {
-            Machine::Dtls12(client) => client.receive(cx, credentials, record),
-            Machine::Dtls13(client) => client.get_mut().receive(cx, credentials, record),
+            Machine::Dtls12(client, handed) => {
+                if P::DTLS_1_3
+                    && let Some(handed) = handed
+                    && dtls13::is_server_hello(record)
+                {
+                    handed.get_mut().contradicted = true;
+                    return Err(Discard::HandshakeRepeated);
+                }
+                client.receive(cx, credentials, record)
+            }
+            Machine::Dtls13(client) if P::DTLS_1_3 => {
+                let client = client.get_mut();
+                let progress = client.receive(cx, credentials, record)?;
+                if !P::DTLS_1_2 || !client.is_handed_over() {
+                    return Ok(progress);
+                }
+                let (mut client, origin) = client.hand_over(cx).ok_or(Discard::MalformedHandshake)?;
+                let outcome = client.receive(cx, credentials, record);
+                self.machine = Machine::Dtls12(client, Slot::put(Handed { origin, contradicted: false }));
+                outcome
+            }
+            Machine::Dtls13(_) => Err(Discard::Closed),
         }
     }
 
@@ -103,7 +152,7 @@ impl<P: Profile> ClientHandshake<P> {
     /// [`connect`](Self::connect), [`receive`](Self::receive) and [`expire`](Self::expire).
     pub fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         match &mut self.machine {
-            Machine::Dtls12(client) => client.poll_transmit(crypto, buf),
+            Machine::Dtls12(client, _) => client.poll_transmit(crypto, buf),
             Machine::Dtls13(client) => client.get_mut().poll_transmit(crypto, buf),
         }
     }
@@ -111,7 +160,7 @@ impl<P: Profile> ClientHandshake<P> {
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
     pub fn take_session(&mut self) -> Option<Established> {
         match &mut self.machine {
-            Machine::Dtls12(client) => client.take_session(),
+            Machine::Dtls12(client, _) => client.take_session(),
             Machine::Dtls13(client) => client.get_mut().take_session(),
         }
     }
@@ -120,7 +169,7 @@ impl<P: Profile> ClientHandshake<P> {
 impl<P: Profile> fmt::Debug for ClientHandshake<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.machine {
-            Machine::Dtls12(client) => client.fmt(f),
+            Machine::Dtls12(client, _) => client.fmt(f),
             Machine::Dtls13(client) => client.get().fmt(f),
         }
     }

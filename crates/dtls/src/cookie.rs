@@ -17,6 +17,7 @@ use sedge_crypto::{Crypto, CryptoRng, Mac, Secret, constant_time_eq};
 use crate::alert::{Alert, AlertDescription};
 use crate::config::ServerConfig;
 use crate::discard::Discard;
+use crate::dtls13::extension::lists;
 use crate::dtls13::hello::ClientHello as ClientHello13;
 use crate::handshake::flight;
 use crate::handshake::hello::{ClientHello, write_hello_verify_request};
@@ -232,7 +233,9 @@ fn verify<'d, L: RecordLayer>(
         verified.dtls_1_3 = Some(Hello13 { hello, body: message.body, retried });
         return Ok((verified, verdict));
     }
-    if !L::DTLS_1_2 || !config.versions.dtls_1_2 {
+    // RFC 8446 section 4.2.1: a client that lists versions must list this one.
+    let unlisted = hello.extensions.supported_versions.is_some_and(|versions| !lists(versions, DTLS_1_2));
+    if !L::DTLS_1_2 || !config.versions.dtls_1_2 || unlisted {
         return Ok((verified, Verdict::Refuse(AlertDescription::PROTOCOL_VERSION)));
     }
     let expected = cookie(&keys.current, peer, &hello);

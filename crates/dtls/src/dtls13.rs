@@ -20,8 +20,10 @@
 
 use crate::alert::AlertDescription;
 use crate::discard::Discard;
+use crate::handshake::message::{Fragment, MessageType};
 use crate::handshake::resumption::Resumption;
 use crate::handshake::{Authentication, Established};
+use crate::record::{ContentType, DTLS_1_3, Record};
 use crate::session::Session13;
 use crate::suite::CipherSuite;
 
@@ -92,4 +94,15 @@ impl Identity {
         let Self { principal, authentication, resumed } = self;
         Established { session: session.into(), principal, authentication, resumed }
     }
+}
+
+/// Whether a record begins with a ServerHello or a HelloRetryRequest of this version.
+pub(crate) fn is_server_hello(record: &[u8]) -> bool {
+    let hello = Record::parse(record, 0)
+        .filter(|record| record.header.epoch == 0 && record.header.content_type == ContentType::HANDSHAKE)
+        .and_then(|record| Fragment::parse(record.fragment))
+        .and_then(|(fragment, _)| fragment.whole())
+        .filter(|message| message.message_type == MessageType::SERVER_HELLO)
+        .and_then(|message| hello::ServerHello::parse(message.body));
+    hello.is_some_and(|hello| hello.extensions.selected_version == Some(DTLS_1_3))
 }

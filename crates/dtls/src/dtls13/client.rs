@@ -30,10 +30,13 @@ use crate::suite::CipherSuite;
 
 mod finish;
 mod hello;
+mod legacy;
 mod offer;
 mod steps;
 
-use offer::Offer;
+use legacy::Legacy;
+pub(crate) use legacy::Origin;
+use offer::{Offer, Says};
 
 /// A client's handshake with one server.
 ///
@@ -49,6 +52,10 @@ pub(crate) struct Client<P: Profile> {
 struct Machine<P: Profile> {
     link: Link<P::Flight>,
     offer: Offer<P::Crypto>,
+    /// If DTLS 1.2 is offered too.
+    legacy: Option<Legacy>,
+    /// The HelloVerifyRequest that was answered.
+    verified: Option<Digest>,
     /// Up to the ClientHello.
     transcript: Transcript<P::Crypto>,
     /// The HelloRetryRequest that was answered.
@@ -141,22 +148,27 @@ impl<P: Profile> Client<P> {
         config: &ClientConfig<'_>,
     ) -> Result<Self, ConfigError> {
         let offer = Offer::new::<P, R>(cx, credentials, config)?;
-        let mut link = Link::new(&config.transport, 0, cx.now);
-        let mut transcript = Transcript::new(cx.crypto);
-        offer
-            .hello::<P, _>(&mut link.flight, cx.crypto, cx.now, credentials, &mut transcript, None)
-            .ok_or(ConfigError::FlightTooLong)?;
-        link.start(cx.now);
-        let machine = Machine {
-            link,
+        // A client that has nothing to offer to the older version does without it.
+        let legacy = match P::DTLS_1_2 && config.versions.dtls_1_2 {
+            true => Legacy::new::<P, R>(cx, credentials, config).ok(),
+            false => None,
+        };
+        let mut machine = Machine {
+            link: Link::new(&config.transport, 0, cx.now),
             offer,
-            transcript,
+            legacy,
+            verified: None,
+            transcript: Transcript::new(cx.crypto),
             retry: None,
             state: State::AwaitServerHello,
             suspicion: None,
             contradicted: false,
             started_over: false,
         };
+        let mut transcript = Transcript::new(cx.crypto);
+        machine.hello(cx, credentials, &mut transcript, None, &[]).ok_or(ConfigError::FlightTooLong)?;
+        machine.transcript = transcript;
+        machine.link.start(cx.now);
         Ok(Self { inbox: Inbox::new(), machine })
     }
 
@@ -261,6 +273,12 @@ impl<P: Profile> Client<P> {
         fragment: Fragment<'_>,
         sequence: u64,
     ) -> Result<Progress, Discard> {
+        if P::DTLS_1_2
+            && fragment.message_type == MessageType::HELLO_VERIFY_REQUEST
+            && let Some(message) = fragment.whole()
+        {
+            return self.machine.hello_verify_request(cx, credentials, &message);
+        }
         if fragment.message_type != MessageType::SERVER_HELLO {
             return Err(Discard::UnexpectedHandshake);
         }
@@ -397,6 +415,20 @@ fn digest<C: Crypto>(crypto: &C, message: &[u8]) -> Digest {
 }
 
 impl<P: Profile> Machine<P> {
+    /// Makes the flight a ClientHello and adds it to the transcript, which says what came before.
+    fn hello<R: ?Sized>(
+        &mut self,
+        cx: &Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        transcript: &mut Transcript<P::Crypto>,
+        cookie: Option<&[u8]>,
+        legacy_cookie: &[u8],
+    ) -> Option<()> {
+        let Self { link, offer, legacy, .. } = self;
+        let says = Says { now: cx.now, cookie, legacy_cookie, legacy: legacy.as_ref() };
+        offer.hello::<P, _>(&mut link.flight, cx.crypto, credentials, transcript, &says)
+    }
+
     /// If some of the server's flight is here, it has our hello, and needs to know what is missing.
     fn ask_for_the_rest(&mut self) {
         if let State::AwaitFinished(Secured { authentic: true, .. }) = &self.state

@@ -4,7 +4,6 @@ use sedge_crypto::{Aead, Crypto};
 
 use super::{Content, Opened, Role, SealError};
 use crate::alert::Alert;
-use crate::cid::ConnectionId;
 use crate::discard::Discard;
 use crate::dtls13::protection::{OpenError, OpenedRecord, RecordKeys, encrypted_len};
 use crate::dtls13::record::{Heading, Unified, epoch_bits};

@@ -11,4 +11,5 @@ mod handshake;
 mod loss;
 mod party;
 mod tickets;
+mod versions;
 mod world;

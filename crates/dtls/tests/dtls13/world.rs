@@ -143,6 +143,8 @@ pub struct World {
     pub keys: Vec<(&'static str, [u8; 32], Vec<u8>)>,
     /// The link; the argument is the datagram's place in `trace`.
     pub fate: Fate,
+    /// A man in the middle, who changes what is sent.
+    pub meddle: Option<Meddle>,
     in_flight: BTreeMap<(Instant, u64), (Direction, Vec<u8>)>,
     serial: u64,
     /// When sessions with something outstanding send it again.
@@ -152,6 +154,7 @@ pub struct World {
 pub const ADDRESS: &[u8] = b"192.0.2.1:4711";
 
 /// When the copies of a datagram arrive: none for a lost one.
+pub type Meddle = Box<dyn FnMut(Direction, &mut Vec<u8>)>;
 pub type Fate = Box<dyn FnMut(usize, Direction, &[u8]) -> Vec<Duration>>;
 
 pub const LATENCY: Duration = Duration::from_millis(10);
@@ -202,6 +205,7 @@ impl World {
             refusal: None,
             keys: Vec::new(),
             fate: Box::new(undisturbed),
+            meddle: None,
             in_flight: BTreeMap::new(),
             serial: 0,
             retransmit_at: None,
@@ -342,7 +346,10 @@ impl World {
     }
 
     /// Puts a datagram on the link.
-    pub fn send(&mut self, direction: Direction, datagram: Vec<u8>) {
+    pub fn send(&mut self, direction: Direction, mut datagram: Vec<u8>) {
+        if let Some(meddle) = &mut self.meddle {
+            meddle(direction, &mut datagram);
+        }
         for delay in (self.fate)(self.trace.len(), direction, &datagram) {
             self.serial += 1;
             let _ = self.in_flight.insert((self.now + delay, self.serial), (direction, datagram.clone()));

@@ -163,11 +163,11 @@ impl<P: Profile> Machine<P> {
         credentials: &mut impl Credentials<P::Crypto>,
     ) -> Option<()> {
         self.offer.renew::<P, R>(cx, credentials)?;
-        self.transcript = Transcript::new(cx.crypto);
-        let Self { offer, link, transcript, .. } = self;
-        link.received.clear();
-        offer.hello::<P, _>(&mut link.flight, cx.crypto, cx.now, credentials, transcript, None)?;
-        self.retry = None;
+        let mut transcript = Transcript::new(cx.crypto);
+        self.link.received.clear();
+        self.hello(cx, credentials, &mut transcript, None, &[])?;
+        self.transcript = transcript;
+        (self.retry, self.verified) = (None, None);
         self.state = State::AwaitServerHello;
         self.started_over = true;
         Some(())

@@ -27,6 +27,16 @@ impl<P: Profile> Machine<P> {
         message: &Message<'_>,
     ) -> Result<Progress, Discard> {
         let hello = ServerHello::parse(message.body).ok_or(Discard::MalformedHandshake)?;
+        if P::DTLS_1_2
+            && hello.extensions.selected_version.is_none()
+            && let Some(outcome) = self.older_version()
+        {
+            return outcome;
+        }
+        // The answer to a hello without the cookie, and so to another one than our last.
+        if self.verified.is_some() {
+            return Err(self.contradicted());
+        }
         let outcome = match hello.is_retry() {
             true => self.retry(cx, credentials, &hello, message),
             false => self.secure(cx, credentials, &hello, message),
@@ -80,16 +90,7 @@ impl<P: Profile> Machine<P> {
             self.offer.share_in::<P, R>(cx, group).ok_or(Discard::UnofferedChoice)?;
         }
         self.offer.message_seq = 1;
-        let Self { offer, link, .. } = self;
-        offer
-            .hello::<P, _>(
-                &mut link.flight,
-                cx.crypto,
-                cx.now,
-                credentials,
-                &mut transcript,
-                extensions.cookie,
-            )
+        self.hello(cx, credentials, &mut transcript, extensions.cookie, &[])
             .ok_or(Discard::HandshakeTooLong)?;
         self.transcript = transcript;
         self.retry = Some(Retry { suite: hello.suite, digest });

@@ -3,6 +3,7 @@
 use sedge_crypto::{Crypto, CryptoRng, NamedGroup, Secret};
 use sedge_time::Instant;
 
+use super::legacy::Legacy;
 use crate::cid::ConnectionId;
 use crate::config::{ClientConfig, ConfigError};
 use crate::credentials::{CertificateType, Credentials};
@@ -36,6 +37,17 @@ pub(super) struct Offer<C: Crypto> {
     resumes: bool,
     /// The ClientHello's message_seq.
     pub(super) message_seq: u16,
+}
+
+/// What is said in one ClientHello and not in another.
+pub(super) struct Says<'a> {
+    /// For the age of tickets.
+    pub(super) now: Instant,
+    /// Of a HelloRetryRequest.
+    pub(super) cookie: Option<&'a [u8]>,
+    /// Of a HelloVerifyRequest.
+    pub(super) legacy_cookie: &'a [u8],
+    pub(super) legacy: Option<&'a Legacy>,
 }
 
 /// Length of a binder in its list.
@@ -139,14 +151,13 @@ impl<C: Crypto> Offer<C> {
         &self,
         flight: &mut Flight<B>,
         crypto: &C,
-        now: Instant,
         credentials: &mut impl Credentials<C>,
         transcript: &mut Transcript<C>,
-        cookie: Option<&[u8]>,
+        says: &Says<'_>,
     ) -> Option<()> {
         flight.clear();
         let body = flight.push(MessageType::CLIENT_HELLO, self.message_seq, |out| {
-            self.write::<P>(crypto, now, credentials, cookie, out);
+            self.write::<P>(crypto, credentials, says, out);
         })?;
         let ticket = self.resumption::<P>(credentials);
         let psk = if P::PSK { credentials.own_psk() } else { None };
@@ -173,20 +184,36 @@ impl<C: Crypto> Offer<C> {
     fn write<P: Profile<Crypto = C>>(
         &self,
         crypto: &C,
-        now: Instant,
         credentials: &mut impl Credentials<C>,
-        cookie: Option<&[u8]>,
+        says: &Says<'_>,
         out: &mut Writer<'_>,
     ) {
+        let legacy = says.legacy.filter(|_| P::DTLS_1_2);
+        let older_suites = legacy.map_or(&[][..], |legacy| legacy.offer.suites());
         out.u16(DTLS_1_2);
         out.bytes(&self.random);
-        out.vec8(|_legacy_session_id| {});
-        out.vec8(|_legacy_cookie| {});
-        out.vec16(|out| self.suites().iter().for_each(|suite| out.u16(suite.0)));
+        out.vec8(|out| out.bytes(legacy.map_or(&[], |legacy| legacy.offer.session_id())));
+        out.vec8(|out| out.bytes(says.legacy_cookie));
+        out.vec16(|out| {
+            self.suites().iter().chain(older_suites).for_each(|suite| out.u16(suite.0));
+            if legacy.is_some() {
+                out.u16(CipherSuite::TLS_EMPTY_RENEGOTIATION_INFO_SCSV.0);
+            }
+        });
         out.vec8(|out| out.u8(0));
         out.vec16(|out| {
-            extension::write(out, number::SUPPORTED_VERSIONS, |out| out.vec8(|out| out.u16(DTLS_1_3)));
-            if let Some(cookie) = cookie {
+            extension::write(out, number::SUPPORTED_VERSIONS, |out| {
+                out.vec8(|out| {
+                    out.u16(DTLS_1_3);
+                    if legacy.is_some() {
+                        out.u16(DTLS_1_2);
+                    }
+                });
+            });
+            if let Some(legacy) = legacy {
+                legacy.write_extensions::<P>(credentials, out);
+            }
+            if let Some(cookie) = says.cookie {
                 extension::write(out, number::COOKIE, |out| out.vec16(|out| out.bytes(cookie)));
             }
             self.write_groups::<P>(crypto, out);
@@ -203,7 +230,7 @@ impl<C: Crypto> Offer<C> {
                 extension::write(out, number::RECORD_SIZE_LIMIT, |out| out.u16(limit));
             }
             if P::PSK || P::RESUMPTION {
-                self.write_pre_shared_keys::<P>(now, credentials, out);
+                self.write_pre_shared_keys::<P>(says.now, credentials, out);
             }
         });
     }
