@@ -4,8 +4,13 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use sedge_crypto::{RustCrypto, subject_public_key_info};
-use sedge_x509::authority::{AlternativeName, RawExtension, Template};
-use sedge_x509::{BasicConstraints, Certificate, Error, ExtendedKeyUsage, GeneralName, KeyUsage, Validity};
+use sedge_x509::authority::{
+    AlternativeName, PrivateKey, RawExtension, Template, public_key_of_file, public_key_of_request,
+};
+use sedge_x509::{
+    BasicConstraints, Certificate, CertificateRevocationList, Error, ExtendedKeyUsage, GeneralName, KeyUsage,
+    Validity, certificates,
+};
 
 use crate::support::*;
 
@@ -190,10 +195,12 @@ fn what_is_not_der_to_the_letter_is_refused() {
         ("eight unused bits", &[3, 2, 7, 0x80], &[3, 2, 8, 0x80]),
         ("no bits", &[3, 2, 7, 0x80], &[3, 1, 0]),
         ("no unused bits", &[3, 2, 7, 0x80], &[3, 0]),
+        ("an extension with more", &[4, 4, 3, 2, 7, 0x80], &[4, 4, 3, 2, 7, 0x80, 5, 0]),
+        ("an attribute with more", b"\x0c\x07subject", b"\x0c\x07subject\x05\0"),
+        ("an attribute without a value", b"\x0c\x07subject", &[]),
         ("three bytes of bits", &[3, 2, 7, 0x80], &[3, 4, 0, 0x80, 0, 1]),
-        ("no name", &[0x30, 11, 0x82, 9, b'a', b'.'], &[]),
     ];
-    for (what, from, to) in &cases[..cases.len() - 1] {
+    for (what, from, to) in cases {
         assert_eq!(refused(&replaced(&der, from, to)), Error::Malformed, "{what}");
     }
     let name = [&[0x82, 9][..], b"a.example"].concat();
@@ -215,6 +222,35 @@ fn what_is_not_der_to_the_letter_is_refused() {
     let other = replaced(&der, &name, &[0x88, 1, 0x2a]);
     let names: Vec<_> = Certificate::parse(&other).unwrap().subject_alt_name().unwrap().iter().collect();
     assert_eq!(names, [GeneralName::Other(8)]);
+}
+
+#[test]
+fn a_certificate_is_three_elements_that_agree() {
+    let mut root = Ca::root(12);
+    let der = root.issue(&client());
+    // The algorithm stands in what is signed and behind it. ecdsa-with-SHA384 differs in its last byte.
+    let oid = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let places: Vec<usize> = (0..der.len()).filter(|&at| der[at..].starts_with(&oid)).collect();
+    let with = |places: &[usize]| {
+        let mut der = der.clone();
+        places.iter().for_each(|at| der[at + 9] = 3);
+        refused(&der)
+    };
+    assert_eq!(places.len(), 2);
+    assert_eq!(with(&places[..1]), Error::Malformed);
+    assert_eq!(with(&places[1..]), Error::Malformed);
+    assert_eq!(with(&places), Error::UnsupportedAlgorithm);
+    let content = [&der[4..], &[5, 0]].concat();
+    let four = [&[0x30, 0x82, (content.len() >> 8) as u8, content.len() as u8][..], &content].concat();
+    assert_eq!(refused(&four), Error::Malformed);
+}
+
+#[test]
+fn every_issuer_has_a_name() {
+    let mut nobody = Ca::self_signed(13, &Template { common_name: None, ..Template::ca("", None, YEAR) });
+    let der = nobody.issue(&client());
+    assert_eq!(refused(&der), Error::Malformed);
+    assert_eq!(nobody.device(&der, &CLIENT), Err(Error::Malformed));
 }
 
 #[test]
@@ -273,11 +309,13 @@ fn other_algorithms_are_told_from_broken_ones() {
     }
 }
 
-/// A root that has issued one certificate.
-static ISSUED: LazyLock<(Ca, Vec<u8>)> = LazyLock::new(|| {
+/// A root, one certificate that it has issued, and a private key in PEM.
+static ISSUED: LazyLock<(Ca, Vec<u8>, String)> = LazyLock::new(|| {
     let mut root = Ca::root(10);
     let der = root.issue(&server());
-    (root, der)
+    let key = PrivateKey::generate(&RustCrypto, &mut root.rng).unwrap();
+    let pem = key.to_pem(&RustCrypto, None, &mut root.rng).unwrap().to_string();
+    (root, der, pem)
 });
 
 proptest! {
@@ -286,6 +324,27 @@ proptest! {
     #[test]
     fn nothing_panics(bytes: Vec<u8>) {
         let _ = Certificate::parse(&bytes);
+        let _ = certificates(&bytes);
+        let _ = CertificateRevocationList::parse(&bytes);
+        let _ = public_key_of_file(&bytes);
+        let _ = public_key_of_request(&RustCrypto, &bytes);
+        let text = String::from_utf8_lossy(&bytes);
+        for label in ["PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "CERTIFICATE"] {
+            let text = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+            let _ = PrivateKey::from_pem(&text, Some(b"x"));
+            let _ = certificates(text.as_bytes());
+        }
+    }
+
+    /// A private key with its text changed is another key, or none.
+    #[test]
+    fn private_keys_do_not_panic(changes in proptest::collection::vec((0_usize..1000, 0_u8..128), 0..4)) {
+        let mut text = ISSUED.2.clone().into_bytes();
+        for (at, byte) in changes {
+            let at = at % text.len();
+            text[at] = byte;
+        }
+        let _ = PrivateKey::from_pem(std::str::from_utf8(&text).unwrap(), None);
     }
 
     /// Elements in a row, so that a parser gets further than with any bytes.
@@ -305,7 +364,7 @@ proptest! {
     fn mutations_are_refused_or_said_otherwise(
         changes in proptest::collection::vec((0_usize..1000, any::<u8>()), 1..4)
     ) {
-        let (root, good) = &*ISSUED;
+        let (root, good, _) = &*ISSUED;
         let mut der = good.clone();
         for (at, byte) in changes {
             let at = at % der.len();
