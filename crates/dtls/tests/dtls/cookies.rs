@@ -170,6 +170,10 @@ fn unacceptable_hellos_are_refused_with_the_right_alert() {
         };
         let mut reply = [0; HELLO_VERIFY_REQUEST_LEN];
         let Hello::Reply(len) = verify(&keys, b"a", &with_cookie(b""), &mut reply) else { panic!() };
+        if reply[0] == 21 {
+            // Without a common version there is no cookie either.
+            return Err(AlertDescription(reply[len - 1]));
+        }
         let second = with_cookie(&reply[len - 8..len]);
         let Hello::Accept(verified) = verify(&keys, b"a", &second, &mut []) else { panic!() };
         let mut rng = TestRng(1);

@@ -7,9 +7,11 @@
     reason = "a failing test should panic where it fails"
 )]
 
+mod bytes;
 mod handshake;
 mod loss;
 mod party;
+mod session;
 mod tickets;
 mod versions;
 mod world;

@@ -139,6 +139,8 @@ pub struct World {
     pub discards: Vec<(Direction, Discard)>,
     pub received: Vec<(Direction, Vec<u8>)>,
     pub refusal: Option<AlertDescription>,
+    /// How many Connection IDs the client asked for.
+    pub wanted: Option<u8>,
     /// The lines of both sides' key logs.
     pub keys: Vec<(&'static str, [u8; 32], Vec<u8>)>,
     /// The link; the argument is the datagram's place in `trace`.
@@ -203,6 +205,7 @@ impl World {
             discards: Vec::new(),
             received: Vec::new(),
             refusal: None,
+            wanted: None,
             keys: Vec::new(),
             fate: Box::new(undisturbed),
             meddle: None,
@@ -462,6 +465,10 @@ impl World {
                     }
                     Ok(Opened { content: Content::ApplicationData(data), .. }) => {
                         self.received.push((Direction::ToServer, data.to_vec()));
+                        None
+                    }
+                    Ok(Opened { content: Content::ConnectionIdWanted(count), .. }) => {
+                        self.wanted = Some(count);
                         None
                     }
                     Ok(_) => None,
