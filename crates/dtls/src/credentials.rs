@@ -35,7 +35,8 @@ pub trait Credentials<C: Crypto> {
     }
 
     /// The name of the server that a client means, to be sent as
-    /// [server_name](https://www.rfc-editor.org/rfc/rfc6066#section-3) and checked by [`verify`](Self::verify).
+    /// [server_name](https://www.rfc-editor.org/rfc/rfc6066#section-3) unless it is an address, and to be checked by
+    /// [`verify`](Self::verify).
     fn server_name(&self) -> Option<&str> {
         None
     }
@@ -76,7 +77,8 @@ pub trait Credentials<C: Crypto> {
     }
 
     /// Of a server: the keys for its session tickets and how long a ticket is good; with none, it neither makes nor
-    /// takes tickets ([RFC 5077](https://www.rfc-editor.org/rfc/rfc5077)).
+    /// takes tickets ([RFC 5077](https://www.rfc-editor.org/rfc/rfc5077)). In DTLS 1.2 none is made where the path
+    /// takes fewer than 256 bytes, for it has to fit into one datagram with Finished.
     fn tickets(&self) -> Option<(&TicketKeys, Duration)> {
         None
     }

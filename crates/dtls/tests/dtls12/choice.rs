@@ -81,6 +81,73 @@ fn without_anything_in_common_the_server_says_so() {
     assert_eq!(world.client.failure(), Some(Failure::Refused(AlertDescription::HANDSHAKE_FAILURE)));
 }
 
+#[test]
+fn an_unknown_identity_looks_exactly_like_a_wrong_key() {
+    let failed = |known: bool, key: &[u8]| {
+        let case = Case { suite: WITH_PSK[0], way: Way::Psk };
+        let (mut client, mut server) = case.parties();
+        client.psk = Psk::new(key);
+        server.psk = server.psk.filter(|_| known);
+        let mut world = World::new(case.setup(), client, server);
+        world.run();
+        assert_eq!(world.client.failure(), Some(Failure::TimedOut));
+        assert_eq!(world.server.failure(), Some(Failure::TimedOut));
+        let shape: Vec<_> =
+            world.trace.iter().map(|(direction, datagram)| (*direction, datagram.len())).collect();
+        (shape, world.discards, world.now)
+    };
+    assert_eq!(failed(true, b"fedcba9876543210"), failed(false, &crate::base::KEY));
+}
+
+/// A chain that has to be put together and does not fit is dropped, whatever it would say.
+#[test]
+fn a_chain_longer_than_the_memory_for_it_is_dropped() {
+    let case = Case { suite: ECDHE_ECDSA[0], way: Way::Certificates(X509, Some(X509)) };
+    let (mut client, server) = case.parties();
+    // The flight of a client has the same size as what it receives: so many that they just fit in there.
+    let issuer = client.chain[1].clone();
+    while client.chain.iter().map(|entry| entry.len() + 3).sum::<usize>() + issuer.len() < 3_500 {
+        client.chain.push(issuer.clone());
+    }
+    let mut world = World::new(case.setup(), client, server);
+    world.run();
+    world.assert_established();
+
+    let length = 4_097u32.to_be_bytes();
+    let fragment =
+        [&[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 50, 0, 22, 11][..], &length[1..], &[0, 2, 0, 0, 0, 0, 0, 10]];
+    let fragment = [&fragment.concat()[..], &[0; 10]].concat();
+    let (client, server) = case.parties();
+    let mut world = World::new(case.setup(), client, server);
+    while !matches!(world.server, crate::world::Side::Handshaking(_)) {
+        world.transmit();
+        world.step();
+    }
+    world.deliver(Direction::ToServer, &fragment);
+    assert!(
+        world.discards.contains(&(Direction::ToServer, Discard::HandshakeTooLong)),
+        "{:?}",
+        world.discards
+    );
+    world.run();
+    world.assert_established();
+}
+
+/// RFC 6066 section 3: a name goes to the server, an address does not.
+#[test]
+fn only_a_name_is_sent_as_one() {
+    for (name, sent) in [("broker.example", true), ("192.0.2.7", false), ("2001:db8::7", false)] {
+        let case = Case { suite: ECDHE_ECDSA[0], way: Way::Certificates(RAW, None) };
+        let (mut client, server) = case.parties();
+        client.server_name = Some(name);
+        let mut world = World::new(case.setup(), client, server);
+        world.run();
+        world.assert_established();
+        let hello = &world.trace[0].1;
+        assert_eq!(hello.windows(name.len()).any(|window| window == name.as_bytes()), sent, "{name}");
+    }
+}
+
 /// RFC 8446 section 4.1.3: only a server that could have spoken 1.3 leaves its mark.
 #[test]
 fn a_server_that_could_do_better_says_so_in_its_random() {

@@ -35,7 +35,8 @@ fn share(group: NamedGroup) -> Vec<u8> {
     [&[share.as_bytes().len() as u8], share.as_bytes()].concat()
 }
 
-/// What somebody who knows the protocol, but no key, would send to either side, under every number that a flight has.
+/// What somebody who knows the protocol, but no key, would send to either side: hellos, and every other message under
+/// every number that a flight has.
 fn forged() -> Vec<Vec<u8>> {
     let stranger = Watched.signing_key(&sedge_crypto::Secret::new([0x77; 32])).unwrap();
     let key = subject_public_key_info(&Watched.public_key(&stranger));
@@ -89,7 +90,25 @@ fn forged() -> Vec<Vec<u8>> {
         (22, vec![1, 2, 3]),
     ];
     let numbers = 0..=6;
-    numbers.flat_map(|seq| bodies.iter().map(move |(kind, body)| message(*kind, seq, body))).collect()
+    let server_hello = |suite: u16, extensions: &[u8]| {
+        let length = u16::try_from(extensions.len()).unwrap().to_be_bytes();
+        let body =
+            [&[0xfe, 0xfd][..], &[0xaa; 32], &[0], &suite.to_be_bytes(), &[0], &length, extensions].concat();
+        message(2, 1, &body)
+    };
+    let master = &[0, 23, 0, 0][..];
+    let raw = &[0, 19, 0, 1, 2, 0, 20, 0, 1, 2][..];
+    let mut hellos = vec![
+        server_hello(0xc0ae, &[master, raw].concat()),
+        server_hello(0xc0ae, master),
+        server_hello(0xc0ae, &[master, &[0, 20, 0, 1, 7]].concat()),
+        server_hello(0xc0ae, raw),
+        server_hello(0xd003, master),
+        server_hello(0xc02b, &[master, raw].concat()),
+        message(3, 0, &[0xfe, 0xff, 4, 1, 2, 3, 4]),
+    ];
+    hellos.extend(numbers.flat_map(|seq| bodies.iter().map(move |(kind, body)| message(*kind, seq, body))));
+    hellos
 }
 
 /// A handshake that has `forged` slipped in, in both directions, before the `at`-th genuine datagram.

@@ -198,7 +198,11 @@ impl Offer {
             extensions.client_certificate_type = own.as_extension();
             extensions.server_certificate_type = believed.as_extension();
         }
-        extensions.server_name = credentials.server_name().map(str::as_bytes);
+        // RFC 6066 section 3: an address is no name.
+        extensions.server_name = credentials
+            .server_name()
+            .filter(|name| P::CERTIFICATES && name.parse::<core::net::IpAddr>().is_err())
+            .map(str::as_bytes);
         then(&extensions)
     }
 
