@@ -45,6 +45,7 @@ struct Handed {
     contradicted: bool,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one of the two is all that there is")]
 enum Machine<P: Profile> {
     Dtls12(dtls12::client::Client<P>, Option<Handover<P>>),
     Dtls13(Dtls13<P>),

@@ -35,6 +35,7 @@ pub struct ServerHandshake<P: Profile> {
 /// Takes no memory in a profile without DTLS 1.3.
 type Dtls13<P> = <<P as Profile>::Dtls13 as Presence>::Slot<dtls13::server::Server<P>>;
 
+#[expect(clippy::large_enum_variant, reason = "one of the two is all that there is")]
 enum Machine<P: Profile> {
     Dtls12(dtls12::server::Server<P>),
     Dtls13(Dtls13<P>),

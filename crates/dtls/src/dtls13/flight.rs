@@ -232,7 +232,7 @@ impl<B: Buffer> Flight<B> {
             Some(before) if protected && !before.protected => before.space(cid_len, tag_len),
             _ => 0,
         };
-        let mut room = self.datagram.checked_sub(shared + piece.space(cid_len, tag_len)).unwrap_or_default();
+        let mut room = self.datagram.saturating_sub(shared + piece.space(cid_len, tag_len));
         if room < HANDSHAKE_HEADER + MIN_FRAGMENT && shared > 0 {
             room = self.datagram.checked_sub(piece.space(cid_len, tag_len))?;
         }
