@@ -26,8 +26,11 @@ fn hex(text: &str) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(&String::from_utf8_lossy(pair), 16).unwrap()).collect()
 }
 
+/// A message with its number.
+type Whole = (MessageType, u16, Vec<u8>);
+
 /// The messages in the clear and the sealed records of some datagrams, in order.
-fn split(datagrams: &[Vec<u8>]) -> (Vec<(MessageType, u16, Vec<u8>)>, Vec<Vec<u8>>) {
+fn split(datagrams: &[Vec<u8>]) -> (Vec<Whole>, Vec<Vec<u8>>) {
     let (mut messages, mut sealed) = (Vec::new(), Vec::new());
     for datagram in datagrams {
         let mut rest = &datagram[..];
@@ -59,8 +62,7 @@ fn a_mutual_handshake_of_openssl_message_by_message() {
     let (client, client_sealed) = split(&to_server[1..]);
     let (server, server_sealed) = split(&to_client[1..]);
 
-    let kinds =
-        |messages: &[(MessageType, u16, Vec<u8>)]| messages.iter().map(|it| it.0.0).collect::<Vec<_>>();
+    let kinds = |messages: &[Whole]| messages.iter().map(|it| it.0.0).collect::<Vec<_>>();
     assert_eq!(
         kinds(&client),
         [1, 11, 16, 15],
@@ -68,7 +70,7 @@ fn a_mutual_handshake_of_openssl_message_by_message() {
     );
     assert_eq!(kinds(&server), [2, 11, 12, 13, 14, 4], "up to ServerHelloDone, and NewSessionTicket");
     let mut transcript = Transcript::<RustCrypto>::new(&RustCrypto);
-    let say = |transcript: &mut Transcript<RustCrypto>, message: &(MessageType, u16, Vec<u8>)| {
+    let say = |transcript: &mut Transcript<RustCrypto>, message: &Whole| {
         let &(message_type, message_seq, ref body) = message;
         transcript.add(&Message { message_type, message_seq, body });
     };

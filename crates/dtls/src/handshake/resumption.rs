@@ -66,8 +66,9 @@ impl SavedSession {
 }
 
 impl Resumption {
-    /// The longest ticket that is kept, in bytes. A session whose ticket is longer is not resumed.
-    pub const MAX_TICKET: usize = 256;
+    /// The longest ticket that is kept, in bytes: what GnuTLS seals, with a server's certificate in it, has 358. A
+    /// session whose ticket is longer is not resumed.
+    pub const MAX_TICKET: usize = 512;
 
     /// The suite of the session.
     pub const fn suite(&self) -> CipherSuite {

@@ -59,8 +59,9 @@ pub(super) struct Means {
 
 /// A ticket needs a path that takes the last flight in one datagram.
 const MIN_TICKET_MTU: u16 = 256;
-/// How long the identifiers of cached sessions are, in bytes.
-const SESSION_ID: usize = 16;
+/// How long the identifiers of cached sessions are, in bytes: as long as they may be (RFC 5246 section 7.4.1.2), for
+/// wolfSSL knows no shorter ones again.
+const SESSION_ID: usize = 32;
 
 impl Chosen {
     /// Chooses from what a ClientHello offers, or says which alert it deserves.
