@@ -26,7 +26,6 @@ pub struct Handshake<D: Profile> {
     role: Role<D>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "an endpoint without a heap keeps both in its fixed pool")]
 enum Role<D: Profile> {
     Client(ClientHandshake<D>),
     Server(ServerHandshake<D>),
@@ -227,8 +226,8 @@ impl<M: Memory> Endpoint<M> {
             Role::Client(handshake) => handshake.receive(&mut cx, &mut host.credentials(session), record),
             Role::Server(handshake) => handshake.receive(&mut cx, &mut host.credentials(session), record),
         };
-        for (label, client_random, secret, len) in log.0.iter().flatten() {
-            host.dangerous_log_keys(label, client_random, secret.expose().get(..*len).unwrap_or_default());
+        for key in log.0.iter().flatten() {
+            host.dangerous_log_keys(key.label, &key.client_random, key.bytes());
         }
         let answered_after = now.saturating_since(handshake.sent_at);
         self.pump(now, session, host);
@@ -425,7 +424,20 @@ impl<M: Memory> Endpoint<M> {
 
 /// Holds the secrets of one handshake step for a host that asked for them: at most four, in DTLS 1.3.
 #[derive(Default)]
-struct CapturedKeys([Option<(&'static str, [u8; 32], Secret<48>, usize)>; 4]);
+struct CapturedKeys([Option<CapturedKey>; 4]);
+
+struct CapturedKey {
+    label: &'static str,
+    client_random: [u8; 32],
+    secret: Secret<48>,
+    len: usize,
+}
+
+impl CapturedKey {
+    fn bytes(&self) -> &[u8] {
+        self.secret.expose().get(..self.len).unwrap_or_default()
+    }
+}
 
 impl KeyLog for CapturedKeys {
     fn secret(&mut self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
@@ -434,7 +446,8 @@ impl KeyLog for CapturedKeys {
             *to = *from;
         }
         if let Some(free) = self.0.iter_mut().find(|place| place.is_none()) {
-            *free = Some((label, *client_random, copy, secret.len()));
+            *free =
+                Some(CapturedKey { label, client_random: *client_random, secret: copy, len: secret.len() });
         }
     }
 }

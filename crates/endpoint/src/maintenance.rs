@@ -63,11 +63,14 @@ impl<M: Memory> Endpoint<M> {
             peer.resend_at = Instant::DISTANT_FUTURE;
             return;
         }
-        let first = core::mem::replace(&mut peer.resend_at, now + Duration::from_secs(1 << peer.resends));
-        if first != Instant::EPOCH {
+        let is_first_look = peer.resend_at == Instant::EPOCH;
+        if !is_first_look {
             peer.resends += 1;
             session.retransmit();
             self.counters.retransmissions += 1;
+        }
+        peer.resend_at = now + Duration::from_secs(1 << peer.resends);
+        if !is_first_look {
             self.send_own(id, host);
         }
     }

@@ -61,6 +61,7 @@ pub struct Peer<P> {
 }
 
 /// How datagrams to and from a peer are protected.
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub(crate) enum Channel {
     /// Not at all: only on a socket that the operator declared so.
     Plain,

@@ -90,7 +90,7 @@ fn run(seed: u64, versions: Versions) -> (usize, u64) {
         if world.device.endpoint.path(session).is_none() {
             session = world.dial();
         }
-        if addresses.next_u32() % 40 == 0 {
+        if addresses.next_u32().is_multiple_of(40) {
             world.device.at = Address(10 + (addresses.next_u32() % 4) as u8);
         }
         // And now and then one side wants new keys.
