@@ -294,3 +294,44 @@ fn without_a_wish_nothing_is_remembered() {
     let (client, server) = (Party::new(Role::Client), Party::new(Role::Server));
     assert!(!client.wants_tickets && server.tickets.is_none());
 }
+
+#[test]
+fn a_ticket_outlives_one_rotation_of_the_keys() {
+    let mut world = acquainted(mutual(), By::Ticket);
+    if let Some((keys, _)) = &mut world.server_party.tickets {
+        keys.rotate(&mut TestRng(8));
+    }
+    world.connect();
+    world.run();
+    world.assert_established();
+    assert!(resumed(&mut world));
+}
+
+/// Nothing vouches for a NewSessionTicket but the Finished after it: one that is forged costs a new start and is never
+/// remembered.
+#[test]
+fn a_forged_new_session_ticket_delays_and_is_not_remembered() {
+    for case in [mutual(), Case::shapes()[1]] {
+        for at in 0..7 {
+            for seq in 1..=7 {
+                let (client, server) = case.parties();
+                let mut world = World::new(case.setup(), client.with_tickets(), server.with_tickets());
+                for _ in 0..at {
+                    world.transmit();
+                    world.step();
+                }
+                world.transmit();
+                let header =
+                    [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 99, 0, 21, 4, 0, 0, 9, 0, seq, 0, 0, 0, 0, 0, 9];
+                let forged = [&header[..], &[0, 0, 0, 9, 0, 3, 1, 2, 3]].concat();
+                world.deliver(Direction::ToClient, &forged);
+                world.run();
+                world.assert_established();
+                world.connect();
+                world.run();
+                world.assert_established();
+                assert!(resumed(&mut world), "{case:?}: {seq} before {at}");
+            }
+        }
+    }
+}
