@@ -288,3 +288,27 @@ fn foreign_datagrams_end_nothing() {
         }
     }
 }
+
+/// Between the last message and the moment that the session is taken nothing forged can undo what was decided.
+#[test]
+fn what_is_complete_stays_so() {
+    let mut world = mutual().world();
+    for _ in 0..4 {
+        world.transmit();
+        world.step();
+    }
+    world.transmit();
+    let (direction, mut flight) = world.trace.last().unwrap().clone();
+    assert_eq!(direction, Direction::ToServer);
+    let Side::Handshaking(server) = &mut world.server else { panic!("the last flight has not arrived") };
+    let mut cx = Context::new(&Watched, &mut world.rng, world.now);
+    let mut outcome = Ok(Progress::Continue);
+    for record in Records::new(&mut flight, server.own_cid().len()) {
+        outcome = server.receive(&mut cx, &mut world.server_party, record);
+    }
+    assert_eq!(outcome, Ok(Progress::Complete));
+    for mut datagram in forged() {
+        assert!(server.receive(&mut cx, &mut world.server_party, &mut datagram).is_err());
+    }
+    assert!(server.take_session().is_some());
+}

@@ -8,6 +8,7 @@ use crate::alert::AlertDescription;
 use crate::credentials::Credentials;
 use crate::discard::Discard;
 use crate::dtls12::certificate;
+use crate::dtls12::effort::Effort;
 use crate::dtls12::key_exchange::ClientKeyExchange;
 use crate::dtls12::premaster::Premaster;
 use crate::dtls12::schedule::{Binding, MasterSecret};
@@ -31,6 +32,10 @@ impl<P: Profile> Machine<P> {
         credentials: &mut impl Credentials<P::Crypto>,
         message: &Message<'_>,
     ) -> Result<Progress, Discard> {
+        // What is decided stays so.
+        if let State::Complete(_) | State::Taken = self.state {
+            return Err(Discard::Closed);
+        }
         match self.taken.place(cx.crypto, message) {
             Place::Early => Err(Discard::HandshakeEarly),
             Place::Repeated => Err(Discard::HandshakeRepeated),
@@ -73,9 +78,8 @@ impl<P: Profile> Machine<P> {
                 self.client_key_exchange(cx, credentials, transcript, claim, message)?
             }
             (State::AwaitCertificateVerify(state), MessageType::CERTIFICATE_VERIFY) if P::CERTIFICATES => {
-                self.effort.spend()?;
                 let kind = self.chosen.means.client.ok_or(Discard::UnexpectedHandshake)?;
-                let principal = holder(cx.crypto, state, message)?;
+                let principal = holder(cx.crypto, &mut self.effort, state, message)?;
                 let peer = principal.map(|principal| Peer { principal, authentication: kind.into() });
                 let mut transcript = state.transcript.clone();
                 transcript.add(message);
@@ -292,10 +296,12 @@ impl<P: Profile> Machine<P> {
 /// RFC 5246 section 7.4.8: who the client is, if it holds the key in its certificate.
 fn holder<C: Crypto>(
     crypto: &C,
+    effort: &mut Effort,
     state: &AwaitCertificateVerify<C>,
     message: &Message<'_>,
 ) -> Result<Result<u32, AlertDescription>, Discard> {
     let signature = certificate::parse_verify(message.body).ok_or(Discard::MalformedHandshake)?;
+    effort.spend()?;
     let digest = state.transcript.hash();
     Ok(state.certificate.and_then(|certificate| match signature {
         Some(signature) if crypto.verify(&certificate.public_key, &digest, &signature).is_ok() => {
