@@ -56,9 +56,8 @@ impl<'a> Certificate<'a> {
         let is_v3 = version.byte()? == 2;
         version.end()?;
         let serial = fields.unsigned()?;
-        let is_serial = serial != [0] && serial.len() <= MAX_SERIAL_LEN;
         let signed_with = fields.expect(der::SEQUENCE)?;
-        if !is_v3 || !is_serial || signed_with.content != algorithm.content {
+        if !is_v3 || serial.len() > MAX_SERIAL_LEN || signed_with.content != algorithm.content {
             return Err(Error::Malformed);
         }
         if algorithm.content != ECDSA_WITH_SHA256 {
