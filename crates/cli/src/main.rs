@@ -47,7 +47,7 @@ enum Command {
     /// Subscribe to topics and print their values as they come
     Sub(commands::subscribe::Args),
     /// Send one request to any CoAP server
-    Coap(commands::coap::Args),
+    Coap(Box<commands::coap::Args>),
     /// Find out what a DTLS server offers: versions, suites, certificate, and what it takes to get in
     Probe(commands::probe::Args),
     /// Show how a broker is: sessions, counters, what was turned away and why
@@ -79,7 +79,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         // These end well when they are interrupted.
         Command::Broker(args) => commands::broker::run(args).await,
         Command::Sub(args) => commands::subscribe::run(args).await,
-        Command::Coap(args) => commands::coap::run(args).await,
+        Command::Coap(args) => commands::coap::run(*args).await,
         // This waits for nothing but a person, and then hears of the interruption itself.
         Command::Ca(args) => commands::ca::run(args),
         // These fail, and what they hold is cleaned up as it is dropped.

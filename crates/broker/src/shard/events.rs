@@ -36,7 +36,7 @@ impl Shard {
                     self.link.renotify(now, clock::unix(), notification, &resend);
                 }
             }
-            Event::Delivered { session } => self.ready(now, session),
+            Event::Delivered { session } | Event::Moved { session } => self.ready(now, session),
             Event::Reset { session, message_id } => {
                 if let Some(observation) = self.link.resets.rejected(session.to_u64(), message_id) {
                     self.failed(now, session, observation);

@@ -7,14 +7,19 @@ use std::time::Duration;
 use rand_core::UnwrapErr;
 use sedge_client::tokio::{Socket, TokioClock};
 use sedge_client::{Clock as _, Datagram as _, PublicKey, Secret, Versions};
-use sedge_crypto::{NamedGroup, public_key_from_info};
+use sedge_crypto::{
+    Crypto as _, CryptoRng, KeyError, NamedGroup, RustCrypto, Signature, public_key_from_info,
+    subject_public_key_info,
+};
 use sedge_dtls::{
     AlertDescription, CertificateType, CipherSuite, ClientConfig, ClientHandshake, ConnectionId, Content,
     Context, Credentials, Established, Failure, Full, PeerCertificate, Progress, Psk, Records, Resumption,
     Retransmission, Transport, Verified,
 };
+use sedge_x509::authority::{Issuer, PrivateKey, SerialNumber, Template};
 use sedge_x509::{Certificate, PeerName};
 
+use crate::commands::ca::{now, validity};
 use crate::identity::Version;
 use crate::trace::dtls::inner;
 use crate::trace::handshake::{Handshake, ServerHello, encrypted_extensions, extension, kind, messages};
@@ -33,6 +38,29 @@ pub(super) struct Offer<'a> {
     pub(super) believes: &'a [CertificateType],
     /// A session to resume.
     pub(super) resume: Option<Resumption>,
+    /// Who the client says it is.
+    pub(super) nobody: &'a Nobody,
+}
+
+/// A client whom no server knows: a server that insists on clients with public keys shows itself only to those who
+/// have one of the kind that it wants.
+pub(super) struct Nobody {
+    key: PrivateKey,
+    info: [u8; 91],
+    certificate: Vec<u8>,
+}
+
+impl Nobody {
+    /// A new key, with a certificate of its own making.
+    pub(super) fn new() -> Result<Self, KeyError> {
+        let rng = &mut UnwrapErr(getrandom::SysRng);
+        let key = PrivateKey::generate(&RustCrypto, rng)?;
+        let template = Template::client("sedge-probe", validity(now(), 1));
+        let serial = SerialNumber::random(rng);
+        let (_, certificate) = Issuer::self_signed(RustCrypto, &key, &template, &serial, rng)?;
+        let info = subject_public_key_info(&key.public_key(&RustCrypto)?);
+        Ok(Self { key, info, certificate })
+    }
 }
 
 /// What was seen.
@@ -322,6 +350,7 @@ impl Observation {
 /// Credentials that believe everything, and note it.
 struct Spy<'a> {
     host: &'a str,
+    nobody: &'a Nobody,
     believes: &'a [CertificateType],
     psk: Option<Psk>,
     shown: Option<Shown>,
@@ -336,7 +365,7 @@ impl<'a> Spy<'a> {
         let random = getrandom::fill(key.expose_mut()).ok();
         let psk = Psk::new(key.expose()).filter(|_| offer.believes.is_empty() && random.is_some());
         let resume = offer.resume.clone();
-        Self { host, believes: offer.believes, psk, shown: None, resume, kept: None }
+        Self { host, nobody: offer.nobody, believes: offer.believes, psk, shown: None, resume, kept: None }
     }
 
     const fn has_certificates(&self) -> bool {
@@ -351,6 +380,23 @@ impl Credentials<TapCrypto> for Spy<'_> {
 
     fn server_name(&self) -> Option<&str> {
         Some(self.host).filter(|host| matches!(PeerName::of_host(host), PeerName::Dns(_)))
+    }
+
+    fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
+        let shown: &[u8] = match kind {
+            CertificateType::RawPublicKey => &self.nobody.info,
+            CertificateType::X509 => &self.nobody.certificate,
+        };
+        (index == 0 && self.has_certificates()).then_some(shown)
+    }
+
+    fn sign<R: CryptoRng + ?Sized>(
+        &mut self,
+        crypto: &TapCrypto,
+        rng: &mut R,
+        digest: &[u8; 32],
+    ) -> Option<Signature> {
+        crypto.sign(&crypto.signing_key(self.nobody.key.scalar()).ok()?, digest, rng).ok()
     }
 
     fn believes(&self) -> &[CertificateType] {

@@ -15,8 +15,10 @@ use crate::trace::handshake::extension;
 pub(super) struct Row {
     pub(super) suite: CipherSuite,
     pub(super) believes: &'static [CertificateType],
-    /// What a complete handshake took.
-    pub(super) bytes: Option<Traffic>,
+    /// What the handshake took, as far as it came.
+    pub(super) bytes: Traffic,
+    /// How far that was.
+    pub(super) end: String,
 }
 
 /// What was found out about one version.
@@ -109,10 +111,15 @@ impl Findings {
         of.extended_master_secret |= seen.has(extension::EXTENDED_MASTER_SECRET);
         of.tickets |= makes_tickets(&seen);
         of.asks_for_certificate |= seen.asks_for_certificate;
-        of.lets_anonymous_in |= seen.completed && !offer.believes.is_empty();
+        of.lets_anonymous_in |= seen.completed && !seen.asks_for_certificate && !offer.believes.is_empty();
         let believes: &'static [CertificateType] = if offer.believes.is_empty() { &[] } else { super::KINDS };
-        let bytes = seen.completed.then_some(seen.traffic);
-        of.suites.push(Row { suite, believes, bytes });
+        let end = match seen.alert {
+            _ if seen.completed => "complete".to_owned(),
+            _ if offer.believes.is_empty() => "a key is needed".to_owned(),
+            Some(alert) => alert.to_string(),
+            None => "no answer".to_owned(),
+        };
+        of.suites.push(Row { suite, believes, bytes: seen.traffic, end });
         of.resumption = of.resumption.take().or(seen.resumption);
         if let Some(shown) = seen.shown {
             self.shown(version, shown);
@@ -143,6 +150,15 @@ impl Findings {
     pub(super) fn best(&self, version: Version) -> Option<&Row> {
         let suites = &self.of(version).suites;
         suites.iter().find(|row| !row.believes.is_empty()).or(suites.first())
+    }
+
+    /// The suite to ask for groups with. Those of certificates are no good in DTLS 1.2, where a client that does not
+    /// name the certificate's curve must not be shown it (RFC 8422 section 5.1.1).
+    pub(super) fn with_groups(&self, version: Version) -> Option<&Row> {
+        let suites = &self.of(version).suites;
+        let is_psk = |row: &&Row| row.suite.as_str().starts_with("TLS_ECDHE_PSK");
+        let with_groups = |row: &&Row| !row.suite.as_str().starts_with("TLS_PSK");
+        suites.iter().find(is_psk).or(suites.iter().find(with_groups))
     }
 
     /// What to think of it.

@@ -16,7 +16,7 @@ use sedge_crypto::NamedGroup;
 use sedge_dtls::CertificateType;
 use tokio::time::Instant;
 
-use self::attempt::{Observation, Offer, attempt};
+use self::attempt::{Nobody, Observation, Offer, attempt};
 use self::certificate::Authorities;
 use self::findings::{Findings, Row};
 use crate::failure::Failure;
@@ -109,6 +109,7 @@ struct Probe<'a> {
 
 impl Probe<'_> {
     async fn run(&mut self) -> io::Result<()> {
+        let nobody = Nobody::new().map_err(io::Error::other)?;
         for version in [Version::Dtls13, Version::Dtls12] {
             for suite in CipherSuite::ALL {
                 let believes = match (version, suite.as_str()) {
@@ -118,7 +119,14 @@ impl Probe<'_> {
                     _ => continue,
                 };
                 let suites = [*suite];
-                let offer = Offer { version, suites: &suites, groups: GROUPS, believes, resume: None };
+                let offer = Offer {
+                    version,
+                    suites: &suites,
+                    groups: GROUPS,
+                    believes,
+                    resume: None,
+                    nobody: &nobody,
+                };
                 let seen = self.attempt(suite.as_str(), &offer).await?;
                 let accepted = seen.accepts(&offer);
                 self.findings.suite(version, *suite, &offer, seen);
@@ -133,26 +141,27 @@ impl Probe<'_> {
                     return Ok(());
                 }
             }
-            self.details(version).await?;
+            self.details(version, &nobody).await?;
         }
         Ok(())
     }
 
     /// What remains to be asked about a version when a suite is known.
-    async fn details(&mut self, version: Version) -> io::Result<()> {
+    async fn details(&mut self, version: Version, nobody: &Nobody) -> io::Result<()> {
         let Some(Row { suite, believes, .. }) = self.findings.best(version).cloned() else { return Ok(()) };
-        let suites = [suite];
-        let offer = Offer { version, suites: &suites, groups: GROUPS, believes, resume: None };
-        if suite.as_str() != "TLS_PSK_WITH_AES_128_CCM_8" && suite.as_str() != "TLS_PSK_WITH_AES_128_CCM" {
+        if let Some(row) = self.findings.with_groups(version).cloned() {
+            let (suites, believes) = ([row.suite], row.believes);
             for group in GROUPS {
                 let groups = [*group];
-                let seen =
-                    self.attempt(&format!("{group:?}"), &Offer { groups: &groups, ..offer.clone() }).await?;
-                if seen.accepts(&offer) {
+                let offer =
+                    Offer { version, suites: &suites, groups: &groups, believes, resume: None, nobody };
+                if self.attempt(&format!("{group:?}"), &offer).await?.accepts(&offer) {
                     self.findings.group(version, *group);
                 }
             }
         }
+        let suites = [suite];
+        let offer = Offer { version, suites: &suites, groups: GROUPS, believes, resume: None, nobody };
         if !believes.is_empty() {
             for kind in KINDS {
                 let kinds = [*kind];

@@ -20,17 +20,20 @@ pub(super) fn in_words(uri: &str, server: SocketAddr, findings: &Findings, verdi
         .into_iter()
         .flat_map(|(version, of)| {
             of.suites.iter().map(move |row| {
-                let (sent, received) = match row.bytes {
-                    Some(bytes) => (bytes.sent_bytes.to_string(), bytes.received_bytes.to_string()),
-                    None => ("-".into(), "-".into()),
-                };
-                vec![version.to_owned(), row.suite.as_str().to_owned(), sent, received]
+                let Traffic { sent_bytes, received_bytes, .. } = row.bytes;
+                vec![
+                    version.to_owned(),
+                    row.suite.as_str().to_owned(),
+                    sent_bytes.to_string(),
+                    received_bytes.to_string(),
+                    row.end.clone(),
+                ]
             })
         })
         .collect();
     if !suites.is_empty() {
         lines.push(String::new());
-        lines.push(output::table(style, &["DTLS", "SUITE", "SENT B", "RECEIVED B"], &suites));
+        lines.push(output::table(style, &["DTLS", "SUITE", "SENT B", "RECEIVED B", "HANDSHAKE"], &suites));
     }
     let both = [&findings.dtls13, &findings.dtls12].map(|of| (!of.suites.is_empty()).then_some(of));
     let rows = properties(&both);
@@ -131,8 +134,7 @@ fn version_in_json(of: &Of) -> Json {
         return Json::Null;
     }
     let traffic = |bytes: &Traffic| json!({ "sent": bytes.sent_bytes, "received": bytes.received_bytes });
-    let suite =
-        |row: &super::Row| json!({ "name": row.suite.as_str(), "bytes": row.bytes.as_ref().map(traffic) });
+    let suite = |row: &super::Row| json!({ "name": row.suite.as_str(), "bytes": traffic(&row.bytes), "handshake": row.end });
     json!({
         "suites": of.suites.iter().map(suite).collect::<Json>(),
         "groups": of.groups.iter().map(|group| group_name(*group)).collect::<Vec<_>>(),
