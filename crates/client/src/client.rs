@@ -281,6 +281,14 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         self.core.agreed()
     }
 
+    /// Tells the secrets of every session that begins from now on, as lines `<label> <client random> <secret>` of the
+    /// NSS key log format ([RFC 9850](https://www.rfc-editor.org/rfc/rfc9850)) have them, for looking at captures of
+    /// one's own traffic. Whoever learns them can read and forge everything.
+    #[cfg(feature = "std")]
+    pub fn dangerous_log_keys(&mut self, log: impl FnMut(&str, &[u8; 32], &[u8]) + Send + 'static) {
+        self.outbox.dangerous_log_keys(log);
+    }
+
     /// The last session as bytes; see [`Core::export_resumption`].
     pub fn export_resumption(&self) -> Option<Secret<{ Resumption::EXPORTED_LEN }>> {
         self.core.export_resumption(self.clock.now())

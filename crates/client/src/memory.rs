@@ -61,6 +61,9 @@ pub(crate) type RngOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Rng;
 /// bytes together (none with pre-shared keys or a raw public key), and if `RESUMPTION` is 1 and not 0 the last session,
 /// which the next handshake takes up again if the profile can.
 ///
+/// `DATAGRAM` has to hold the longest datagram that the server sends. With certificates or raw public keys that is as
+/// long as the path takes, 1152 bytes from a server of this project, unless the server is told less.
+///
 /// `EXCHANGES` should be one more than `SUBSCRIPTIONS`, and is at most 15.
 pub struct Fixed<
     D,

@@ -5,16 +5,33 @@ use sedge_endpoint::Host;
 
 use crate::memory::Server;
 
+/// Learns the secrets of a client's sessions.
+#[cfg(feature = "std")]
+type KeyLog = std::boxed::Box<dyn FnMut(&str, &[u8; 32], &[u8]) + Send>;
+
 /// Holds the datagrams that one call makes until the caller sends them, each after its length in two bytes.
 pub struct Outbox<B> {
     memory: B,
     len: usize,
+    #[cfg(feature = "std")]
+    key_log: Option<KeyLog>,
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
     /// An empty one in the caller's memory, which should have room for the largest datagram and two bytes.
     pub const fn new(memory: B) -> Self {
-        Self { memory, len: 0 }
+        Self {
+            memory,
+            len: 0,
+            #[cfg(feature = "std")]
+            key_log: None,
+        }
+    }
+
+    /// Tells the secrets of every session from now on; see [`KeyLog`](sedge_dtls::KeyLog).
+    #[cfg(feature = "std")]
+    pub fn dangerous_log_keys(&mut self, log: impl FnMut(&str, &[u8; 32], &[u8]) + Send + 'static) {
+        self.key_log = Some(std::boxed::Box::new(log));
     }
 
     /// The datagram to send next.
@@ -52,6 +69,15 @@ impl<C: Crypto, B: AsRef<[u8]> + AsMut<[u8]>> Host<C> for Outbox<B> {
         *length = (written as u16).to_be_bytes();
         self.len += if written == 0 { 0 } else { 2 + written };
         true
+    }
+
+    const DANGEROUS_KEY_LOG: bool = cfg!(feature = "std");
+
+    #[cfg(feature = "std")]
+    fn dangerous_log_keys(&mut self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
+        if let Some(log) = &mut self.key_log {
+            log(label, client_random, secret);
+        }
     }
 }
 

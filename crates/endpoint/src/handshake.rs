@@ -3,8 +3,8 @@
 use sedge_crypto::{NamedGroup, Secret};
 use sedge_dtls::{
     CipherSuite, ClientConfig, ClientHandshake, ConfigError, ConnectionId, Context, Discard, Established,
-    Failure, HELLO_REPLY_LEN, Hello, KeyLog, Of, Profile, Progress, ServerHandshake, VerifiedHello, Versions,
-    hello,
+    Failure, HELLO_REPLY_LEN, Hello, KeyLog, Of, Profile, Progress, ServerHandshake, Transport,
+    VerifiedHello, Versions, hello,
 };
 use sedge_time::{Duration, Instant};
 
@@ -108,8 +108,19 @@ impl<M: Memory> Endpoint<M> {
         if !self.enter(now, session, before, Role::Client(handshake)) {
             return Err(ConnectError::Full);
         }
-        self.pump(now, session, host);
+        let _sent = self.pump(now, session, host);
         Ok(session)
+    }
+
+    /// Sends what a handshake has to send still, because its flight has more datagrams than the host had room for. Says
+    /// whether anything was sent. To be called, while a handshake is under way, after a host has made room.
+    pub fn continue_handshake<H: HostOf<M>>(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        host: &mut H,
+    ) -> bool {
+        self.pump(now, session, host)
     }
 
     /// Opens a session without protection over a path on which plain CoAP is spoken.
@@ -190,7 +201,7 @@ impl<M: Memory> Endpoint<M> {
         match accepted {
             Ok(handshake) => {
                 if self.enter(now, session, predecessor, Role::Server(handshake)) {
-                    self.pump(now, session, host);
+                    let _sent = self.pump(now, session, host);
                 }
             }
             Err(refusal) => {
@@ -230,7 +241,7 @@ impl<M: Memory> Endpoint<M> {
             host.dangerous_log_keys(key.label, &key.client_random, key.bytes());
         }
         let answered_after = now.saturating_since(handshake.sent_at);
-        self.pump(now, session, host);
+        let _sent = self.pump(now, session, host);
         match progress {
             Ok(Progress::Continue) => None,
             Ok(Progress::Complete) => self.establish(now, session, answered_after, host),
@@ -257,25 +268,30 @@ impl<M: Memory> Endpoint<M> {
         };
         match result {
             Ok(()) => {
-                self.pump(now, session, host);
+                let _sent = self.pump(now, session, host);
                 None
             }
             Err(failure) => {
                 // There may be an alert to send.
-                self.pump(now, session, host);
+                let _sent = self.pump(now, session, host);
                 self.fail(session, failure)
             }
         }
     }
 
-    /// Sends whatever a handshake has to send, and arms its timer.
-    fn pump<H: HostOf<M>>(&mut self, now: Instant, session: SessionId, host: &mut H) {
-        let Some(slot) = self.handshake_slot(session) else { return };
-        let Some(path) = self.path(session) else { return };
-        let Some(handshake) = self.handshakes.get_mut(slot) else { return };
+    /// Sends whatever a handshake has to send, and arms its timer. Says whether there was anything.
+    fn pump<H: HostOf<M>>(&mut self, now: Instant, session: SessionId, host: &mut H) -> bool {
+        let Some(slot) = self.handshake_slot(session) else { return false };
+        let Some(path) = self.path(session) else { return false };
+        let Some(handshake) = self.handshakes.get_mut(slot) else { return false };
+        let mut any = false;
         loop {
             let mut more = false;
             let sent = host.transmit(&path, |buf| {
+                // What is left of a host's memory may be too short for anything.
+                if buf.len() < usize::from(Transport::MIN_MTU) {
+                    return 0;
+                }
                 let len = match &mut handshake.role {
                     Role::Client(handshake) => handshake.poll_transmit(&self.crypto, buf),
                     Role::Server(handshake) => handshake.poll_transmit(&self.crypto, buf),
@@ -288,6 +304,7 @@ impl<M: Memory> Endpoint<M> {
                 break;
             }
             handshake.sent_at = now;
+            any = true;
         }
         let deadline = match &handshake.role {
             Role::Client(handshake) => handshake.deadline(),
@@ -296,6 +313,7 @@ impl<M: Memory> Endpoint<M> {
         if let Some(deadline) = deadline {
             let _armed = self.timers.arm(deadline, TimerKey::Session(session.slot));
         }
+        any
     }
 
     /// The peer has proved who it is: the handshake makes way for the session.

@@ -239,7 +239,11 @@ impl<M: Memory> Core<M> {
                 if let Some(operation) = operation {
                     self.while_disconnected(now, operation);
                 }
-                false
+                // A flight may have more datagrams than the host has room for at once.
+                match self.link {
+                    Link::Dialling { session, .. } => self.endpoint.continue_handshake(now, session, host),
+                    _ => false,
+                }
             }
         }
     }

@@ -73,8 +73,12 @@ fn broker_key(world: &Shared) -> PublicKey {
     public(&world.borrow().broker.server.login.key)
 }
 
-const BOTH: [(Versions, Version); 2] =
-    [(Versions::ONLY_1_2, Version::Dtls12), (Versions::ONLY_1_3, Version::Dtls13)];
+/// What a device may offer, and what a broker that speaks both makes of it.
+const BOTH: [(Versions, Version); 3] = [
+    (Versions::ONLY_1_2, Version::Dtls12),
+    (Versions::ONLY_1_3, Version::Dtls13),
+    (Versions::ALL, Version::Dtls13),
+];
 
 #[test]
 fn every_way_to_authenticate_works_in_both_versions() {
@@ -109,6 +113,71 @@ fn every_way_to_authenticate_works_in_both_versions() {
             run(client.publish("a", TEXT, b"1")).unwrap();
             assert_eq!(world.borrow().broker.principal, principal);
             run(client.close());
+        }
+    }
+}
+
+#[test]
+fn the_version_is_one_that_both_speak() {
+    for (versions, version) in BOTH {
+        let (world, ca) = world();
+        world.borrow_mut().broker.reconfigure(|config| config.versions = versions);
+        let security = Security::certificate(&ca.device, OWN_KEY, ca.key, NAME);
+        let mut client = device(&world, security.clone(), Versions::ALL);
+        assert_eq!(run(client.connect()), Ok(()), "{versions:?}");
+        assert_eq!(client.agreed().unwrap().version, version);
+        let other = match versions {
+            Versions::ONLY_1_2 => Versions::ONLY_1_3,
+            Versions::ONLY_1_3 => Versions::ONLY_1_2,
+            _ => continue,
+        };
+        let mut client = device(&world, security, other);
+        assert!(matches!(run(client.connect()), Err(Error::Disconnected(_))), "{versions:?}");
+    }
+}
+
+/// Memory for one datagram at a time, and flights that take two of them.
+#[test]
+fn a_flight_goes_out_piece_by_piece() {
+    type Small = Fixed<Full<RustCrypto>, TestRng, 3, 5, 450, 32, 512, 1>;
+    for (versions, _) in BOTH {
+        let (world, ca) = world();
+        world.borrow_mut().broker.reconfigure(|config| config.dtls.mtu = 448);
+        let mut config = Config::default();
+        config.endpoint.versions = versions;
+        let clock = VirtualClock { world: world.clone() };
+        let security = Security::certificate(&ca.device, OWN_KEY, ca.key, NAME);
+        let mut client =
+            Client::<Small, _, _>::new(config, security, socket(&world, 1), clock, RustCrypto, TestRng(7))
+                .unwrap();
+        assert_eq!(run(client.connect()), Ok(()), "{versions:?} {:?}", world.borrow().sent);
+        assert!(world.borrow().sent.iter().all(|len| *len <= 448), "{:?}", world.borrow().sent);
+        let took = world.borrow().now.saturating_since(sedge_time::Instant::EPOCH);
+        assert!(took < Duration::from_millis(900), "no time-out was needed: {took:?}");
+        run(client.publish("a", TEXT, b"1")).unwrap();
+    }
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn who_asks_for_it_learns_the_keys() {
+    use std::sync::{Arc, Mutex};
+
+    for (versions, version) in BOTH {
+        let (world, _) = world();
+        let psk = Security::Psk { identity: IDENTITY, key: sedge_client::Psk::new(&KEY).unwrap() };
+        let mut client = device(&world, psk, versions);
+        let labels = Arc::new(Mutex::new(Vec::new()));
+        let log = labels.clone();
+        client.dangerous_log_keys(move |label, _, secret| {
+            assert!(secret.iter().any(|byte| *byte != 0));
+            log.lock().unwrap().push(label.to_owned());
+        });
+        run(client.connect()).unwrap();
+        let labels = labels.lock().unwrap();
+        match version {
+            Version::Dtls12 => assert_eq!(labels[..], ["CLIENT_RANDOM"]),
+            Version::Dtls13 => assert_eq!(labels.len(), 4, "{labels:?}"),
         }
     }
 }

@@ -155,11 +155,11 @@ fn run(seed: u64, versions: Versions) -> (usize, u64) {
 
 #[test]
 fn nothing_on_the_wire_breaks_a_session() {
-    for versions in [Versions::ONLY_1_2, Versions::ONLY_1_3] {
-        let runs = (0..150).map(|seed| run(seed, versions));
+    for versions in [Versions::ONLY_1_2, Versions::ONLY_1_3, Versions::ALL] {
+        let runs = (0..100).map(|seed| run(seed, versions));
         let (through, moved) = runs.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
         assert!(
-            through > 1_500 && moved > 300,
+            through > 1_000 && moved > 200,
             "{through} requests and {moved} moves are too few to have tried anything: {versions:?}"
         );
     }

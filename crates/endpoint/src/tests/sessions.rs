@@ -17,7 +17,7 @@ fn a_device_connects_and_is_known() {
 
 #[test]
 fn a_handshake_survives_the_loss_and_the_copy_of_any_datagram() {
-    let both = [Versions::ONLY_1_2, Versions::ONLY_1_3];
+    let both = [Versions::ONLY_1_2, Versions::ONLY_1_3, Versions::ALL];
     for (copies, versions) in [0, 2].into_iter().flat_map(|copies| both.map(|versions| (copies, versions))) {
         for victim in 0..8 {
             let mut world = World { versions, ..World::new() };
