@@ -23,6 +23,24 @@
 //! # }
 //! ```
 //!
+//! # Who is who
+//! [`Security`] says how the two know each other: by a pre-shared key, by raw public keys or by certificates. What of
+//! DTLS a device carries is a type, the [`Profile`] in its memory: [`PskOnly`] is the smallest, [`Full`] does everything
+//! in both versions. Of what a profile has, [`Config::endpoint`](Config) can leave out versions and suites.
+//!
+//! ```
+//! # use sedge_client::{PublicKey, Secret, Security};
+//! # fn device(broker: PublicKey, issuer: PublicKey, certificate: &'static [u8]) {
+//! let key = Secret::new([7; 32]);
+//! let by_raw_key = Security::raw_public_key(key.clone(), broker);
+//! let by_certificate = Security::certificate(certificate, key, issuer, "broker.example");
+//! # let _ = (by_raw_key, by_certificate);
+//! # }
+//! ```
+//!
+//! A session that is lost is resumed if the profile can and the memory has a place for it; to resume one after a sleep
+//! that the memory does not outlive there is [`Client::export_resumption`].
+//!
 //! On a device the same methods are called; [`Client::new`] is given the device's [`Datagram`] socket, [`Clock`],
 //! cryptography and randomness, and [`Fixed`] says how much memory it takes. Any executor will do, or none:
 //! [`core::Core`] is the same client as a state machine.

@@ -100,6 +100,7 @@ where
 impl<M: Memory> Endpoint<M> {
     /// An endpoint with no session.
     pub fn new(now: Instant, config: Config, crypto: CryptoOf<M>, mut rng: M::Rng, parts: Parts<M>) -> Self {
+        let () = M::CHECKED;
         let cookies = CookieKeys::new(&crypto, &mut rng);
         let seed = rng.next_u64();
         // Serial numbers start anywhere, so that names from before a restart mean nothing after it.

@@ -5,6 +5,11 @@
 //! datagrams into a [`Host`] that is lent to every call, and says what happened as [`Event`]s. It knows no
 //! clock, no socket and no allocator: the same code runs in firmware, in a broker with a hundred thousand
 //! sessions and in a simulator.
+//!
+//! A session with a Connection ID follows its peer to another address, once the peer has shown that it receives there
+//! ([`PathValidation`]); until then at most three times the bytes that came from there are sent there. How the two
+//! know each other is the business of the host's [`Credentials`](sedge_dtls::Credentials), and [`Agreed`] says what
+//! came of it.
 #![no_std]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(

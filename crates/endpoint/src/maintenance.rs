@@ -102,6 +102,18 @@ impl<M: Memory> Endpoint<M> {
         true
     }
 
+    /// Asks the peer for another Connection ID to put into what is sent to it, so that an observer of two networks does
+    /// not see the same one in both ([RFC 9853 section 9](https://www.rfc-editor.org/rfc/rfc9853#section-9)). `false`
+    /// in DTLS 1.2, which cannot do it, and while something else of the session's own is not acknowledged.
+    pub fn request_connection_id<H: HostOf<M>>(&mut self, session: SessionId, host: &mut H) -> bool {
+        let Some(Channel::Dtls(established)) = self.peer_mut(session).map(|peer| &mut peer.channel) else {
+            return false;
+        };
+        let asked = established.request_connection_ids(1);
+        self.send_own(session, host);
+        asked
+    }
+
     /// Gives the peer another Connection ID, which it asked for
     /// ([RFC 9147 section 9](https://www.rfc-editor.org/rfc/rfc9147#section-9)).
     ///

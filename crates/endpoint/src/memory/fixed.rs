@@ -53,6 +53,7 @@ impl<
     type Handled = FixedHandled<4>;
     // A device answers no requests, so there is nothing to keep.
     type Replies = FixedPool<FixedBuffer<BUFFER>, 0>;
+    const CHECKED: () = assert!(TIMERS >= SESSIONS + EXCHANGES, "each session and each exchange has a timer");
 }
 
 /// At most `N` values.

@@ -62,6 +62,8 @@ pub trait Memory {
     type Handled: AsMut<[Handled]>;
     /// What some of them were answered with.
     type Replies: Pool<Self::Buffer>;
+    /// Fails to compile if the sizes do not go together.
+    const CHECKED: () = ();
 }
 
 /// The provider of cryptography of the endpoints with this memory.

@@ -311,3 +311,40 @@ fn a_peer_is_small_and_a_handshake_has_its_own_piece_of_the_heap() {
     assert!(full <= 12_288, "{full}");
     assert!(psk <= 1_600, "{psk}");
 }
+
+/// RFC 9147 section 9: with another Connection ID the session is found as before, and the old one is good still.
+#[test]
+fn a_session_is_found_by_every_connection_id_that_it_was_given() {
+    let (mut world, session, on_server) = World::connected_with(Versions::ONLY_1_3, |_| {});
+    let put = |world: &mut World| {
+        let (now, out) = (world.now, &mut world.device.out);
+        let request = crate::Request::confirmable(Code::PUT);
+        let _ = world.device.endpoint.request(now, session, request, out, |_| {}).unwrap();
+        out.sent.front().unwrap().1.clone()
+    };
+    let old = put(&mut world);
+    let old_cid = sedge_dtls::peek_cid(&old, 4).unwrap().to_vec();
+    let late = world.device.out.sent.pop_front().unwrap().1;
+    world.pass(Duration::from_secs(4));
+    world.settle();
+    assert!(world.device.endpoint.request_connection_id(session, &mut world.device.out));
+    for _ in 0..4 {
+        world.settle();
+        world.tick();
+    }
+    let new = put(&mut world);
+    assert_ne!(sedge_dtls::peek_cid(&new, 4).unwrap(), old_cid, "another one is in use");
+    world.settle();
+    assert_eq!(world.server.seen.iter().filter(|seen| matches!(seen, Seen::Request(..))).count(), 2);
+    assert_eq!(world.server.endpoint.counters().connection_ids_given, 1);
+    assert_eq!(world.server.endpoint.path(on_server), Some(DEVICE));
+    // A record from before, which comes late, is a repetition; it is not lost as nobody's.
+    let unknown = world.server.endpoint.counters().unknown_peer;
+    world.server.take(world.now, DEVICE, &late);
+    assert_eq!(world.server.endpoint.counters().unknown_peer, unknown);
+    assert_eq!(world.server.seen.iter().filter(|seen| matches!(seen, Seen::Request(..))).count(), 2);
+    // In DTLS 1.2 there is no such thing.
+    let (mut world, session, _) = World::connected();
+    assert!(!world.device.endpoint.request_connection_id(session, &mut world.device.out));
+    assert!(world.device.out.sent.is_empty());
+}
