@@ -20,10 +20,9 @@ use crate::signature::Signature;
 /// and agrees in a sixth, and does X25519 in half. Everything else is [`RustCrypto`]'s: AWS-LC has no CCM, takes half
 /// as long again for a short SHA-256 and twice as long for a short HMAC, and its GCM is no faster below 1 KB.
 ///
-/// Ephemeral keys are drawn from the caller's source of randomness, in the same way as [`RustCrypto`] draws them:
-/// one seed makes one key. The nonces of signatures are not: AWS-LC takes them from a generator of its own, into
-/// which it mixes the private key and the digest, so that no two runs make the same signature. Where every byte
-/// has to be the same in every run, use [`RustCrypto`].
+/// Ephemeral keys of P-256 and the nonces of signatures come from a generator of AWS-LC's own, which the operating system
+/// seeds: a key that it is given it checks for as long again as it takes to make one. So no two runs make the same
+/// bytes; where every byte has to be the same in every run, use [`RustCrypto`].
 ///
 /// Keys live on the heap.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +38,27 @@ pub struct HostEphemeralKey {
 pub struct HostSigningKey {
     key: EcdsaKeyPair,
     public: PublicKey,
+}
+
+impl HostCrypto {
+    /// The ephemeral key with this private key, for known answers. A key that was used before makes sessions that
+    /// others can read.
+    ///
+    /// # Errors
+    /// [`KeyError::PrivateKey`] if it is out of range.
+    pub fn dangerous_ephemeral_key(
+        &self,
+        group: NamedGroup,
+        private: &Secret<32>,
+    ) -> Result<HostEphemeralKey, KeyError> {
+        let algorithm = match group {
+            NamedGroup::Secp256r1 => &ECDH_P256,
+            NamedGroup::X25519 => &X25519,
+        };
+        let key =
+            PrivateKey::from_private_key(algorithm, private.expose()).map_err(|_| KeyError::PrivateKey)?;
+        Ok(HostEphemeralKey { share: share(group, &key)?, key })
+    }
 }
 
 impl Crypto for HostCrypto {
@@ -87,20 +107,17 @@ impl Crypto for HostCrypto {
         group: NamedGroup,
         rng: &mut R,
     ) -> Result<HostEphemeralKey, KeyError> {
-        let algorithm = match group {
-            NamedGroup::Secp256r1 => &ECDH_P256,
-            NamedGroup::X25519 => &X25519,
-        };
-        // One draw in 2^32 is out of P-256's range. A source that never yields one in range must not hang its user.
-        for _ in 0..8 {
-            let mut bytes = Secret::<32>::zero();
-            rng.fill_bytes(bytes.expose_mut());
-            if let Ok(key) = PrivateKey::from_private_key(algorithm, bytes.expose()) {
-                let share = share(group, &key)?;
-                return Ok(HostEphemeralKey { key, share });
+        match group {
+            NamedGroup::Secp256r1 => {
+                let key = PrivateKey::generate(&ECDH_P256).map_err(|_| KeyError::Randomness)?;
+                Ok(HostEphemeralKey { share: share(group, &key)?, key })
+            }
+            NamedGroup::X25519 => {
+                let mut bytes = Secret::zero();
+                rng.fill_bytes(bytes.expose_mut());
+                self.dangerous_ephemeral_key(group, &bytes)
             }
         }
-        Err(KeyError::Randomness)
     }
 
     fn key_share(&self, key: &HostEphemeralKey) -> KeyShare {
