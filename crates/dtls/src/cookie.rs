@@ -229,6 +229,10 @@ fn verify<'d, L: RecordLayer>(
         && config.versions.dtls_1_3
         && let Some(hello) = ClientHello13::parse(message.body).filter(ClientHello13::speaks_dtls_1_3)
     {
+        // RFC 9147 section 5.2: the first message, or the second. The transcript does not cover the number.
+        if message.message_seq != u16::from(hello.extensions.cookie.is_some()) {
+            return Err(Discard::MalformedHandshake);
+        }
         let (retried, verdict) = retry::verify(layer.crypto(), keys, config, peer, &hello, message.body);
         verified.dtls_1_3 = Some(Hello13 { hello, body: message.body, retried });
         return Ok((verified, verdict));

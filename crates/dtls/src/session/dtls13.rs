@@ -232,7 +232,8 @@ impl Session13 {
         let sealed = self.write.keys.seal(crypto, self.aead, &heading, content_type, buf, plaintext_len);
         // The number is spent even if the provider fails: a nonce is never used twice.
         self.next_sequence += 1;
-        if self.next_sequence >= limits::RECORDS_UNTIL_UPDATE {
+        let updating = matches!(self.outstanding, Outstanding::KeyUpdate(_));
+        if self.next_sequence >= limits::RECORDS_UNTIL_UPDATE && !updating {
             self.set(flag::UPDATE_WANTED);
         }
         sealed.ok_or(SealError::TooLong)

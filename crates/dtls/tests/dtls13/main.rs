@@ -9,6 +9,7 @@
 
 mod bytes;
 mod handshake;
+mod hostile;
 mod loss;
 mod party;
 mod session;

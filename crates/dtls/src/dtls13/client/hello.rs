@@ -13,13 +13,15 @@ use crate::dtls13::hello::ServerHello;
 use crate::dtls13::schedule::{EarlySecret, HandshakeSecret};
 use crate::dtls13::transcript::Transcript;
 use crate::dtls13::{Fault, Identity};
+use crate::handshake::link::in_turn;
 use crate::handshake::message::Message;
 use crate::handshake::{Context, Failure, MAX_PLAINTEXT, Progress};
 use crate::profile::Profile;
 use crate::record::DTLS_1_3;
 
 impl<P: Profile> Machine<P> {
-    /// As the server's first word it may have any message_seq.
+    /// RFC 9147 section 5.2: the server's first message, or its second. The transcript does not cover the number, so
+    /// another one would go unnoticed, and the rest of the flight would be waited for in vain.
     pub(super) fn server_hello<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
@@ -37,6 +39,8 @@ impl<P: Profile> Machine<P> {
         if self.verified.is_some() {
             return Err(self.contradicted());
         }
+        let expected = u16::from(self.retry.is_some() && !hello.is_retry());
+        in_turn(message.message_seq, expected)?;
         let outcome = match hello.is_retry() {
             true => self.retry(cx, credentials, &hello, message),
             false => self.secure(cx, credentials, &hello, message),
