@@ -95,8 +95,12 @@ impl<'t> Fields<'t> {
             "identity_hex" => self.identity.replace(hex()?.to_vec()).is_some(),
             "key" => self.key.replace(hex()?).is_some(),
             "private_key" => {
-                let key = hex()?.first_chunk().copied().filter(|_| value.len() == 64);
-                self.private_key.replace(Secret::new(key.ok_or("is not a key of 32 bytes")?)).is_some()
+                let (digits, mut key) = (hex()?, Secret::zero());
+                if digits.len() != key.expose().len() {
+                    return Err("is not a key of 32 bytes");
+                }
+                key.expose_mut().copy_from_slice(&digits);
+                self.private_key.replace(key).is_some()
             }
             "certificates" => {
                 let chain = hex()?.to_vec();

@@ -418,6 +418,32 @@ fn a_peer_without_the_check_moves_at_once_and_gets_little_until_it_answers() {
     });
 }
 
+/// What was sent to the old path says nothing about the new one, whenever it is acknowledged.
+#[test]
+fn an_acknowledgement_of_something_older_proves_nothing() {
+    in_both(|versions| {
+        let (mut world, session, on_server) = World::connected_with(versions, |config| {
+            config.path_validation.offer = config.accept;
+        });
+        let _ping = world.server.endpoint.ping(world.now, on_server, &mut world.server.out).unwrap();
+        let ping = sent_to(&mut world, DEVICE).remove(0);
+        world.device.take(world.now, SERVER, &ping);
+        let (_, pong) = world.device.out.sent.pop_front().unwrap();
+        let datagram = put(&mut world, session, b"1");
+        world.server.take(world.now, ELSEWHERE, &datagram);
+        world.server.take(world.now, ELSEWHERE, &pong);
+        let counters = world.server.endpoint.counters();
+        assert_eq!((counters.path_validations_started, counters.path_validations_succeeded), (1, 0));
+        // What came after the move does.
+        for datagram in sent_to(&mut world, ELSEWHERE) {
+            world.device.take(world.now, SERVER, &datagram);
+        }
+        world.device.at = ELSEWHERE;
+        world.settle();
+        assert_eq!(world.server.endpoint.counters().path_validations_succeeded, 1);
+    });
+}
+
 #[test]
 fn without_memory_for_it_nobody_moves() {
     in_both(|versions| {

@@ -99,6 +99,8 @@ fn a_session_with_a_connection_id_follows_its_peer_but_not_an_old_record() {
     assert_eq!(world.server.endpoint.path(on_server), Some(Address(9)));
     let requests = world.server.seen.iter().filter(|seen| matches!(seen, Seen::Request(..)));
     assert_eq!(requests.count(), 1, "the same message twice is one request");
+    let counters = world.server.endpoint.counters();
+    assert_eq!(counters.path_validations_started, 1, "an old record is no reason to ask anybody");
 }
 
 #[test]
