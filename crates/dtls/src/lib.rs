@@ -118,7 +118,6 @@ mod cookie;
 mod credentials;
 mod discard;
 mod dtls12;
-#[allow(dead_code, reason = "the machines that use it follow")]
 mod dtls13;
 mod handshake;
 mod profile;

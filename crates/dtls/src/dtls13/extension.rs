@@ -143,7 +143,6 @@ pub(crate) struct OfferedPsks<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OfferedPsk<'a> {
     pub(crate) identity: &'a [u8],
-    pub(crate) obfuscated_ticket_age: u32,
     pub(crate) binder: &'a [u8],
 }
 
@@ -170,8 +169,9 @@ impl<'a> OfferedPsks<'a> {
         let (mut identities, mut binders) = (Reader::new(self.identities), Reader::new(self.binders));
         core::iter::from_fn(move || {
             let identity = identities.vec16()?;
-            let obfuscated_ticket_age = u32::from_be_bytes(identities.array()?);
-            Some(OfferedPsk { identity, obfuscated_ticket_age, binder: binders.vec8()? })
+            // RFC 8446 section 4.2.10: its age matters to early data alone, which there is none of.
+            let _obfuscated_ticket_age = identities.array::<4>()?;
+            Some(OfferedPsk { identity, binder: binders.vec8()? })
         })
     }
 }
@@ -204,7 +204,7 @@ mod tests {
         let offered = OfferedPsks::parse(&mut Reader::new(&bytes)).unwrap();
         let keys: Vec<_> = offered.iter().collect();
         assert_eq!(keys.len(), 2);
-        assert_eq!((keys[1].identity, keys[1].obfuscated_ticket_age), (&b"id"[..], 7));
+        assert_eq!(keys[1].identity, b"id");
         assert_eq!((keys[1].binder, offered.binders_len()), (&[5; 32][..], 2 + 66));
         for (identities, binders) in [(0, 0), (1, 0), (0, 1), (2, 1), (1, 2)] {
             assert!(OfferedPsks::parse(&mut Reader::new(&offer(identities, binders))).is_none());

@@ -14,9 +14,6 @@ pub(crate) const RETRY_RANDOM: [u8; 32] = [
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
-/// How the random of a server ends that could do DTLS 1.3 and does 1.2 (RFC 8446 section 4.1.3).
-pub(crate) const DOWNGRADE_SENTINEL: [u8; 8] = *b"DOWNGRD\x01";
-
 /// A ClientHello, as far as DTLS 1.3 looks at it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClientHello<'a> {

@@ -6,7 +6,6 @@ use sedge_crypto::NamedGroup;
 use sedge_dtls::*;
 
 use crate::handshake::mutual;
-use crate::party::*;
 use crate::world::*;
 
 fn small(way: Setup) -> Setup {

@@ -1,4 +1,5 @@
 //! Handshakes over a link without faults.
+#![allow(unreachable_pub, reason = "one name for a helper, wherever it is used")]
 
 use sedge_crypto::NamedGroup;
 use sedge_dtls::*;
@@ -33,8 +34,11 @@ pub fn anonymous(server: CertificateType) -> Setup {
 
 const KINDS: [CertificateType; 2] = [CertificateType::RawPublicKey, CertificateType::X509];
 
-/// Every way to authenticate, and whom each side knows then.
-pub fn every_way() -> Vec<(&'static str, Setup, (u32, u32), (Authentication, Authentication))> {
+/// A way to authenticate: its name, whom each side knows then, and how.
+type Way = (&'static str, Setup, (u32, u32), (Authentication, Authentication));
+
+/// Every way to authenticate.
+fn every_way() -> Vec<Way> {
     use Authentication::*;
     let by = |kind| if kind == CertificateType::X509 { Certificate } else { RawPublicKey };
     let mut ways = vec![
