@@ -96,4 +96,6 @@ pub use self::core::{Missed, Notification, SubscriptionId};
 pub use sedge_coap::{Code, ContentFormat, OptionNumber};
 pub use sedge_crypto::{PublicKey, Secret};
 pub use sedge_dtls::{CipherSuite, Full, Profile, Psk, PskOnly, Versions};
+#[cfg(feature = "std")]
+pub use sedge_endpoint::memory::Hosted;
 pub use sedge_endpoint::{Agreed, Authentication, Counters, Version};

@@ -9,7 +9,8 @@ use std::{fmt, io};
 
 use rand_core::UnwrapErr;
 use sedge_crypto::RustCrypto;
-use sedge_dtls::{Full, Retransmission};
+use sedge_dtls::Retransmission;
+use sedge_endpoint::memory::Hosted;
 use sedge_time::Duration;
 
 use crate::config::{Backoff, Config};
@@ -22,7 +23,7 @@ pub use address::{Address, AddressError};
 pub use socket::{Socket, TokioClock};
 
 /// The memory of a client on a host.
-pub type HostMemory = Growing<Full<RustCrypto>, UnwrapErr<getrandom::SysRng>>;
+pub type HostMemory = Growing<Hosted<RustCrypto>, UnwrapErr<getrandom::SysRng>>;
 
 /// A client on a host.
 pub type Client = crate::Client<HostMemory, Socket, TokioClock>;

@@ -6,6 +6,8 @@
 
 mod fixed;
 #[cfg(any(test, feature = "std"))]
+mod hosted;
+#[cfg(any(test, feature = "std"))]
 mod paged;
 
 use core::fmt::Debug;
@@ -22,6 +24,8 @@ use crate::path_validation::Validation;
 use crate::session::Peer;
 
 pub use fixed::{FixedBuffer, FixedHandled, FixedIndex, FixedMemory, FixedPool, FixedTimers};
+#[cfg(any(test, feature = "std"))]
+pub use hosted::{HeapBuffer, Hosted};
 #[cfg(any(test, feature = "std"))]
 pub use paged::{BoxedPool, GrowingBuffer, HashIndex, HeapTimers, PagedMemory, PagedPool};
 

@@ -11,7 +11,7 @@ use sedge_crypto::{Crypto, RustCrypto};
 use sedge_dtls::{Credentials, Full, Psk, Versions};
 use sedge_time::{Duration, Instant};
 
-use crate::memory::{FixedMemory, Memory, PagedMemory, Path};
+use crate::memory::{FixedMemory, Hosted, Memory, PagedMemory, Path};
 use crate::{
     CidLayout, CloseReason, Config, Connect, Endpoint, Event, ExchangeId, Host, Incoming, SendError,
     SessionId, Ticket,
@@ -61,7 +61,7 @@ impl TryRng for TestRng {
 
 impl TryCryptoRng for TestRng {}
 
-pub(crate) type Server = PagedMemory<Address, Full<RustCrypto>, TestRng>;
+pub(crate) type Server = PagedMemory<Address, Hosted<RustCrypto>, TestRng>;
 pub(crate) type Device = FixedMemory<Address, Full<RustCrypto>, TestRng, 1, 1, 4, 256, 5>;
 
 pub(crate) const SERVER: Address = Address(1);
