@@ -252,6 +252,7 @@ impl<P: Profile> Client<P> {
                     self.machine.hands_back = true;
                     return Ok(());
                 }
+                self.inbox.clear_early();
                 match self.machine.start_over(cx, credentials) {
                     Some(()) => return Ok(()),
                     None => Failure::TimedOut,
@@ -354,12 +355,17 @@ impl<P: Profile> Client<P> {
         if protected != (fragment.message_type == MessageType::FINISHED) {
             return Err(Discard::UnexpectedHandshake);
         }
-        machine.expects(&fragment)?;
+        if let Err(discard) = machine.expects(&fragment) {
+            if machine.may_wait(&fragment) {
+                inbox.put_early(&fragment);
+            }
+            return Err(discard);
+        }
         if !inbox.has_room_for(&fragment) && machine.was_had(&fragment) {
             return Err(Discard::HandshakeRepeated);
         }
         let Some(message) = inbox.accept(fragment)? else { return Ok(Progress::Continue) };
-        let outcome = match message.message_type {
+        let mut outcome = match message.message_type {
             MessageType::HELLO_VERIFY_REQUEST => machine.hello_verify_request(cx, credentials, &message),
             MessageType::SERVER_HELLO => machine.server_hello(cx, credentials, &message),
             MessageType::NEW_SESSION_TICKET if P::RESUMPTION => machine.new_session_ticket(cx, &message),
@@ -370,6 +376,16 @@ impl<P: Profile> Client<P> {
             inbox.keep(&fragment);
         }
         inbox.clear();
+        // What waited for this one.
+        while let (Ok(Progress::Continue), State::AwaitServerFlight(_)) = (outcome, &machine.state)
+            && let message_seq = machine.taken.next_seq()
+            && let Some(message) = inbox.early(message_seq)
+        {
+            let next = machine.server_flight(cx, credentials, &message);
+            inbox.forget_early(message_seq);
+            let Ok(progress) = next else { break };
+            outcome = Ok(progress);
+        }
         if P::RESUMPTION && outcome == Ok(Progress::Complete) {
             machine.remember(cx, credentials, inbox.kept());
         }

@@ -269,16 +269,29 @@ impl<P: Profile> Server<P> {
             self.machine.link.repeat(cx.now);
             return Err(Discard::HandshakeRepeated);
         }
-        // What comes ahead of its turn is dropped: it comes again with what it waits for.
+        // What comes ahead of its turn waits for it, but what is sealed cannot be opened before.
         if fragment.message_seq > self.machine.taken.next_seq() {
+            if !protected {
+                self.inbox.put_early(&fragment);
+            }
             return Err(Discard::HandshakeEarly);
         }
         if fragment.message_seq < self.machine.taken.next_seq() && !self.inbox.has_room_for(&fragment) {
             return Err(Discard::HandshakeRepeated);
         }
-        let Some(message) = self.inbox.accept(fragment)? else { return Ok(Progress::Continue) };
-        let outcome = self.machine.message(cx, credentials, &message);
-        self.inbox.clear();
+        let Self { inbox, machine } = self;
+        let Some(message) = inbox.accept(fragment)? else { return Ok(Progress::Continue) };
+        let mut outcome = machine.message(cx, credentials, &message);
+        inbox.clear();
+        while let Ok(Progress::Continue) = outcome
+            && let message_seq = machine.taken.next_seq()
+            && let Some(message) = inbox.early(message_seq)
+        {
+            let next = machine.message(cx, credentials, &message);
+            inbox.forget_early(message_seq);
+            let Ok(progress) = next else { break };
+            outcome = Ok(progress);
+        }
         outcome
     }
 }

@@ -1,8 +1,9 @@
 //! Incoming handshake messages in one piece (RFC 6347 section 4.2.3).
 
-use super::message::{Fragment, Message, MessageType};
+use super::message::{Fragment, HANDSHAKE_HEADER, Message, MessageType};
 use crate::discard::Discard;
 use crate::profile::Buffer;
+use crate::wire::Writer;
 
 /// Puts one message together from its fragments, if it fits into `B`.
 ///
@@ -16,12 +17,14 @@ pub(crate) struct Inbox<B> {
     /// The length of a message in `body` that is wanted for longer.
     kept: Option<u16>,
     received: Ranges,
+    /// How many bytes at the end of `body` hold messages that came ahead of their turn, each with its header.
+    early: u16,
     body: B,
 }
 
 impl<B: Buffer> Inbox<B> {
     pub(crate) fn new() -> Self {
-        Self { partial: None, kept: None, received: Ranges::default(), body: B::zeroed() }
+        Self { partial: None, kept: None, received: Ranges::default(), early: 0, body: B::zeroed() }
     }
 
     /// Takes a fragment in; the message, if it is whole now.
@@ -43,6 +46,7 @@ impl<B: Buffer> Inbox<B> {
         }
         place.copy_from_slice(body);
         self.kept = None;
+        self.make_room(length);
         if !self.received.cover(len) {
             return Ok(None);
         }
@@ -62,9 +66,66 @@ impl<B: Buffer> Inbox<B> {
         self.partial = None;
     }
 
+    /// Keeps a whole message that came ahead of its turn, if there is room for it.
+    pub(crate) fn put_early(&mut self, fragment: &Fragment<'_>) {
+        let front = self.partial.map_or(0, |(_, _, len)| len).max(self.kept.unwrap_or(0));
+        let size = HANDSHAKE_HEADER + fragment.length;
+        let known = self.early(fragment.message_seq).is_some();
+        let free = self.body.bytes().len().saturating_sub(usize::from(front) + usize::from(self.early));
+        if known || !fragment.is_whole() || size > free {
+            return;
+        }
+        let end = self.body.bytes().len() - usize::from(self.early);
+        if let Some(place) = self.body.bytes_mut().get_mut(end - size..end) {
+            fragment.write(&mut Writer::new(place));
+            self.early += size as u16;
+        }
+    }
+
+    /// The message of this number, if it came ahead of its turn.
+    pub(crate) fn early(&self, message_seq: u16) -> Option<Message<'_>> {
+        let bytes = self.body.bytes();
+        let mut rest = bytes.get(bytes.len().checked_sub(self.early.into())?..)?;
+        while let Some((Fragment { message_type, message_seq: seq, body, .. }, tail)) = Fragment::parse(rest)
+        {
+            if seq == message_seq {
+                return Some(Message { message_type, message_seq, body });
+            }
+            rest = tail;
+        }
+        None
+    }
+
+    /// Its turn has come: whatever became of it, it is looked at once, for it may be forged.
+    pub(crate) fn forget_early(&mut self, message_seq: u16) {
+        let mut at = self.body.bytes().len() - usize::from(self.early);
+        while let Some((fragment, _)) = self.body.bytes().get(at..).and_then(Fragment::parse) {
+            let size = HANDSHAKE_HEADER + fragment.length;
+            if fragment.message_seq == message_seq
+                && let Some(number) = self.body.bytes_mut().get_mut(at + 4..at + 6)
+            {
+                number.fill(0xff);
+            }
+            at += size;
+        }
+    }
+
+    /// What came ahead of its turn belongs to something that is over.
+    pub(crate) const fn clear_early(&mut self) {
+        self.early = 0;
+    }
+
+    /// What is put together in front goes before what came ahead of its turn.
+    fn make_room(&mut self, front: usize) {
+        if front + usize::from(self.early) > self.body.bytes().len() {
+            self.early = 0;
+        }
+    }
+
     /// Keeps the body of the message that this fragment made whole, if there is room for it.
     pub(crate) fn keep(&mut self, fragment: &Fragment<'_>) {
         let len = u16::try_from(fragment.length).ok();
+        self.make_room(fragment.length);
         let place = self.body.bytes_mut().get_mut(..fragment.length);
         self.kept = len.filter(|_| place.is_some());
         if let Some(place) = place
@@ -157,6 +218,27 @@ mod tests {
                 assert_eq!(inbox.accept(parts[1]).unwrap().unwrap().body, body);
             }
         }
+    }
+
+    #[test]
+    fn messages_ahead_of_their_turn_wait_where_there_is_room() {
+        fn whole(message_seq: u16, body: &[u8]) -> Fragment<'_> {
+            let message_type = MessageType::CERTIFICATE;
+            Fragment { message_type, length: body.len(), message_seq, offset: 0, body }
+        }
+        let mut inbox = Inbox::<[u8; 100]>::new();
+        for message_seq in [4, 3, 4, 5, 6] {
+            inbox.put_early(&whole(message_seq, &[message_seq as u8; 20]));
+        }
+        for message_seq in [3, 4, 5] {
+            assert_eq!(inbox.early(message_seq).unwrap().body, [message_seq as u8; 20]);
+        }
+        assert!(inbox.early(6).is_none(), "three of 32 bytes fit into 100");
+        // What is put together takes their place.
+        let body = [7; 50];
+        assert!(inbox.accept(fragment(&body, 0, 20)).unwrap().is_none());
+        assert!(inbox.early(3).is_none());
+        assert_eq!(inbox.accept(fragment(&body, 20, 50)).unwrap().unwrap().body, body);
     }
 
     #[test]

@@ -101,7 +101,39 @@ fn handshakes_survive_storms() {
     assert!(established * 10 >= tried * 8, "only {established} of {tried}");
 }
 
-/// What comes ahead of its turn is dropped, so what it costs to lose a datagram is one turn of the timer: never more.
+/// Messages that overtake each other wait for those before them: no turn of the timer is lost, in whatever order the
+/// server's flight comes, as long as each message is whole.
+#[test]
+fn a_flight_in_any_order_costs_no_turn_of_the_timer() {
+    let world = || {
+        let (client, server) = Case::shapes()[3].parties();
+        let transport = Transport { mtu: 256, ..Transport::default() };
+        World::new(Setup { transport, ..Case::shapes()[3].setup() }, client, server)
+    };
+    let start = world().now;
+    let mut flight = world();
+    flight.run();
+    let of_server = |(direction, datagram): &(Direction, Vec<u8>)| {
+        *direction == Direction::ToClient && datagram[0] == ContentType::HANDSHAKE.0
+    };
+    let count = flight.trace.iter().filter(|sent| of_server(sent)).count() - 1;
+    assert!(count >= 2, "{count}");
+    for shuffle in 0..24usize {
+        let mut world = world();
+        world.fate = Box::new(move |index, direction, _| {
+            // Three places, every order of them and more.
+            let delay = [1, 9, 5, 3, 7, 2][(index * 5 + shuffle) % 6] * (shuffle as u64 % 4 + 1);
+            let late = if direction == Direction::ToClient { delay } else { 0 };
+            vec![LATENCY + Duration::from_millis(late)]
+        });
+        world.run();
+        world.assert_established();
+        let took = world.now.saturating_since(start);
+        assert!(took < Duration::from_millis(900), "{shuffle}: {} ms", took.as_millis());
+    }
+}
+
+/// To lose a datagram costs one turn of the timer: never more.
 #[test]
 fn losing_one_datagram_costs_one_turn_of_the_timer() {
     for world in worlds() {

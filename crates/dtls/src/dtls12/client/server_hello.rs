@@ -15,8 +15,19 @@ use crate::profile::Profile;
 use crate::suite::KeyExchange;
 
 impl<P: Profile> Machine<P> {
-    /// Whether a fragment could be of use at all: what comes ahead of its turn is dropped, for it comes again with what
-    /// it waits for.
+    /// Whether a message that comes ahead of its turn is worth keeping until then: one of the server's flight.
+    pub(super) fn may_wait(&self, fragment: &Fragment<'_>) -> bool {
+        let of_flight = matches!(
+            fragment.message_type,
+            MessageType::CERTIFICATE
+                | MessageType::SERVER_KEY_EXCHANGE
+                | MessageType::CERTIFICATE_REQUEST
+                | MessageType::SERVER_HELLO_DONE
+        );
+        of_flight && matches!(self.state, State::AwaitServerHello | State::AwaitServerFlight(_))
+    }
+
+    /// Whether the turn of a fragment has come.
     pub(super) fn expects(&self, fragment: &Fragment<'_>) -> Result<(), Discard> {
         let hello =
             matches!(fragment.message_type, MessageType::HELLO_VERIFY_REQUEST | MessageType::SERVER_HELLO);
