@@ -424,11 +424,20 @@ fn secrets_are_written_only_if_asked_for_and_for_nobody_else_to_read() {
     block_on(async {
         let mut setup = Setup::new(|config, folder, _| config.log.dangerous_key_log = folder.join("keys"));
         let credential = setup.enrol("t1", Auth::Psk).await;
-        drop(setup.connected(&credential, Versions::ONLY_1_2).await);
+        for versions in BOTH {
+            drop(setup.connected(&credential, versions).await);
+        }
         let path = setup.folder.path().join("keys");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let text = std::fs::read_to_string(path).unwrap();
-        assert!(text.starts_with("CLIENT_RANDOM ") && text.lines().count() == 1, "{text}");
+        let labels: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+        let of_1_3 = [
+            "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+            "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+            "CLIENT_TRAFFIC_SECRET_0",
+            "SERVER_TRAFFIC_SECRET_0",
+        ];
+        assert_eq!(labels, [&["CLIENT_RANDOM"], &of_1_3[..]].concat(), "{text}");
         let fields: Vec<usize> = text.lines().next().unwrap().split(' ').map(str::len).collect();
         assert_eq!(fields[1..], [64, 96], "{text}");
     });

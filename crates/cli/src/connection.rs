@@ -9,7 +9,7 @@ use sedge_client::tokio::{Address, Socket, TokioClock, config};
 use sedge_client::{
     Authentication, Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Security,
 };
-use sedge_dtls::{Full, Profile};
+use sedge_dtls::{AlertDescription, Full, Profile};
 
 use crate::codec::value;
 use crate::failure::Failure;
@@ -109,6 +109,10 @@ pub(crate) fn client<P: Profile<Crypto = TapCrypto>>(
         .map_err(|error| explain(&error))?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     client.set_unix_time(now.as_secs());
+    if let Some(mut log) = offer.key_log()? {
+        client
+            .dangerous_log_keys(move |label, client_random, secret| log.write(label, client_random, secret));
+    }
     Ok(client)
 }
 
@@ -140,10 +144,14 @@ fn cannot_connect(address: &Address, security: &Security<'_>, error: &Error<io::
             "{address} does not answer: check the address, and that UDP port {} is open on the way",
             address.port
         ),
-        Error::Disconnected(Disconnect::NotAccepted) if matches!(security, Security::Psk { .. }) => format!(
-            "{address} does not accept the identity `{identity}` with this key: \
+        Error::Disconnected(reason)
+            if matches!(security, Security::Psk { .. }) && is_about_a_key(*reason) =>
+        {
+            format!(
+                "{address} does not accept the identity `{identity}` with this key: \
              `sedge device list` shows who is enrolled"
-        ),
+            )
+        }
         Error::Disconnected(Disconnect::NotAccepted) => format!(
             "{address} does not accept this client: `sedge device list` shows who is enrolled, and \
              `sedge probe {address}` what the server takes"
@@ -157,6 +165,16 @@ fn cannot_connect(address: &Address, security: &Security<'_>, error: &Error<io::
         ),
         other => format!("{address}: {other}"),
     })
+}
+
+/// Whether that is how servers tell of an identity or a key that is wrong; with DTLS 1.2 they stay silent.
+fn is_about_a_key(reason: Disconnect) -> bool {
+    let alerts = [AlertDescription::DECRYPT_ERROR, AlertDescription::UNKNOWN_PSK_IDENTITY];
+    match reason {
+        Disconnect::NotAccepted => true,
+        Disconnect::HandshakeRefused(alert) => alerts.contains(&alert),
+        _ => false,
+    }
 }
 
 /// An error of an operation, for the user.

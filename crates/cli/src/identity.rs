@@ -1,5 +1,7 @@
 //! Who a command is towards a server, whom it believes, and what it offers.
 
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use sedge_client::{BrokerKey, CipherSuite, Credential, Login, PublicKey, Versions};
@@ -23,6 +25,24 @@ pub(crate) struct Offer {
     /// Offer only this group for key agreement: secp256r1 or x25519; may be repeated
     #[arg(long = "group", value_name = "NAME", value_parser = group)]
     pub(crate) groups: Vec<NamedGroup>,
+    /// Append the secrets of the connection to a file, with which Wireshark decrypts it: whoever reads the file
+    /// reads everything
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_log: Option<PathBuf>,
+}
+
+/// A file of secrets, in the format of NSS.
+pub(crate) struct KeyLog(File);
+
+impl KeyLog {
+    /// Appends one secret.
+    pub(crate) fn write(&mut self, label: &str, client_random: &[u8; 32], secret: &[u8]) {
+        let (random, secret) = (hex::encode(client_random), Zeroizing::new(hex::encode(secret)));
+        let line = Zeroizing::new(format!("{label} {random} {}\n", secret.as_str()));
+        if let Err(error) = self.0.write_all(line.as_bytes()) {
+            eprintln!("sedge: the key log: {error}");
+        }
+    }
 }
 
 /// A version of DTLS.
@@ -37,6 +57,17 @@ pub(crate) enum Version {
 }
 
 impl Offer {
+    /// Opens the file that secrets are to be appended to, if any.
+    pub(crate) fn key_log(&self) -> Result<Option<KeyLog>, Failure> {
+        let Some(path) = &self.key_log else { return Ok(None) };
+        let mut options = OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::mode(options.append(true).create(true), 0o600);
+        let opened = options.open(path);
+        let file = opened.map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        eprintln!("sedge: the secrets of this connection are written to {}", path.display());
+        Ok(Some(KeyLog(file)))
+    }
+
     /// Puts what is offered into the settings of an endpoint.
     pub(crate) fn apply(&self, config: &mut sedge_client::Config) {
         let endpoint = &mut config.endpoint;

@@ -108,8 +108,24 @@ fn the_wire_is_shown() {
     let (_broker, uri) = desk.broker();
     let target = format!("{uri}/d/site/7/lamp");
     let put = ["coap", "put", &target, "on", "--format", "text", "--as", "broker/admin.toml", "-v"];
-    let outcome = desk.run(&put);
+    let outcome = desk.run(&[&put[..], &["--version", "1.3"]].concat());
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), "2.01 Created\n"), "{outcome:?}");
+    for part in [
+        "← DTLS HelloRetryRequest (1.3, TLS_AES_128_CCM_8_SHA256",
+        "← DTLS ServerHello (1.3, TLS_AES_128_CCM_8_SHA256",
+        " + EncryptedExtensions + Finished  ",
+        "→ DTLS Finished  ",
+        "ACK",
+        "NewSessionTicket",
+        "DTLS 1.3, TLS_AES_128_CCM_8_SHA256",
+        "PUT token",
+        "2.01 Created",
+        "close_notify",
+    ] {
+        assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
+    }
+    let outcome = desk.run(&[&put[..], &["--version", "1.2"]].concat());
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), "2.04 Changed\n"), "{outcome:?}");
     for part in [
         "→ DTLS ClientHello  ",
         "← DTLS HelloVerifyRequest  ",
@@ -121,11 +137,21 @@ fn the_wire_is_shown() {
         "Uri-Path: \"lamp\"",
         "Content-Format: 0 text/plain; charset=utf-8",
         "payload, 2 B: on",
-        "2.01 Created",
+        "2.04 Changed",
         "with DTLS",
         "close_notify",
     ] {
         assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
+    }
+    for (version, lines) in [("1.2", 1), ("1.3", 4)] {
+        let log = desk.path(&format!("keys-{version}"));
+        let log_arg = log.to_str().unwrap();
+        let get =
+            ["coap", "get", &target, "--as", "broker/admin.toml", "--version", version, "--key-log", log_arg];
+        let outcome = desk.run(&get);
+        assert!(outcome.status == Some(0) && outcome.stderr.contains("secrets"), "{outcome:?}");
+        assert_eq!(log.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_to_string(log).unwrap().lines().count(), lines);
     }
     let get = desk.ok(&["coap", "get", &target, "--as", "broker/admin.toml", "--json"]);
     assert_eq!((&json(&get)["code"], &json(&get)["value"]), (&Json::from("2.05"), &Json::from("on")));

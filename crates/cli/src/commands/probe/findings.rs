@@ -2,7 +2,7 @@
 
 use sedge_client::CipherSuite;
 use sedge_crypto::NamedGroup;
-use sedge_dtls::{CertificateType, Resumption};
+use sedge_dtls::{AlertDescription, CertificateType, Resumption};
 
 use super::attempt::{Observation, Offer, Shown, makes_tickets};
 use super::certificate::{Authorities, Fault, faults};
@@ -46,6 +46,8 @@ pub(super) struct Of {
 pub(super) struct Findings {
     pub(super) answered: bool,
     pub(super) attempts: u32,
+    /// The alerts that offers were refused with.
+    pub(super) refusals: Vec<AlertDescription>,
     pub(super) dtls12: Of,
     pub(super) dtls13: Of,
 }
@@ -123,6 +125,13 @@ impl Findings {
         of.resumption = of.resumption.take().or(seen.resumption);
         if let Some(shown) = seen.shown {
             self.shown(version, shown);
+        }
+    }
+
+    /// Notes why an offer was refused, each reason once.
+    pub(super) fn refused(&mut self, alert: AlertDescription) {
+        if !self.refusals.contains(&alert) {
+            self.refusals.push(alert);
         }
     }
 

@@ -52,6 +52,9 @@ pub(crate) struct Args {
 
 const GROUPS: &[NamedGroup] = &[NamedGroup::Secp256r1, NamedGroup::X25519];
 const KINDS: &[CertificateType] = &[CertificateType::X509, CertificateType::RawPublicKey];
+/// How often, and after what time, a handshake is tried again with a server that has gone away.
+const RETRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(200);
 /// All of it, however slowly the server answers.
 const AT_MOST: Duration = Duration::from_secs(60);
 
@@ -86,14 +89,18 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             address.port
         )));
     }
+    if !findings.speaks_dtls() {
+        let refusals = findings.refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let refusals = if refusals.is_empty() { refusals } else { format!(" ({refusals})") };
+        return Err(Failure::new(format!(
+            "{address} answers, and takes nothing of what was offered{refusals}"
+        )));
+    }
     let verdict = findings.verdict(&address.host, &authorities);
     if args.json {
         output::line(report::in_json(&address.to_string(), server, &findings, &verdict))?;
     } else {
         output::line(report::in_words(&address.to_string(), server, &findings, &verdict))?;
-    }
-    if !findings.speaks_dtls() {
-        return Err(Failure::new(format!("{address} answers, and takes nothing of what was offered")));
     }
     if verdict.is_good() { Ok(()) } else { Err(Failure::faults()) }
 }
@@ -152,10 +159,17 @@ impl Probe<'_> {
         if let Some(row) = self.findings.with_groups(version).cloned() {
             let (suites, believes) = ([row.suite], row.believes);
             for group in GROUPS {
-                let groups = [*group];
+                // With a certificate of DTLS 1.2 the client has to name the certificate's curve, too; then its order of
+                // preference has to do.
+                let with_other = version == Version::Dtls12 && !believes.is_empty();
+                let groups: Vec<NamedGroup> = [*group]
+                    .into_iter()
+                    .chain(GROUPS.iter().copied().filter(|other| with_other && other != group))
+                    .collect();
                 let offer =
                     Offer { version, suites: &suites, groups: &groups, believes, resume: None, nobody };
-                if self.attempt(&format!("{group:?}"), &offer).await?.accepts(&offer) {
+                let seen = self.attempt(&format!("{group:?}"), &offer).await?;
+                if seen.accepts(&offer) && seen.group == Some(group.to_u16()) {
                     self.findings.group(version, *group);
                 }
             }
@@ -187,7 +201,22 @@ impl Probe<'_> {
             let version = if offer.version == Version::Dtls13 { "1.3" } else { "1.2" };
             eprint!("\r\x1b[KDTLS {version}: {what}");
         }
-        let seen = attempt(self.server, self.host, offer, self.limit).await?;
+        let mut outcome = attempt(self.server, self.host, offer, self.limit).await;
+        for _ in 0..RETRIES {
+            // A server that serves one client after the other may be between two.
+            if outcome.is_ok() || !self.findings.answered {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            outcome = attempt(self.server, self.host, offer, self.limit).await;
+        }
+        let seen = match outcome {
+            Err(_) if self.findings.answered => Observation::default(),
+            outcome => outcome?,
+        };
+        if let Some(alert) = seen.alert.filter(|_| seen.hello.is_none()) {
+            self.findings.refused(alert);
+        }
         self.findings.answered |= seen.answered;
         self.findings.attempts += 1;
         Ok(seen)
