@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 use rand_core::UnwrapErr;
 use sedge_client::tokio::{Address, Socket, TokioClock, config};
 use sedge_client::{
-    Authentication, Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Security,
+    Authentication, Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Hosted,
+    Security,
 };
-use sedge_dtls::{AlertDescription, Full, Profile};
+use sedge_dtls::{AlertDescription, Profile};
 
 use crate::codec::value;
 use crate::failure::Failure;
@@ -18,7 +19,7 @@ use crate::trace::handshake::group_name;
 use crate::trace::{TapCrypto, TapSocket, Tape};
 
 /// A client whose wire can be looked at.
-pub(crate) type CliClient<P = Full<TapCrypto>> =
+pub(crate) type CliClient<P = Hosted<TapCrypto>> =
     Client<Growing<P, UnwrapErr<getrandom::SysRng>>, TapSocket, TokioClock>;
 
 /// Who to be.

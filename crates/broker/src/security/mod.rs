@@ -26,7 +26,7 @@ pub(crate) use trust::Trust;
 /// The provider of cryptography of a broker.
 pub(crate) type Provider = sedge_crypto::HostCrypto;
 /// What of DTLS a broker speaks.
-pub(crate) type Dtls = sedge_dtls::Full<Provider>;
+pub(crate) type Dtls = sedge_endpoint::memory::Hosted<Provider>;
 
 /// Who the broker is in handshakes, and whom it believes there.
 pub(crate) struct Security {

@@ -118,37 +118,42 @@ impl Probe<'_> {
     async fn run(&mut self) -> io::Result<()> {
         let nobody = Nobody::new().map_err(io::Error::other)?;
         for version in [Version::Dtls13, Version::Dtls12] {
-            for suite in CipherSuite::ALL {
-                let believes = match (version, suite.as_str()) {
-                    (Version::Dtls13, name) if name.starts_with("TLS_AES_") => KINDS,
-                    (Version::Dtls12, name) if name.contains("_ECDSA_") => KINDS,
-                    (Version::Dtls12, name) if name.contains("_PSK_") => &[],
-                    _ => continue,
-                };
-                let suites = [*suite];
-                let offer = Offer {
-                    version,
-                    suites: &suites,
-                    groups: GROUPS,
-                    believes,
-                    resume: None,
-                    nobody: &nobody,
-                };
-                let seen = self.attempt(suite.as_str(), &offer).await?;
-                let accepted = seen.accepts(&offer);
-                self.findings.suite(version, *suite, &offer, seen);
-                // In DTLS 1.3 a suite says nothing of who authenticates how: a server that has no certificate shows
-                // its choice only to those with a key.
-                if version == Version::Dtls13 && !accepted {
-                    let offer = Offer { believes: &[], ..offer };
-                    let seen = self.attempt(suite.as_str(), &offer).await?;
-                    self.findings.suite(version, *suite, &offer, seen);
-                }
-                if self.is_silent() {
-                    return Ok(());
-                }
+            if self.speaks(version, &nobody).await? {
+                self.suites(version, &nobody).await?;
+                self.details(version, &nobody).await?;
             }
-            self.details(version, &nobody).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the server chooses anything at all of a version.
+    async fn speaks(&mut self, version: Version, nobody: &Nobody) -> io::Result<bool> {
+        let suites: Vec<CipherSuite> = suites_of(version).map(|(suite, _)| suite).collect();
+        for believes in [KINDS, &[]] {
+            let offer = Offer { version, suites: &suites, groups: GROUPS, believes, resume: None, nobody };
+            let seen = self.attempt("anything", &offer).await?;
+            if seen.accepts(&offer) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Offers one suite after the other.
+    async fn suites(&mut self, version: Version, nobody: &Nobody) -> io::Result<()> {
+        for (suite, believes) in suites_of(version) {
+            let suites = [suite];
+            let offer = Offer { version, suites: &suites, groups: GROUPS, believes, resume: None, nobody };
+            let seen = self.attempt(suite.as_str(), &offer).await?;
+            let accepted = seen.accepts(&offer);
+            self.findings.suite(version, suite, &offer, seen);
+            // In DTLS 1.3 a suite says nothing of who authenticates how: a server that has no certificate shows its
+            // choice only to those with a key.
+            if version == Version::Dtls13 && !accepted {
+                let offer = Offer { believes: &[], ..offer };
+                let seen = self.attempt(suite.as_str(), &offer).await?;
+                self.findings.suite(version, suite, &offer, seen);
+            }
         }
         Ok(())
     }
@@ -222,16 +227,19 @@ impl Probe<'_> {
         Ok(seen)
     }
 
-    /// Whether the first few handshakes were met with silence: then the rest will be, too, except if the server speaks
-    /// the older version only and drops what it does not know.
-    fn is_silent(&self) -> bool {
-        const ENOUGH: u32 = 8;
-        !self.findings.answered && self.findings.attempts >= ENOUGH
-    }
-
     fn clear_progress(&self) {
         if self.shows_progress {
             eprint!("\r\x1b[K");
         }
     }
+}
+
+/// The suites of a version, and the kinds of certificate that go with each; with none, a pre-shared key.
+fn suites_of(version: Version) -> impl Iterator<Item = (CipherSuite, &'static [CertificateType])> {
+    CipherSuite::ALL.iter().filter_map(move |suite| match (version, suite.as_str()) {
+        (Version::Dtls13, name) if name.starts_with("TLS_AES_") => Some((*suite, KINDS)),
+        (Version::Dtls12, name) if name.contains("_ECDSA_") => Some((*suite, KINDS)),
+        (Version::Dtls12, name) if name.contains("_PSK_") => Some((*suite, &[][..])),
+        _ => None,
+    })
 }
