@@ -195,9 +195,17 @@ impl<M: Memory> Endpoint<M> {
         let mut cid = [0; MAX_CID_LENGTH];
         let cid = self.cid_of(session, &mut cid);
         let config = self.config.server();
+        let mut log = CapturedKeys::default();
         let mut cx = Context::new(&self.crypto, &mut self.rng, now);
+        // A server of DTLS 1.3 has all its secrets before the client says another word.
+        if H::DANGEROUS_KEY_LOG {
+            cx.dangerous_key_log = Some(&mut log);
+        }
         let accepted =
             ServerHandshake::accept(&mut cx, &mut host.credentials(session), &config, verified, cid);
+        for key in log.0.iter().flatten() {
+            host.dangerous_log_keys(key.label, &key.client_random, key.bytes());
+        }
         match accepted {
             Ok(handshake) => {
                 if self.enter(now, session, predecessor, Role::Server(handshake)) {

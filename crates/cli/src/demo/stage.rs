@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sedge_access::{Grants, Permissions, TopicPattern};
 use sedge_broker::Broker;
 use sedge_broker::admin::{AdminReply, AdminRequest, NewDevice, Status};
-use sedge_broker::config::Config;
+use sedge_broker::config::{Config, ReturnRoutability};
 use sedge_broker::store::DataDir;
 use sedge_client::Credential;
 
@@ -93,6 +93,8 @@ fn start(folder: &Path) -> Result<Broker, Failure> {
     let dir = DataDir::new(folder.join("broker"));
     let config = |address: SocketAddr| {
         let mut config = Config { shards: 1, ..Config::default() };
+        // No NAT forgets a device that has spoken a second ago, so by default its old address would be asked first.
+        config.dtls.return_routability = ReturnRoutability::Basic;
         config.listen.coaps = vec![address];
         config
     };

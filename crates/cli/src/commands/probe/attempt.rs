@@ -38,8 +38,8 @@ pub(super) struct Offer<'a> {
     pub(super) believes: &'a [CertificateType],
     /// A session to resume.
     pub(super) resume: Option<Resumption>,
-    /// Who the client says it is.
-    pub(super) nobody: &'a Nobody,
+    /// Who the client says it is; nothing if it shows nothing.
+    pub(super) nobody: Option<&'a Nobody>,
 }
 
 /// A client whom no server knows: a server that insists on clients with public keys shows itself only to those who
@@ -193,7 +193,13 @@ impl Attempt<'_> {
             };
             let datagram = buffer.get_mut(..len).unwrap_or_default();
             let enough = self.look(datagram);
+            let mut established = None;
             for record in Records::new(datagram, client.own_cid().len()) {
+                // What comes with the last record of the handshake is for the session.
+                if let Some(established) = &mut established {
+                    self.open(established, record);
+                    continue;
+                }
                 let now = self.clock.now();
                 let mut cx = Context::new(&self.crypto, &mut self.rng, now);
                 let progress = client.receive(&mut cx, &mut self.spy, record);
@@ -201,7 +207,7 @@ impl Attempt<'_> {
                 match progress {
                     Ok(Progress::Complete) => {
                         self.send(&mut client).await?;
-                        return self.after(client.take_session(), &mut buffer).await;
+                        established = client.take_session();
                     }
                     Ok(Progress::Failed(failure)) => {
                         if let Failure::Refused(alert) = failure {
@@ -211,6 +217,9 @@ impl Attempt<'_> {
                     }
                     Ok(Progress::Continue) | Err(_) => {}
                 }
+            }
+            if let Some(established) = established {
+                return self.after(established, &mut buffer).await;
             }
             if enough {
                 return self.leave().await;
@@ -277,42 +286,45 @@ impl Attempt<'_> {
     }
 
     /// What the server sends when the handshake is over: a ticket, perhaps.
-    async fn after(&mut self, established: Option<Established>, buffer: &mut [u8]) -> io::Result<()> {
+    async fn after(&mut self, mut established: Established, buffer: &mut [u8]) -> io::Result<()> {
         const PATIENCE: Duration = Duration::from_millis(250);
-        let Some(Established { mut session, principal, authentication, resumed }) = established else {
-            return Ok(());
-        };
         self.seen.completed = true;
-        self.seen.resumed = resumed;
+        self.seen.resumed = established.resumed;
         let mut answer = [0; 1024];
         while let Ok(len) = tokio::time::timeout(PATIENCE, self.socket.receive(buffer)).await {
             let datagram = buffer.get_mut(..len?).unwrap_or_default();
             self.seen.traffic.received_datagrams += 1;
             self.seen.traffic.received_bytes += datagram.len() as u64;
-            for record in Records::new(datagram, session.own_cid().len()) {
-                let Ok(opened) = session.open(&self.crypto, record) else { continue };
-                match opened.content {
-                    Content::Ticket(ticket) => {
-                        let now = self.clock.now();
-                        self.seen.resumption = ticket.resumption(now, principal, authentication);
-                    }
-                    Content::Alert(alert) => {
-                        self.seen.alert = Some(alert.description);
-                        self.seen.completed &= alert.description == AlertDescription::CLOSE_NOTIFY;
-                    }
-                    _ => {}
-                }
+            for record in Records::new(datagram, established.session.own_cid().len()) {
+                self.open(&mut established, record);
             }
-            while let Some(len) = session.poll_transmit(&self.crypto, &mut answer) {
+            while let Some(len) = established.session.poll_transmit(&self.crypto, &mut answer) {
                 self.seen.traffic.sent_datagrams += 1;
                 self.seen.traffic.sent_bytes += len as u64;
                 self.socket.send(answer.get(..len).unwrap_or_default()).await?;
             }
         }
-        if let Ok(len) = session.close_notify(&self.crypto, &mut answer) {
+        if let Ok(len) = established.session.close_notify(&self.crypto, &mut answer) {
             self.socket.send(answer.get(..len).unwrap_or_default()).await?;
         }
         Ok(())
+    }
+
+    /// Looks at a record of the finished session.
+    fn open(&mut self, established: &mut Established, record: &mut [u8]) {
+        let Established { session, principal, authentication, .. } = established;
+        let Ok(opened) = session.open(&self.crypto, record) else { return };
+        match opened.content {
+            Content::Ticket(ticket) => {
+                let now = self.clock.now();
+                self.seen.resumption = ticket.resumption(now, *principal, *authentication);
+            }
+            Content::Alert(alert) => {
+                self.seen.alert = Some(alert.description);
+                self.seen.completed &= alert.description == AlertDescription::CLOSE_NOTIFY;
+            }
+            _ => {}
+        }
     }
 
     /// Tells the server that nothing more will come, so that it need not wait.
@@ -350,7 +362,7 @@ impl Observation {
 /// Credentials that believe everything, and note it.
 struct Spy<'a> {
     host: &'a str,
-    nobody: &'a Nobody,
+    nobody: Option<&'a Nobody>,
     believes: &'a [CertificateType],
     psk: Option<Psk>,
     shown: Option<Shown>,
@@ -384,8 +396,8 @@ impl Credentials<TapCrypto> for Spy<'_> {
 
     fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
         let shown: &[u8] = match kind {
-            CertificateType::RawPublicKey => &self.nobody.info,
-            CertificateType::X509 => &self.nobody.certificate,
+            CertificateType::RawPublicKey => &self.nobody?.info,
+            CertificateType::X509 => &self.nobody?.certificate,
         };
         (index == 0 && self.has_certificates()).then_some(shown)
     }
@@ -396,7 +408,7 @@ impl Credentials<TapCrypto> for Spy<'_> {
         rng: &mut R,
         digest: &[u8; 32],
     ) -> Option<Signature> {
-        crypto.sign(&crypto.signing_key(self.nobody.key.scalar()).ok()?, digest, rng).ok()
+        crypto.sign(&crypto.signing_key(self.nobody?.key.scalar()).ok()?, digest, rng).ok()
     }
 
     fn believes(&self) -> &[CertificateType] {

@@ -113,7 +113,6 @@ impl Findings {
         of.extended_master_secret |= seen.has(extension::EXTENDED_MASTER_SECRET);
         of.tickets |= makes_tickets(&seen);
         of.asks_for_certificate |= seen.asks_for_certificate;
-        of.lets_anonymous_in |= seen.completed && !seen.asks_for_certificate && !offer.believes.is_empty();
         let believes: &'static [CertificateType] = if offer.believes.is_empty() { &[] } else { super::KINDS };
         let end = match seen.alert {
             _ if seen.completed => "complete".to_owned(),
@@ -137,6 +136,14 @@ impl Findings {
 
     pub(super) fn group(&mut self, version: Version, group: NamedGroup) {
         self.of_mut(version).groups.push(group);
+    }
+
+    /// Notes what became of a client that shows nothing.
+    pub(super) fn anonymous(&mut self, version: Version, seen: Observation) {
+        let of = self.of_mut(version);
+        of.lets_anonymous_in = seen.completed;
+        of.tickets |= makes_tickets(&seen);
+        of.resumption = of.resumption.take().or(seen.resumption);
     }
 
     /// Notes what the server has shown of itself, once for each kind.

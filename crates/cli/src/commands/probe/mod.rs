@@ -130,7 +130,14 @@ impl Probe<'_> {
     async fn speaks(&mut self, version: Version, nobody: &Nobody) -> io::Result<bool> {
         let suites: Vec<CipherSuite> = suites_of(version).map(|(suite, _)| suite).collect();
         for believes in [KINDS, &[]] {
-            let offer = Offer { version, suites: &suites, groups: GROUPS, believes, resume: None, nobody };
+            let offer = Offer {
+                version,
+                suites: &suites,
+                groups: GROUPS,
+                believes,
+                resume: None,
+                nobody: Some(nobody),
+            };
             let seen = self.attempt("anything", &offer).await?;
             if seen.accepts(&offer) {
                 return Ok(true);
@@ -143,7 +150,14 @@ impl Probe<'_> {
     async fn suites(&mut self, version: Version, nobody: &Nobody) -> io::Result<()> {
         for (suite, believes) in suites_of(version) {
             let suites = [suite];
-            let offer = Offer { version, suites: &suites, groups: GROUPS, believes, resume: None, nobody };
+            let offer = Offer {
+                version,
+                suites: &suites,
+                groups: GROUPS,
+                believes,
+                resume: None,
+                nobody: Some(nobody),
+            };
             let seen = self.attempt(suite.as_str(), &offer).await?;
             let accepted = seen.accepts(&offer);
             self.findings.suite(version, suite, &offer, seen);
@@ -171,8 +185,14 @@ impl Probe<'_> {
                     .into_iter()
                     .chain(GROUPS.iter().copied().filter(|other| with_other && other != group))
                     .collect();
-                let offer =
-                    Offer { version, suites: &suites, groups: &groups, believes, resume: None, nobody };
+                let offer = Offer {
+                    version,
+                    suites: &suites,
+                    groups: &groups,
+                    believes,
+                    resume: None,
+                    nobody: Some(nobody),
+                };
                 let seen = self.attempt(&format!("{group:?}"), &offer).await?;
                 if seen.accepts(&offer) && seen.group == Some(group.to_u16()) {
                     self.findings.group(version, *group);
@@ -180,7 +200,8 @@ impl Probe<'_> {
             }
         }
         let suites = [suite];
-        let offer = Offer { version, suites: &suites, groups: GROUPS, believes, resume: None, nobody };
+        let offer =
+            Offer { version, suites: &suites, groups: GROUPS, believes, resume: None, nobody: Some(nobody) };
         if !believes.is_empty() {
             for kind in KINDS {
                 let kinds = [*kind];
@@ -191,8 +212,13 @@ impl Probe<'_> {
                 }
             }
         }
+        if !believes.is_empty() {
+            let offer = Offer { nobody: None, ..offer.clone() };
+            let seen = self.attempt("an anonymous client", &offer).await?;
+            self.findings.anonymous(version, seen);
+        }
         let Some(resumption) = self.findings.resumption(version).cloned() else { return Ok(()) };
-        let offer = Offer { resume: Some(resumption), ..offer };
+        let offer = Offer { resume: Some(resumption), nobody: None, ..offer };
         let seen = self.attempt("resumption", &offer).await?;
         self.findings.resumed(version, &seen);
         Ok(())
