@@ -120,6 +120,7 @@ impl TestBroker {
             identity: None,
             key: Some(Key::from_bytes(key).expect("a key")),
             grants,
+            ..NewDevice::default()
         };
         match self.administer(AdminRequest::DeviceAdd(device)) {
             AdminReply::Enrolled(..) => Identity::new(name, key),

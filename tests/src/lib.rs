@@ -9,5 +9,7 @@ pub mod dtls;
 pub mod gate;
 pub mod need;
 pub mod netns;
+pub mod pcap;
+pub mod peer;
 pub mod peers;
 pub mod process;

@@ -64,6 +64,11 @@ impl Running {
         written.unwrap_or_else(|error| panic!("{}: {error}\n{}", self.name, self.printed()));
     }
 
+    /// Writes to its standard input; whether it still reads it.
+    pub fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.input.as_mut().is_some_and(|input| input.write_all(bytes).and_then(|()| input.flush()).is_ok())
+    }
+
     /// Writes a line to its standard input.
     pub fn send_line(&mut self, line: &str) {
         self.send(format!("{line}\n").as_bytes());
@@ -102,11 +107,17 @@ impl Running {
     /// # Panics
     /// If it does not print them in time.
     pub fn expect_bytes(&mut self, wanted: &[u8], within: Duration) {
+        if !self.find_bytes(wanted, within) {
+            panic!("{} did not print {wanted:02x?} but:\n{}", self.name, self.printed());
+        }
+    }
+
+    /// Like [`Self::expect_bytes`], but says whether it printed them in time.
+    pub fn find_bytes(&mut self, wanted: &[u8], within: Duration) -> bool {
         let cursor = self.cursor;
         let end = self.wait(within, |bytes, _| Some(cursor + find(&bytes[cursor..], wanted)? + wanted.len()));
-        self.cursor = end.unwrap_or_else(|| {
-            panic!("{} did not print {wanted:02x?} but:\n{}", self.name, self.printed());
-        });
+        self.cursor = end.unwrap_or(cursor);
+        end.is_some()
     }
 
     /// Waits until a program that prints whole CoAP messages, with nothing between them, has printed some bytes

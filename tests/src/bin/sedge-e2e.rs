@@ -79,6 +79,7 @@ fn broker(folder: &str, address: &str, devices: &str) -> Outcome<()> {
                 key: Some(Key::from_bytes(&key(number)).map_err(|_| "no key")?),
                 // A publisher that has given up reads what became of its value.
                 grants: Grants::none().with(topic.clone(), permission).with(topic.clone(), Permissions::READ),
+                ..NewDevice::default()
             };
             match runtime.block_on(broker.administer(AdminRequest::DeviceAdd(device))) {
                 AdminReply::Enrolled(..) => {}

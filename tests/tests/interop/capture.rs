@@ -8,40 +8,14 @@ use sedge_dtls::ConnectionId;
 use sedge_tests::broker::TestBroker;
 use sedge_tests::device::Device;
 use sedge_tests::dtls::Datagram;
+use sedge_tests::pcap::Capture;
 use sedge_tests::{need, peers};
 
-/// A capture file (pcap, raw IPv4) of datagrams between a client and port 5684.
 fn write_capture(path: &Path, datagrams: &[Datagram]) {
-    let mut file = Vec::new();
-    file.extend(0xa1b2_c3d4_u32.to_le_bytes());
-    for half in [2_u16, 4] {
-        file.extend(half.to_le_bytes());
+    let mut capture = Capture::create(path).expect("a file");
+    for datagram in datagrams {
+        capture.add(datagram.sent, &datagram.bytes).expect("written");
     }
-    for word in [0_u32, 0, 65_535, 101] {
-        file.extend(word.to_le_bytes());
-    }
-    for (number, datagram) in datagrams.iter().enumerate() {
-        let udp_length = u16::try_from(8 + datagram.bytes.len()).expect("a datagram");
-        let mut packet = vec![0x45, 0];
-        packet.extend((20 + udp_length).to_be_bytes());
-        packet.extend([0, 0, 0x40, 0, 64, 17, 0, 0]);
-        let (client, server) = (([10, 0, 0, 1], 40_000_u16), ([10, 0, 0, 2], 5_684_u16));
-        let (from, to) = if datagram.sent { (client, server) } else { (server, client) };
-        packet.extend(from.0);
-        packet.extend(to.0);
-        packet.extend(from.1.to_be_bytes());
-        packet.extend(to.1.to_be_bytes());
-        packet.extend(udp_length.to_be_bytes());
-        packet.extend([0, 0]);
-        packet.extend(&datagram.bytes);
-        let length = u32::try_from(packet.len()).expect("a packet");
-        let time = u32::try_from(number).expect("a few");
-        for word in [time, 0, length, length] {
-            file.extend(word.to_le_bytes());
-        }
-        file.extend(packet);
-    }
-    std::fs::write(path, file).expect("written");
 }
 
 fn tshark(capture: &Path, key: &[u8], words: &[&str]) -> String {

@@ -6,6 +6,7 @@ mod broker;
 mod capture;
 mod dtls_client;
 mod dtls_server;
+mod matrix;
 mod peer;
 mod peers_alone;
 mod servers;

@@ -28,12 +28,12 @@ static mbedtls_timing_delay_context timer;
 static mbedtls_x509_crt own, authority;
 static mbedtls_pk_context own_key;
 static mbedtls_ssl_session session;
-static int have_session;
+static int have_session, reading;
 /* The master secret of this connection and of the one before: a connection that was resumed has the same. */
 static unsigned char master[48], master_before[48];
 
 static int suites[4];
-static uint16_t groups[3];
+static uint16_t groups[4];
 
 static void check(const char *what, int code)
 {
@@ -60,10 +60,12 @@ static int send_datagram(void *context, const unsigned char *bytes, size_t lengt
     return sent < 0 ? (int) length : sent;
 }
 
+/* Waits as long as a handshake wants, for the first datagram of one for ever, and for data not at all: a read that finds
+ * only a part of a handshake that was sent again must come back to the user. */
 static int receive_datagram(void *context, unsigned char *bytes, size_t room, uint32_t timeout_ms)
 {
     (void) context;
-    int got = link_receive(bytes, room, timeout_ms == 0 ? -1 : (int) timeout_ms);
+    int got = link_receive(bytes, room, reading ? 0 : timeout_ms == 0 ? -1 : (int) timeout_ms);
     return got == 0 ? MBEDTLS_ERR_SSL_TIMEOUT : got;
 }
 
@@ -112,7 +114,8 @@ static void choose_suites(void)
         if (task.group == GROUP_X25519) {
             groups[at++] = MBEDTLS_SSL_IANA_TLS_GROUP_X25519;
         }
-        groups[at] = MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1;
+        groups[at++] = MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1;
+        groups[at] = task.group == GROUP_BOTH ? MBEDTLS_SSL_IANA_TLS_GROUP_X25519 : 0;
         mbedtls_ssl_conf_groups(&config, groups);
     }
 }
@@ -256,7 +259,9 @@ int library_handshake(void)
 
 int library_read(unsigned char *bytes, size_t room)
 {
+    reading = 1;
     int got = mbedtls_ssl_read(&ssl, bytes, room);
+    reading = 0;
     if (got >= 0) {
         return got;
     }

@@ -329,7 +329,7 @@ static int choose(const char *value, const char *const *words, int *choice)
 
 static int option(const char *flag, const char *value)
 {
-    static const char *const auths[] = { "psk", "rpk", "cert", NULL }, *const groups[] = { "any", "p256", "x25519", NULL },
+    static const char *const auths[] = { "psk", "rpk", "cert", NULL }, *const groups[] = { "any", "p256", "x25519", "both", NULL },
                              *const resumes[] = { "never", "ticket", "id", NULL };
     const struct {
         const char *flag;

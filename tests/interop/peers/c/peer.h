@@ -9,7 +9,7 @@
 enum { MAX_DATAGRAM = 65535, MAX_FILE = 16384 };
 
 enum auth { AUTH_PSK, AUTH_RPK, AUTH_CERT };
-enum group { GROUP_ANY, GROUP_P256, GROUP_X25519 };
+enum group { GROUP_ANY, GROUP_P256, GROUP_X25519, GROUP_BOTH };
 enum resume { RESUME_NEVER, RESUME_TICKET, RESUME_ID };
 
 /* What the command line said. Texts that it did not give are NULL. */

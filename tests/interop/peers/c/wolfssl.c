@@ -203,10 +203,14 @@ void library_prepare(void)
 
 static void choose_groups(void)
 {
-    int groups[] = { task.group == GROUP_X25519 ? WOLFSSL_ECC_X25519 : WOLFSSL_ECC_SECP256R1 };
+    int x25519_first = task.group == GROUP_X25519;
+    int groups[] = { x25519_first ? WOLFSSL_ECC_X25519 : WOLFSSL_ECC_SECP256R1,
+                     x25519_first ? WOLFSSL_ECC_SECP256R1 : WOLFSSL_ECC_X25519 };
+    /* In DTLS 1.2 a client's list is also that of the curves that certificates may have: P-256 has to be in it. */
+    int both = task.group == GROUP_BOTH || (x25519_first && task.version == 12 && !task.server);
     int no_exchange = task.version == 13 && task.auth == AUTH_PSK && !task.ephemeral;
     if (task.group != GROUP_ANY && !no_exchange) {
-        check("group", wolfSSL_set_groups(ssl, groups, 1));
+        check("group", wolfSSL_set_groups(ssl, groups, both ? 2 : 1));
         if (task.version == 13 && !task.server) {
             check("share", wolfSSL_UseKeyShare(ssl, (word16) groups[0]));
         }

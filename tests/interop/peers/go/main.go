@@ -141,7 +141,12 @@ func (t *task) options() []dtls.Option {
 	case "p256":
 		options = append(options, dtls.WithEllipticCurves(elliptic.P256))
 	case "x25519":
-		options = append(options, dtls.WithEllipticCurves(elliptic.X25519))
+		// A client's list is also that of the curves that certificates may have: P-256 has to be in it.
+		curves := []elliptic.Curve{elliptic.X25519}
+		if !t.server {
+			curves = append(curves, elliptic.P256)
+		}
+		options = append(options, dtls.WithEllipticCurves(curves...))
 	}
 	if t.psk != "" {
 		key, err := hex.DecodeString(t.psk)

@@ -52,6 +52,11 @@ impl Factory {
             .require_client_certificate(task.authority.is_some());
         match task.group.as_deref() {
             Some("p256") => builder = builder.kx_groups(&[NamedGroup::Secp256r1]),
+            Some("both") => builder = builder.kx_groups(&[NamedGroup::Secp256r1, NamedGroup::X25519]),
+            // A client's list is also that of the curves that certificates of DTLS 1.2 may have: P-256 has to be in it.
+            Some("x25519") if client && !task.dtls_1_3 => {
+                builder = builder.kx_groups(&[NamedGroup::X25519, NamedGroup::Secp256r1]);
+            }
             Some("x25519") => builder = builder.kx_groups(&[NamedGroup::X25519]),
             _ => {}
         }

@@ -298,7 +298,7 @@ public final class ScandiumPeer {
         }
         if (latest != null) {
             connector.close(latest.getPeerAddress());
-            Thread.sleep(100); // It is sent by another thread.
+            Thread.sleep(2000); // Another thread sends it. Nobody waits for this one.
         }
         System.exit(0);
     }
