@@ -1,6 +1,9 @@
 /* What the peers' servers have in common: one UDP socket, datagrams in and out by recvmmsg and sendmmsg as the
  * contender has it, peers found in a hash table by address. A server defines `datagram`, which is called with each
- * datagram, sets itself up in `set_up`, and sends with `batch_send`. */
+ * datagram, sets itself up in `set_up`, and sends with `batch_send`.
+ *
+ * Its command line: psk|cert|mutual full|resume 12|13 CERTIFICATE KEY CA. Without one it is psk full 12. It prints
+ * "ready ADDRESS" and ends with its standard input. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -21,7 +24,13 @@ struct peer {
 
 static const unsigned char key[16] = "benchmarks only!";
 
-static void set_up(void);
+/* How clients authenticate, whether sessions are resumed, and the version. The files are PEM. */
+struct task {
+    int psk, mutual, resume, version; /* 12 or 13 */
+    const char *certificate, *key, *ca;
+};
+
+static void set_up(const struct task *task);
 static void datagram(void);
 
 static int udp;
@@ -83,7 +92,16 @@ static void forget(struct peer **place) {
     free(peer);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    struct task task = {.psk = 1, .version = 12};
+    if (argc == 7)
+        task = (struct task){.psk = strcmp(argv[1], "psk") == 0,
+                             .mutual = strcmp(argv[1], "mutual") == 0,
+                             .resume = strcmp(argv[2], "resume") == 0,
+                             .version = atoi(argv[3]),
+                             .certificate = argv[4],
+                             .key = argv[5],
+                             .ca = argv[6]};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t address_len = sizeof address;
     int size = 4 << 20;
@@ -102,7 +120,7 @@ int main(void) {
         out_msg[i].msg_hdr.msg_name = &out_to[i];
         out_msg[i].msg_hdr.msg_namelen = sizeof out_to[i];
     }
-    set_up();
+    set_up(&task);
     printf("ready 127.0.0.1:%d\n", ntohs(address.sin_port));
     fflush(stdout);
 

@@ -1,13 +1,14 @@
-/* A DTLS 1.2 PSK server on Mbed TLS, for benchmarks: many sessions on one UDP socket, echo of application data.
+/* A DTLS 1.2 server on Mbed TLS, for benchmarks: many sessions on one UDP socket, echo of application data.
  *
  * Stateless cookies before anything is kept, and buffers of 1 kB, which is what made it the fastest and smallest
- * of the peers. Prints "ready ADDRESS" and ends with its standard input. */
+ * of the peers. */
 #include "batch.h"
 
 #include "mbedtls/ctr_drbg.h"
 #include "mbedtls/entropy.h"
 #include "mbedtls/ssl.h"
 #include "mbedtls/ssl_ciphersuites.h"
+#include "mbedtls/ssl_ticket.h"
 #include "mbedtls/ssl_cookie.h"
 #include "mbedtls/timing.h"
 
@@ -20,6 +21,9 @@ static mbedtls_entropy_context entropy;
 static mbedtls_ctr_drbg_context drbg;
 static mbedtls_ssl_config config;
 static mbedtls_ssl_cookie_ctx cookies;
+static mbedtls_ssl_ticket_context tickets;
+static mbedtls_x509_crt certificate, ca;
+static mbedtls_pk_context private_key;
 static struct connection *listener;
 
 static void must(int code) {
@@ -94,8 +98,10 @@ static void datagram(void) {
     }
 }
 
-static void set_up(void) {
-    static const int suites[] = {MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8, 0};
+static void set_up(const struct task *task) {
+    static const int psk_suites[] = {MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8, 0};
+    static const int cert_suites[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8, 0};
+    static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, 0};
     mbedtls_entropy_init(&entropy);
     mbedtls_ctr_drbg_init(&drbg);
     mbedtls_ssl_config_init(&config);
@@ -105,8 +111,28 @@ static void set_up(void) {
                                      MBEDTLS_SSL_PRESET_DEFAULT));
     mbedtls_ssl_conf_rng(&config, mbedtls_ctr_drbg_random, &drbg);
     mbedtls_ssl_conf_max_tls_version(&config, MBEDTLS_SSL_VERSION_TLS1_2);
-    mbedtls_ssl_conf_ciphersuites(&config, suites);
-    mbedtls_ssl_conf_psk_cb(&config, psk, NULL);
+    mbedtls_ssl_conf_ciphersuites(&config, task->psk ? psk_suites : cert_suites);
+    if (task->psk) {
+        mbedtls_ssl_conf_psk_cb(&config, psk, NULL);
+    } else {
+        mbedtls_x509_crt_init(&certificate);
+        mbedtls_pk_init(&private_key);
+        must(mbedtls_x509_crt_parse_file(&certificate, task->certificate));
+        must(mbedtls_pk_parse_keyfile(&private_key, task->key, NULL, mbedtls_ctr_drbg_random, &drbg));
+        must(mbedtls_ssl_conf_own_cert(&config, &certificate, &private_key));
+        mbedtls_ssl_conf_groups(&config, groups);
+    }
+    if (task->mutual) {
+        mbedtls_x509_crt_init(&ca);
+        must(mbedtls_x509_crt_parse_file(&ca, task->ca));
+        mbedtls_ssl_conf_ca_chain(&config, &ca, NULL);
+        mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_REQUIRED);
+    }
+    if (task->resume) {
+        mbedtls_ssl_ticket_init(&tickets);
+        must(mbedtls_ssl_ticket_setup(&tickets, mbedtls_ctr_drbg_random, &drbg, MBEDTLS_CIPHER_AES_128_GCM, 86400));
+        mbedtls_ssl_conf_session_tickets_cb(&config, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse, &tickets);
+    }
     must(mbedtls_ssl_cookie_setup(&cookies, mbedtls_ctr_drbg_random, &drbg));
     mbedtls_ssl_conf_dtls_cookies(&config, mbedtls_ssl_cookie_write, mbedtls_ssl_cookie_check, &cookies);
 }

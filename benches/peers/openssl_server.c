@@ -1,7 +1,7 @@
-/* A DTLS 1.2 PSK server on OpenSSL, for benchmarks: many sessions on one UDP socket, echo of application data.
+/* A DTLS 1.2 server on OpenSSL, for benchmarks: many sessions on one UDP socket, echo of application data.
  *
  * It is what a user of OpenSSL would write who wants it fast: no socket per peer, and stateless cookies
- * (DTLSv1_listen) before anything is kept. Prints "ready ADDRESS" and ends with its standard input. */
+ * (DTLSv1_listen) before anything is kept. */
 #include "batch.h"
 
 #include <openssl/bio.h>
@@ -121,20 +121,38 @@ static void datagram(void) {
     }
 }
 
-static void set_up(void) {
+static void must(int outcome) {
+    if (outcome != 1) {
+        ERR_print_errors_fp(stderr);
+        exit(1);
+    }
+}
+
+static void set_up(const struct task *task) {
     RAND_bytes(secret, sizeof secret);
     context = SSL_CTX_new(DTLS_server_method());
     SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION);
     SSL_CTX_set_security_level(context, 0);
-    if (SSL_CTX_set_cipher_list(context, "PSK-AES128-CCM8") != 1) {
-        ERR_print_errors_fp(stderr);
-        exit(1);
+    if (task->psk) {
+        must(SSL_CTX_set_cipher_list(context, "PSK-AES128-CCM8"));
+        SSL_CTX_set_psk_server_callback(context, psk);
+    } else {
+        must(SSL_CTX_set_cipher_list(context, "ECDHE-ECDSA-AES128-CCM8"));
+        must(SSL_CTX_set1_groups_list(context, "P-256"));
+        must(SSL_CTX_use_certificate_file(context, task->certificate, SSL_FILETYPE_PEM));
+        must(SSL_CTX_use_PrivateKey_file(context, task->key, SSL_FILETYPE_PEM));
     }
-    SSL_CTX_set_psk_server_callback(context, psk);
+    if (task->mutual) {
+        must(SSL_CTX_load_verify_locations(context, task->ca, NULL));
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+        must(SSL_CTX_set_session_id_context(context, (const unsigned char *)"b", 1));
+    }
     SSL_CTX_set_cookie_generate_cb(context, make_cookie);
     SSL_CTX_set_cookie_verify_cb(context, verify_cookie);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_options(context, SSL_OP_COOKIE_EXCHANGE | SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU);
+    SSL_CTX_set_options(context, SSL_OP_COOKIE_EXCHANGE | SSL_OP_NO_QUERY_MTU);
+    if (!task->resume)
+        SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     /* Memory of an idle session counts, too. */
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "batch");

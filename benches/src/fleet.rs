@@ -16,14 +16,16 @@ use nix::libc::{in_addr, in_pktinfo};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, sendmsg, setsockopt, sockopt,
 };
-use sedge_crypto::RustCrypto;
+use sedge_crypto::{Crypto, CryptoRng, HostCrypto, PublicKey, Signature, public_key_from_info};
 use sedge_dtls::{
-    ClientConfig, ClientHandshake, ClientPsk, Content, ContentType, Context, Progress, Psk, PskOnly, Records,
-    Session,
+    AlertDescription, CertificateType, ClientConfig, ClientHandshake, Content, ContentType, Context,
+    Credentials, PeerCertificate, Progress, Psk, Records, Session, Verified, Versions,
 };
+use sedge_endpoint::memory::Hosted;
 use sedge_time::Instant;
 
 use crate::net::{DATAGRAM, Receiver, enlarge_buffers};
+use crate::pki::KeyPair;
 use crate::process::ServerProcess;
 
 /// Every client's key. What is measured does not depend on it, and it opens nothing else.
@@ -104,6 +106,9 @@ impl FleetSocket {
 
 /// Sleeps for a moment, unless that has gone on for `patience`.
 fn nap(since: &mut Option<time::Instant>, patience: time::Duration) -> bool {
+    if patience.is_zero() {
+        return false;
+    }
     let goes_on = since.get_or_insert_with(time::Instant::now).elapsed() < patience;
     if goes_on {
         thread::sleep(time::Duration::from_micros(200));
@@ -150,7 +155,7 @@ const QUIET: time::Duration = time::Duration::from_millis(200);
 
 /// A client's part in what is going on.
 enum Client {
-    Handshaking(Box<ClientHandshake<PskOnly<RustCrypto>>>),
+    Handshaking(Box<ClientHandshake<Hosted<HostCrypto>>>, time::Instant),
     Connected(Box<Session>),
     Gone,
 }
@@ -159,13 +164,87 @@ enum Client {
 pub(crate) struct Fleet {
     socket: FleetSocket,
     clients: Vec<Client>,
-    crypto: RustCrypto,
+    crypto: HostCrypto,
     rng: UnwrapErr<SysRng>,
     epoch: time::Instant,
-    psk: Psk,
-    identity: String,
+    identity: Identity,
+    versions: Versions,
+    /// How long each handshake took, from the first ClientHello to the client's Session.
+    pub(crate) handshake_times: Vec<time::Duration>,
     /// UDP payload bytes sent and received in handshakes.
     pub(crate) handshake_bytes: (u64, u64),
+}
+
+/// Who all clients are.
+pub(crate) enum Identity {
+    /// They know a pre-shared key.
+    Psk(Psk, String),
+    /// They show a certificate, or the key in it.
+    KeyPair(CertificateType, KeyPair),
+}
+
+impl Identity {
+    /// Everybody's pre-shared key, under this name.
+    pub(crate) fn psk(identity: &str) -> io::Result<Self> {
+        let psk = Psk::new(&KEY).ok_or_else(|| io::Error::other("unusable key"))?;
+        Ok(Self::Psk(psk, identity.into()))
+    }
+}
+
+impl Credentials<HostCrypto> for &mut Identity {
+    fn own_psk(&mut self) -> Option<(&[u8], &Psk)> {
+        match self {
+            Identity::Psk(psk, identity) => Some((identity.as_bytes(), psk)),
+            Identity::KeyPair(..) => None,
+        }
+    }
+
+    fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
+        match self {
+            Identity::KeyPair(own, pair) if *own == kind && index == 0 => Some(match kind {
+                CertificateType::X509 => &pair.certificate,
+                CertificateType::RawPublicKey => &pair.info,
+            }),
+            _ => None,
+        }
+    }
+
+    fn sign<R: CryptoRng + ?Sized>(
+        &mut self,
+        crypto: &HostCrypto,
+        rng: &mut R,
+        digest: &[u8; 32],
+    ) -> Option<Signature> {
+        match self {
+            Identity::KeyPair(_, pair) => crypto.sign(&pair.key, digest, rng).ok(),
+            Identity::Psk(..) => None,
+        }
+    }
+
+    fn believes(&self) -> &[CertificateType] {
+        match self {
+            Identity::KeyPair(CertificateType::X509, _) => &[CertificateType::X509],
+            Identity::KeyPair(..) => &[CertificateType::RawPublicKey],
+            Identity::Psk(..) => &[],
+        }
+    }
+
+    /// Any server: what is measured is what the server does.
+    fn verify(
+        &mut self,
+        _crypto: &HostCrypto,
+        certificate: &PeerCertificate<'_>,
+    ) -> Result<Verified, AlertDescription> {
+        let shown = certificate.entries().next().unwrap_or_default();
+        let key: Option<PublicKey> = match certificate.kind {
+            CertificateType::X509 => {
+                sedge_x509::Certificate::parse(shown).ok().map(|shown| *shown.public_key())
+            }
+            CertificateType::RawPublicKey => public_key_from_info(shown).ok(),
+        };
+        let public_key = key.ok_or(AlertDescription::BAD_CERTIFICATE)?;
+        Ok(Verified { public_key, principal: 0 })
+    }
 }
 
 /// How many handshakes are under way at once: enough to keep a server busy, few enough for its receive
@@ -175,16 +254,25 @@ const WAVE: u32 = 128;
 const PATIENCE: time::Duration = time::Duration::from_millis(500);
 
 impl Fleet {
-    /// Clients of `server`, which knows them all as `identity`.
+    /// Clients of `server`, which knows them all as `identity`, by DTLS 1.2.
     pub(crate) fn new(server: SocketAddrV4, identity: &str) -> io::Result<Self> {
+        Self::with_identity(server, Identity::psk(identity)?, Versions::ONLY_1_2)
+    }
+
+    pub(crate) fn with_identity(
+        server: SocketAddrV4,
+        identity: Identity,
+        versions: Versions,
+    ) -> io::Result<Self> {
         Ok(Self {
             socket: FleetSocket::new(server)?,
             clients: Vec::new(),
-            crypto: RustCrypto,
+            crypto: HostCrypto,
             rng: UnwrapErr(SysRng),
             epoch: time::Instant::now(),
-            psk: Psk::new(&KEY).ok_or_else(|| io::Error::other("unusable key"))?,
-            identity: identity.into(),
+            identity,
+            versions,
+            handshake_times: Vec::new(),
             handshake_bytes: (0, 0),
         })
     }
@@ -218,11 +306,10 @@ impl Fleet {
             match self.socket.receive(PATIENCE)? {
                 Some((client, datagram)) => {
                     let Some(state) = self.clients.get_mut(client as usize) else { continue };
-                    let Client::Handshaking(handshake) = state else { continue };
+                    let Client::Handshaking(handshake, _) = state else { continue };
                     self.handshake_bytes.1 += datagram.len() as u64;
                     let mut context = Context::new(&self.crypto, &mut self.rng, now);
-                    let identity = self.identity.as_bytes();
-                    let mut credentials = ClientPsk { identity, psk: &self.psk };
+                    let mut credentials = &mut self.identity;
                     let mut complete = false;
                     for record in Records::new(datagram, 0) {
                         match handshake.receive(&mut context, &mut credentials, record) {
@@ -250,15 +337,16 @@ impl Fleet {
         let client = self.len();
         let now = self.now();
         let mut context = Context::new(&self.crypto, &mut self.rng, now);
-        let mut credentials = ClientPsk { identity: self.identity.as_bytes(), psk: &self.psk };
-        let handshake = ClientHandshake::connect(&mut context, &mut credentials, &ClientConfig::default())
-            .map_err(io::Error::other)?;
-        self.clients.push(Client::Handshaking(Box::new(handshake)));
+        let mut credentials = &mut self.identity;
+        let config = ClientConfig { versions: self.versions, ..ClientConfig::default() };
+        let handshake =
+            ClientHandshake::connect(&mut context, &mut credentials, &config).map_err(io::Error::other)?;
+        self.clients.push(Client::Handshaking(Box::new(handshake), time::Instant::now()));
         self.transmit(client)
     }
 
     fn transmit(&mut self, client: u32) -> io::Result<()> {
-        let Some(Client::Handshaking(handshake)) = self.clients.get_mut(client as usize) else {
+        let Some(Client::Handshaking(handshake, _)) = self.clients.get_mut(client as usize) else {
             return Ok(());
         };
         let mut datagram = [0; DATAGRAM];
@@ -271,7 +359,8 @@ impl Fleet {
 
     fn finish(&mut self, client: u32) -> io::Result<()> {
         let Some(state) = self.clients.get_mut(client as usize) else { return Ok(()) };
-        let Client::Handshaking(handshake) = state else { return Ok(()) };
+        let Client::Handshaking(handshake, started) = state else { return Ok(()) };
+        self.handshake_times.push(started.elapsed());
         let established = handshake.take_session().ok_or_else(|| io::Error::other("no session"))?;
         *state = Client::Connected(Box::new(established.session));
         Ok(())
@@ -281,11 +370,11 @@ impl Fleet {
         let now = self.now();
         let mut due = Vec::new();
         for (client, state) in self.clients.iter_mut().enumerate() {
-            if let Client::Handshaking(handshake) = state
+            if let Client::Handshaking(handshake, _) = state
                 && handshake.deadline().is_some_and(|deadline| deadline <= now)
             {
                 let mut context = Context::new(&self.crypto, &mut self.rng, now);
-                let mut credentials = ClientPsk { identity: self.identity.as_bytes(), psk: &self.psk };
+                let mut credentials = &mut self.identity;
                 handshake.expire(&mut context, &mut credentials).map_err(io::Error::other)?;
                 due.push(client as u32);
             }
@@ -332,6 +421,28 @@ impl Fleet {
             }
         }
         Ok(true)
+    }
+
+    /// How long one exchange takes, from the request's sending to its answer's decryption. It looks for the answer
+    /// without a pause, for a nap would be most of what it measures.
+    pub(crate) fn round_trip(
+        &mut self,
+        client: u32,
+        request: &[u8],
+        mut is_answer: impl FnMut(&[u8]) -> bool,
+    ) -> io::Result<Option<time::Duration>> {
+        let start = time::Instant::now();
+        self.socket.send(client, request)?;
+        while start.elapsed() < time::Duration::from_secs(2) {
+            let mut answered = false;
+            self.receive(time::Duration::ZERO, |from, plaintext| {
+                answered |= from == client && is_answer(plaintext);
+            })?;
+            if answered {
+                return Ok(Some(start.elapsed()));
+            }
+        }
+        Ok(None)
     }
 
     /// Says goodbye for every client.

@@ -1,6 +1,7 @@
 //! Benchmarks: everything measured side by side in one run.
 //!
-//! `cargo run --release -p sedge-bench -- all` prints one table and writes it as JSON and Markdown. Absolute
+//! `cargo run --release -p sedge-bench -- all` prints a table for each part and writes them as JSON and Markdown; a part
+//! run alone takes the place of the same part there. Absolute
 //! figures depend on the machine and on what else it does; ratios of contenders that took turns in one run
 //! do not, so every goal is a ratio, a size or a number of bytes. Where a figure is per second, it is per
 //! second of CPU time of the *server* (user and system), for the load generator shares the machine with it.
@@ -9,14 +10,20 @@ mod codec;
 mod cpu;
 mod echo;
 mod fleet;
+mod footprint;
+mod generator;
 mod handshakes;
 mod load;
+mod million;
 mod net;
 mod peers;
+mod pki;
 mod process;
+mod public_keys;
 mod render;
 mod report;
 mod scale;
+mod scenario;
 mod serve;
 
 use std::path::PathBuf;
@@ -24,7 +31,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::report::{Machine, Report, Row, load_average, write_files};
+use crate::report::{Book, Report, Row, load_average};
 
 #[global_allocator]
 static HEAP: sedge_bench_allocations::CountingAllocator = sedge_bench_allocations::CountingAllocator;
@@ -65,14 +72,27 @@ enum Command {
     All,
     /// Parse and serialise, beside coap-lite.
     Codec,
-    /// Handshakes per core, beside OpenSSL, and the bytes of one.
+    /// Handshakes with pre-shared keys per core, beside every peer, and the bytes of one.
     Handshakes,
+    /// Handshakes with certificates, resumed ones and DTLS 1.3, beside every peer.
+    PublicKeys,
     /// 64 bytes there and back, beside a raw UDP echo.
     Echo,
     /// Bytes of memory per idle session, beside OpenSSL and libcoap.
     Memory,
     /// One publish to many observers, beside bare sendmmsg.
     FanOut,
+    /// A million sessions at once; takes some minutes and 2 GB.
+    Million,
+    /// What a client costs on a Cortex-M4, in QEMU.
+    Footprint {
+        /// Compares with the page instead of writing it, and fails if something has grown.
+        #[arg(long)]
+        check: bool,
+        /// The page.
+        #[arg(long, value_name = "FILE", default_value = "docs/FOOTPRINT.md")]
+        page: PathBuf,
+    },
     /// What the parts run in processes of their own.
     #[command(hide = true)]
     Serve {
@@ -83,12 +103,14 @@ enum Command {
 
 type Part = (&'static str, fn(&Settings, &mut Report) -> Result<(), String>);
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 7] = [
     ("codec", codec::run),
     ("handshakes", handshakes::run),
+    ("public keys", public_keys::run),
     ("echo", echo::run),
     ("memory", scale::memory),
     ("fan-out", scale::fan_out),
+    ("million", million::run),
 ];
 
 impl Command {
@@ -97,10 +119,12 @@ impl Command {
             Self::All => &PARTS,
             Self::Codec => &PARTS[0..1],
             Self::Handshakes => &PARTS[1..2],
-            Self::Echo => &PARTS[2..3],
-            Self::Memory => &PARTS[3..4],
-            Self::FanOut => &PARTS[4..5],
-            Self::Serve { .. } => &[],
+            Self::PublicKeys => &PARTS[2..3],
+            Self::Echo => &PARTS[3..4],
+            Self::Memory => &PARTS[4..5],
+            Self::FanOut => &PARTS[5..6],
+            Self::Million => &PARTS[6..7],
+            Self::Footprint { .. } | Self::Serve { .. } => &[],
         }
     }
 }
@@ -112,21 +136,29 @@ fn main() -> ExitCode {
         eprintln!("sedge-bench serve: {error}");
         return ExitCode::FAILURE;
     }
-    let mut report = Report { machine: Machine::here(), peers: peers::versions(), rows: Vec::new() };
+    if let Command::Footprint { check, page } = &command {
+        let Err(why) = footprint::run(page, *check) else { return ExitCode::SUCCESS };
+        eprintln!("sedge-bench footprint: {why}");
+        return ExitCode::FAILURE;
+    }
     let mut failed = false;
     for &(name, run) in command.parts() {
         eprintln!("measuring {name} ...");
+        let mut report = Report::new(name, settings.quick);
         if let Err(why) = run(&settings, &mut report) {
             eprintln!("sedge-bench: {name}: {why}");
             report.rows.push(Row::missing(name, "this part", why));
             failed = true;
         }
-    }
-    report.machine.load_at_end = load_average();
-    print!("{}", render::terminal(&report));
-    if let Err(error) = write_files(&report, &settings.out, settings.markdown.as_deref()) {
-        eprintln!("sedge-bench: cannot write the report to {}: {error}", settings.out.display());
-        return ExitCode::FAILURE;
+        report.machine.load_at_end = load_average();
+        print!("{}", render::terminal(&report));
+        // After each part: what has been measured stays if the next one fails.
+        let mut book = Book::read(&settings.out);
+        book.put(report);
+        if let Err(error) = book.write(&settings.out, settings.markdown.as_deref()) {
+            eprintln!("sedge-bench: cannot write the report to {}: {error}", settings.out.display());
+            return ExitCode::FAILURE;
+        }
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -9,6 +9,8 @@ use std::{env, fs, io, thread};
 use tempfile::TempDir;
 
 use crate::cpu::CpuClock;
+use crate::pki::Pki;
+use crate::scenario::{Auth, Scenario};
 
 /// A server that ends when its standard input does, or when this is dropped.
 pub(crate) struct ServerProcess {
@@ -24,6 +26,13 @@ impl ServerProcess {
     pub(crate) fn ours(server: &[&str]) -> Result<Self, String> {
         let program = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
         Self::announced(Command::new(program).arg("serve").args(server))
+    }
+
+    /// Starts an endpoint that holds all credentials, for handshakes of one scenario.
+    pub(crate) fn endpoint(pki: &Pki, scenario: Scenario) -> Result<Self, String> {
+        let folder = pki.folder().to_str().ok_or("the folder's name is not UTF-8")?;
+        let clients = if scenario.auth == Auth::Mutual { "required" } else { "anonymous" };
+        Self::ours(&["endpoint", "--pki", folder, "--clients", clients])
     }
 
     /// Starts a broker whose notifications are not confirmable.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::{Goal, Report, Row};
+use crate::report::{Book, Goal, Report, Row};
 
 const HEADINGS: [&str; 7] = ["Part", "What", "Sedge", "Beside it", "Times better", "Goal", ""];
 
@@ -31,34 +31,39 @@ pub(crate) fn terminal(report: &Report) -> String {
     for note in notes(report) {
         let _ = writeln!(text, "- {note}");
     }
-    let _ = writeln!(text, "{}", machine(report));
+    let _ = writeln!(text, "{}\n", machine(report));
     text
 }
 
 /// The page of Markdown.
-pub(crate) fn markdown(report: &Report) -> String {
+pub(crate) fn markdown(book: &Book) -> String {
     let mut text = String::from(
         "# Benchmarks\n\n\
          Written by `cargo run --release -p sedge-bench -- all --markdown docs/BENCHMARKS.md`; not to be edited \
          by hand.\n\n\
-         Everything in the table was measured in one run on one machine, contenders in turn, so only the ratios \
-         mean something elsewhere. Figures per second are per second of *server CPU time* (user and system): the \
-         load generator shares the machine and is not counted. ",
+         Everything in one part of the table was measured in one run on one machine, contenders in turn, so only the \
+         ratios mean something elsewhere. Figures per second are per second of *server CPU time* (user and system) \
+         where nothing else is said: the load generator shares the machine and is not counted. ",
     );
     let _ = writeln!(text, "{}\n", ratio_legend());
     let _ = writeln!(text, "| {} |", HEADINGS.join(" | ").trim_end());
     let _ = writeln!(text, "|---|---|--:|--:|--:|--:|---|");
-    for row in &report.rows {
+    for row in book.reports.iter().flat_map(|report| &report.rows) {
         let cells = cells(row).map(|cell| cell.replace('|', "\\|"));
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     text.push_str(METHOD);
     text.push_str("\n## Notes\n\n");
-    for note in notes(report) {
+    for note in book.reports.iter().flat_map(notes) {
         let _ = writeln!(text, "- {note}");
     }
-    let _ = writeln!(text, "\n## Machine and peers\n\n{}\n", machine(report));
-    for peer in &report.peers {
+    text.push_str("\n## Machine and peers\n\n");
+    for report in &book.reports {
+        let quick = if report.quick { " (quick)" } else { "" };
+        let _ = writeln!(text, "- {}{quick}: {}", report.name, machine(report));
+    }
+    text.push('\n');
+    for peer in &book.peers {
         let _ = writeln!(text, "- {peer}");
     }
     text
@@ -71,18 +76,24 @@ const METHOD: &str = "
 - **Servers** run in a process of their own, with one thread on the sockets. Their CPU time (user and system, all \
 threads, the store's included) is read from outside with `clock_getcpuclockid`, until they rest.
 - **Clients** are one thread with one socket that speaks from as many addresses of 127.0.0.0/8 as there are \
-clients (IP_PKTINFO). It polls instead of sleeping in the kernel, so that no server pays for waking it. OpenSSL and \
-libcoap get the same clients with the same handshakes and records.
+clients (IP_PKTINFO). It polls instead of sleeping in the kernel, so that no server pays for waking it. Every contender \
+gets the same clients: Sedge's own, but for handshakes with certificates, resumed ones and DTLS 1.3, whose clients are \
+OpenSSL (DTLS 1.2) and wolfSSL (DTLS 1.3).
 - **(broker)** is `sedge broker` as it comes, with its store, on one shard, but for two settings: \
 notifications are not confirmable where the table does not say that they are, and one topic may be published to \
 without limit. **(endpoint)** is `sedge-endpoint` on a socket, without a broker around it.
-- **OpenSSL** runs in a server of our own, with stateless cookies, recvmmsg and sendmmsg, one socket, and \
-SSL_MODE_RELEASE_BUFFERS; **Mbed TLS** likewise, with buffers of 1 kB; **libcoap** is Debian's \
-coap-server-openssl. `benches/setup` installs what is missing of them.
-- **Handshakes**: full TLS_PSK_WITH_AES_128_CCM_8 with HelloVerifyRequest, every client from a new address.
+- **Peers** are servers of our own over others' libraries, each with cookies, one socket, recvmmsg and sendmmsg. \
+**OpenSSL** runs with SSL_MODE_RELEASE_BUFFERS, **Mbed TLS** with buffers of 1 kB, **wolfSSL** with its assembly for this processor, \
+**dimpl** over AWS-LC, which takes a client's certificate without looking for an issuer, **rtc-dtls** over ring; \
+**libcoap** is Debian's coap-server-openssl. `benches/setup` installs what is missing of them.
+- **Handshakes**: with a cookie, every client from a new address, every key exchange with a new key; P-256 throughout. The \
+suites are those with CCM_8, but dimpl's, which has certificates with GCM only. Certificates are checked up to a CA. \
+Where a goal stands, the line compares with the best of the others; resumed handshakes are checked to be resumed.
 - **Echo**: 16 sessions, 128 requests at once, every answer decrypted and compared. The yardstick is a loop of \
 recv_from and send_to that returns 64 bytes.
 - **Memory**: growth of VmRSS from the first session to the last, each with one observation of one topic.
+- **Million**: every session is a client with an address of its own, behind one socket; both ends on this machine, \
+which is what limits the handshakes by the clock. Requests go out one at a time, each of another session.
 - **Fan-out**: one publication, all observers of its topic; the first time every notification is decrypted and \
 compared. The yardstick is a loop of sendmmsg that sends as many datagrams of the same size to the same addresses.
 - **Codec**: CPU time of the thread; allocations are counted by the process's heap in a separate call.
@@ -94,14 +105,14 @@ const fn ratio_legend() -> &'static str {
 }
 
 fn cells(row: &Row) -> [String; 7] {
-    let value = |value: Option<f64>| value.map_or("-".into(), |value| with_unit(value, row.unit));
+    let value = |value: Option<f64>| value.map_or("-".into(), |value| with_unit(value, &row.unit));
     [
-        row.part.into(),
+        row.part.clone().into_owned(),
         row.what.clone(),
         value(row.sedge),
         row.other
             .as_ref()
-            .map_or("-".into(), |other| format!("{}: {}", other.name, with_unit(other.value, row.unit))),
+            .map_or("-".into(), |other| format!("{}: {}", other.name, with_unit(other.value, &row.unit))),
         match (row.ratio, row.ratio_range) {
             (Some(ratio), Some((low, high))) => {
                 format!("{} ({} to {})", times(ratio), times(low), times(high))
@@ -111,7 +122,7 @@ fn cells(row: &Row) -> [String; 7] {
         },
         match row.goal {
             Some(Goal::Ratio(least)) => format!(">= {}", times(least)),
-            Some(Goal::AtMost(most)) => format!("<= {}", with_unit(most, row.unit)),
+            Some(Goal::AtMost(most)) => format!("<= {}", with_unit(most, &row.unit)),
             None => "-".into(),
         },
         match row.reached {
@@ -170,6 +181,10 @@ mod tests {
     use crate::cpu::Samples;
     use crate::report::{Better, Machine};
 
+    fn book() -> Book {
+        Book { peers: vec!["peer 1.0".into()], reports: vec![report()] }
+    }
+
     fn report() -> Report {
         let (sedge, other) = (Samples(vec![30_000.0, 10_000.0, 20_000.0]), Samples(vec![10_000.0; 3]));
         let row = Row::compare("part", "a|b", "/s", Better::Higher, &sedge, ("peer", &other));
@@ -179,7 +194,7 @@ mod tests {
             alone.goal(Goal::AtMost(500.0)).note("counted"),
             Row::missing("other", "thing", "no compiler"),
         ];
-        Report { machine: Machine::here(), peers: vec!["peer 1.0".into()], rows }
+        Report { name: "part".into(), quick: false, machine: Machine::here(), rows }
     }
 
     #[test]
@@ -212,7 +227,7 @@ mod tests {
 
     #[test]
     fn the_markdown_table_keeps_its_columns() {
-        let text = markdown(&report());
+        let text = markdown(&book());
         let pipes = |line: &str| line.replace("\\|", "").matches('|').count();
         let table: Vec<_> = text.lines().filter(|line| line.starts_with('|')).collect();
         assert_eq!(table.len(), 5);

@@ -1,15 +1,16 @@
 //! The table: what was measured, against what, and whether it reaches its goal.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::{fs, io};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cpu::Samples;
-use crate::render;
+use crate::{peers, render};
 
 /// Which way is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Better {
     /// More is better: the ratio is Sedge over the other.
@@ -19,7 +20,7 @@ pub(crate) enum Better {
 }
 
 /// What a figure has to reach.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Goal {
     /// The ratio is at least this.
@@ -29,18 +30,18 @@ pub(crate) enum Goal {
 }
 
 /// What Sedge is measured against.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Other {
     pub(crate) name: String,
     pub(crate) value: f64,
 }
 
 /// One line of the table.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
-    pub(crate) part: &'static str,
+    pub(crate) part: Cow<'static, str>,
     pub(crate) what: String,
-    pub(crate) unit: &'static str,
+    pub(crate) unit: Cow<'static, str>,
     pub(crate) better: Better,
     /// `None`: only the other was measured, and the note says why.
     pub(crate) sedge: Option<f64>,
@@ -51,7 +52,7 @@ pub(crate) struct Row {
     pub(crate) ratio_range: Option<(f64, f64)>,
     pub(crate) goal: Option<Goal>,
     pub(crate) reached: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
 }
 
@@ -86,9 +87,9 @@ impl Row {
         sedge: f64,
     ) -> Self {
         Self {
-            part,
+            part: part.into(),
             what: what.into(),
-            unit,
+            unit: unit.into(),
             better,
             sedge: Some(sedge),
             other: None,
@@ -125,7 +126,7 @@ impl Row {
 }
 
 /// Where and how the figures were taken.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) cpu: String,
     pub(crate) cores: usize,
@@ -170,23 +171,57 @@ fn first_line(program: &str, arguments: &[&str]) -> String {
         .unwrap_or_else(|| "unknown".into())
 }
 
-/// Everything one run found.
-#[derive(Clone, Debug, Serialize)]
+/// Everything that was found about one part, in one run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
+    pub(crate) name: String,
+    /// Smaller and fewer than what is to be quoted.
+    pub(crate) quick: bool,
     pub(crate) machine: Machine,
-    /// The peers' own names and versions.
-    pub(crate) peers: Vec<String>,
     pub(crate) rows: Vec<Row>,
 }
 
-pub(crate) fn write_files(report: &Report, out: &Path, markdown: Option<&Path>) -> io::Result<()> {
-    fs::create_dir_all(out)?;
-    let json = serde_json::to_string_pretty(report).map_err(io::Error::other)?;
-    fs::write(out.join("bench.json"), json + "\n")?;
-    let text = render::markdown(report);
-    fs::write(out.join("bench.md"), &text)?;
-    if let Some(path) = markdown {
-        fs::write(path, text)?;
+impl Report {
+    pub(crate) fn new(name: &str, quick: bool) -> Self {
+        Self { name: name.into(), quick, machine: Machine::here(), rows: Vec::new() }
     }
-    Ok(())
+}
+
+/// The last report about each part.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Book {
+    /// The peers' own names and versions.
+    pub(crate) peers: Vec<String>,
+    pub(crate) reports: Vec<Report>,
+}
+
+impl Book {
+    /// What former runs left in this folder.
+    pub(crate) fn read(out: &Path) -> Self {
+        let text = fs::read_to_string(out.join("bench.json")).unwrap_or_default();
+        let book: Self = serde_json::from_str(&text).unwrap_or_default();
+        Self { peers: peers::versions(), ..book }
+    }
+
+    /// Takes the place of an earlier report about the same part.
+    pub(crate) fn put(&mut self, report: Report) {
+        match self.reports.iter_mut().find(|old| old.name == report.name) {
+            Some(old) => *old = report,
+            None => self.reports.push(report),
+        }
+        let order = |report: &Report| crate::PARTS.iter().position(|(name, _)| *name == report.name);
+        self.reports.sort_by_key(order);
+    }
+
+    pub(crate) fn write(&self, out: &Path, markdown: Option<&Path>) -> io::Result<()> {
+        fs::create_dir_all(out)?;
+        let json = serde_json::to_string_pretty(self).map_err(io::Error::other)?;
+        fs::write(out.join("bench.json"), json + "\n")?;
+        let text = render::markdown(self);
+        fs::write(out.join("bench.md"), &text)?;
+        if let Some(path) = markdown {
+            fs::write(path, text)?;
+        }
+        Ok(())
+    }
 }

@@ -6,14 +6,17 @@ use std::ops::Range;
 use std::time::Duration;
 
 use sedge_coap::{Code, Message, OptionNumber, Token, Type, Writer, empty_message};
+use sedge_dtls::{CertificateType, Versions};
 
 use crate::Settings;
 use crate::cpu::Samples;
-use crate::fleet::{Drain, Fleet, FleetSocket};
+use crate::fleet::{Drain, Fleet, FleetSocket, Identity};
 use crate::net::DATAGRAM;
 use crate::peers::{libcoap, mbedtls, openssl};
+use crate::pki::Pki;
 use crate::process::ServerProcess;
 use crate::report::{Better, Goal, Report, Row};
+use crate::scenario::{Auth, Scenario};
 use crate::serve::{IDENTITY, fan_out_order};
 
 const MEMORY: &str = "memory";
@@ -261,6 +264,36 @@ pub(crate) fn memory(settings: &Settings, report: &mut Report) -> Result<(), Str
             }
             Err(why) => Row::missing(MEMORY, name, why),
         });
+    }
+    ways(settings, report)
+}
+
+/// Bytes of an idle session, whichever way its client authenticated.
+fn ways(settings: &Settings, report: &mut Report) -> Result<(), String> {
+    let count = if settings.quick { 2_000 } else { 20_000 };
+    let pki = Pki::new(settings)?;
+    let pair = || pki.key_pair("client").map_err(|error| error.to_string());
+    for (versions, version) in [(Versions::ONLY_1_2, "1.2"), (Versions::ONLY_1_3, "1.3")] {
+        let ways = [
+            ("PSK", Identity::psk(IDENTITY).map_err(|error| error.to_string())?),
+            ("raw public keys", Identity::KeyPair(CertificateType::RawPublicKey, pair()?)),
+            ("certificates", Identity::KeyPair(CertificateType::X509, pair()?)),
+        ];
+        for (way, identity) in ways {
+            let scenario = Scenario { auth: Auth::Mutual, resume: false, dtls_1_3: false };
+            let server = ServerProcess::endpoint(&pki, scenario)?;
+            let fleet = Fleet::with_identity(server.address, identity, versions);
+            let mut fleet = fleet.map_err(|error| error.to_string())?;
+            // The pool of handshakes is as large as it gets before the count begins.
+            fleet.connect(1_000)?;
+            let before = server.resident()?;
+            fleet.connect(count)?;
+            let figure = (server.resident()? - before) as f64 / f64::from(count);
+            let what = format!("idle session, {way}, DTLS {version}, of {count} (endpoint)");
+            report
+                .rows
+                .push(Row::figure(MEMORY, what, "B", Better::Lower, figure).goal(Goal::AtMost(1024.0)));
+        }
     }
     Ok(())
 }

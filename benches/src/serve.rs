@@ -14,6 +14,7 @@ pub(crate) use broker::IDENTITY;
 pub(crate) use raw::fan_out_order;
 
 use crate::net::enlarge_buffers;
+use crate::pki::Pki;
 use crate::process::end_with_parent;
 
 /// What to serve.
@@ -26,7 +27,14 @@ pub(crate) enum Server {
     /// Sends as many datagrams as it is asked to, each to another address, by sendmmsg.
     RawFanOut,
     /// An endpoint over DTLS that answers every request with its payload, and tells observers of it.
-    Endpoint,
+    Endpoint {
+        /// The folder with its certificate and the CA it believes.
+        #[arg(long)]
+        pki: Option<PathBuf>,
+        /// What it wants of clients without a pre-shared key.
+        #[arg(long, default_value = "required")]
+        clients: endpoint::Clients,
+    },
     /// The broker, on one core, with its store in a folder.
     Broker {
         /// The folder.
@@ -47,7 +55,10 @@ impl Server {
             Self::RawEchoBatched => announce(&socket).and_then(|()| raw::echo_batched(&socket)),
             Self::RawFanOut => announce(&socket).and_then(|()| raw::fan_out(&socket)),
             Self::Broker { dir, confirmable } => broker::serve(dir, *confirmable),
-            Self::Endpoint => announce(&socket).and_then(|()| endpoint::serve(&socket)),
+            Self::Endpoint { pki, clients } => {
+                let identity = endpoint::Identity::new(pki.as_deref().map(Pki::in_folder).as_ref())?;
+                announce(&socket).and_then(|()| endpoint::serve(&socket, identity, *clients))
+            }
         }
     }
 }

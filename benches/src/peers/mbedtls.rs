@@ -1,16 +1,28 @@
 //! Mbed TLS with buffers of 1 kB, as `benches/setup` builds it.
 
+use std::fs;
 use std::path::PathBuf;
-use std::{env, fs};
 
-use super::c_server::CServer;
+use super::c_program::CProgram;
+use super::cached;
 use crate::Settings;
+use crate::pki::Pki;
 use crate::process::ServerProcess;
+use crate::scenario::Scenario;
 
-/// Builds and starts `peers/mbedtls_server.c`.
+/// Builds and starts `peers/mbedtls_server.c`, with pre-shared keys.
 pub(crate) fn start(settings: &Settings) -> Result<ServerProcess, String> {
+    server()?.serve(settings, Scenario::PSK, None)
+}
+
+/// Builds and starts it for any scenario of DTLS 1.2.
+pub(crate) fn serve(settings: &Settings, scenario: Scenario, pki: &Pki) -> Result<ServerProcess, String> {
+    server()?.serve(settings, scenario, Some(pki))
+}
+
+fn server() -> Result<CProgram, String> {
     let home = home().filter(|home| home.is_dir()).ok_or("Mbed TLS is missing; benches/setup builds it")?;
-    let server = CServer {
+    Ok(CProgram {
         name: "mbedtls_server",
         source: include_str!("../../peers/mbedtls_server.c"),
         flags: vec![
@@ -19,8 +31,7 @@ pub(crate) fn start(settings: &Settings) -> Result<ServerProcess, String> {
             format!("-I{}", home.join("include").display()),
         ],
         libraries: vec![home.join("libmbedtls.a").display().to_string()],
-    };
-    server.start(settings)
+    })
 }
 
 /// Its own name and version.
@@ -30,12 +41,6 @@ pub(crate) fn version() -> Option<String> {
     Some(format!("{}, in benches/peers/mbedtls_server.c", line.split('"').nth(1)?))
 }
 
-/// Where the library is, if anywhere.
 fn home() -> Option<PathBuf> {
-    let peers = env::var_os("SEDGE_PEERS").map(PathBuf::from).or_else(|| {
-        let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
-        Some(cache?.join("sedge-peers"))
-    });
-    Some(peers?.join("mbedtls-rs-sys-0.3.1-1k"))
+    cached("mbedtls-rs-sys-0.3.1-1k")
 }

@@ -2,23 +2,28 @@
 
 use std::io;
 use std::net::{SocketAddrV4, UdpSocket};
-use std::time;
+use std::{fs, time};
 
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use nix::sys::socket::MsgFlags;
 use sedge_coap::{Code, OptionNumber};
-use sedge_crypto::RustCrypto;
-use sedge_dtls::{Credentials, Psk, PskOnly};
-use sedge_endpoint::memory::{PagedMemory, Path};
+use sedge_crypto::{Crypto, CryptoRng, HostCrypto, Signature, public_key_from_info};
+use sedge_dtls::{
+    AlertDescription, CertificateType, ClientCertificate, Credentials, PeerCertificate, Psk, TicketKeys,
+    Verified,
+};
+use sedge_endpoint::memory::{Hosted, PagedMemory, Path};
 use sedge_endpoint::{CidLayout, Config, Endpoint, Event, Host, Incoming, Notification, SessionId};
-use sedge_time::Instant;
+use sedge_time::{Duration, Instant};
+use sedge_x509::{Expected, TrustAnchors, Verifier};
 
 use crate::fleet::KEY;
 use crate::net::{Receiver, Sender};
+use crate::pki::{KeyPair, Pki};
 
 /// More than any part of the benchmarks opens.
-const SESSIONS: usize = 200_000;
+const SESSIONS: usize = 1_048_576;
 
 /// An IPv4 address and port, in six bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,35 +37,123 @@ impl Path for Address {
     }
 }
 
+/// What the server wants of clients without a pre-shared key.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Clients {
+    /// Nothing.
+    Anonymous,
+    /// A certificate or raw public key.
+    Required,
+}
+
+/// Who the server is, and whom it believes.
+pub(crate) struct Identity {
+    psk: Psk,
+    tickets: TicketKeys,
+    certificate: Option<KeyPair>,
+    verifier: Verifier<HostCrypto>,
+}
+
+impl Identity {
+    /// One that knows every pre-shared key, and has a certificate if there is a folder for it.
+    pub(super) fn new(pki: Option<&Pki>) -> io::Result<Self> {
+        let mut anchors = TrustAnchors::default();
+        let mut certificate = None;
+        if let Some(pki) = pki {
+            anchors.add(&fs::read(pki.file("ca.pem"))?).map_err(io::Error::other)?;
+            certificate = Some(pki.key_pair("server")?);
+        }
+        Ok(Self {
+            psk: Psk::new(&KEY).ok_or_else(|| io::Error::other("unusable key"))?,
+            tickets: TicketKeys::new(&mut UnwrapErr(SysRng)),
+            certificate,
+            verifier: Verifier::new(HostCrypto, anchors),
+        })
+    }
+}
+
+impl Credentials<HostCrypto> for &mut Identity {
+    fn psk(&mut self, _identity: &[u8]) -> Option<(Psk, u32)> {
+        Some((self.psk.clone(), 1))
+    }
+
+    fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
+        let own = self.certificate.as_ref().filter(|_| index == 0)?;
+        Some(match kind {
+            CertificateType::X509 => &own.certificate,
+            CertificateType::RawPublicKey => &own.info,
+        })
+    }
+
+    fn sign<R: CryptoRng + ?Sized>(
+        &mut self,
+        crypto: &HostCrypto,
+        rng: &mut R,
+        digest: &[u8; 32],
+    ) -> Option<Signature> {
+        crypto.sign(&self.certificate.as_ref()?.key, digest, rng).ok()
+    }
+
+    fn believes(&self) -> &[CertificateType] {
+        &[CertificateType::X509, CertificateType::RawPublicKey]
+    }
+
+    fn verify(
+        &mut self,
+        _crypto: &HostCrypto,
+        certificate: &PeerCertificate<'_>,
+    ) -> Result<Verified, AlertDescription> {
+        // Who holds which raw public key does not matter here.
+        if certificate.kind == CertificateType::RawPublicKey {
+            let shown = certificate.entries().next().and_then(|info| public_key_from_info(info).ok());
+            let public_key = shown.ok_or(AlertDescription::BAD_CERTIFICATE)?;
+            return Ok(Verified { public_key, principal: 3 });
+        }
+        let now = time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs());
+        let verified = self.verifier.verify(certificate.entries(), &Expected::client(), now);
+        let verified = verified.map_err(|_| AlertDescription::BAD_CERTIFICATE)?;
+        Ok(Verified { public_key: *verified.public_key(), principal: 2 })
+    }
+
+    fn tickets(&self) -> Option<(&TicketKeys, Duration)> {
+        Some((&self.tickets, Duration::from_secs(86_400)))
+    }
+}
+
 struct Outside<'a> {
     socket: &'a UdpSocket,
     sender: &'a mut Sender,
+    identity: &'a mut Identity,
 }
 
-impl Host<RustCrypto> for Outside<'_> {
+impl Host<HostCrypto> for Outside<'_> {
     type Path = Address;
 
     fn transmit(&mut self, path: &Address, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
         self.sender.push(self.socket, path.0, fill).is_ok()
     }
 
-    fn credentials(&mut self, _: SessionId) -> impl Credentials<RustCrypto> {
-        |_identity: &[u8]| Some((Psk::new(&KEY)?, 1))
+    fn credentials(&mut self, _: SessionId) -> impl Credentials<HostCrypto> {
+        &mut *self.identity
     }
 }
 
-pub(super) fn serve(socket: &UdpSocket) -> io::Result<()> {
+pub(super) fn serve(socket: &UdpSocket, mut identity: Identity, clients: Clients) -> io::Result<()> {
     let epoch = time::Instant::now();
     let now = || Instant::from_micros(epoch.elapsed().as_micros() as u64);
     let config = Config {
         accept: true,
+        client_certificate: match clients {
+            Clients::Anonymous => ClientCertificate::NotAsked,
+            Clients::Required => ClientCertificate::Required,
+        },
         cid: CidLayout::new(8, 8, 0, 24).ok_or_else(|| io::Error::other("impossible Connection IDs"))?,
         ..Config::default()
     };
     // As many handshakes at once as the fleet has under way, and a table of handled messages as the broker's.
     let parts = PagedMemory::parts(SESSIONS, 4096, 65_536);
-    let mut endpoint: Endpoint<PagedMemory<Address, PskOnly<RustCrypto>, UnwrapErr<SysRng>>> =
-        Endpoint::new(now(), config, RustCrypto, UnwrapErr(SysRng), parts);
+    let mut endpoint: Endpoint<PagedMemory<Address, Hosted<HostCrypto>, UnwrapErr<SysRng>>> =
+        Endpoint::new(now(), config, HostCrypto, UnwrapErr(SysRng), parts);
 
     let (mut observers, mut sequence) = (Vec::new(), 2);
     let (mut receiver, mut sender) = (Receiver::new(), Sender::new());
@@ -69,7 +162,7 @@ pub(super) fn serve(socket: &UdpSocket) -> io::Result<()> {
         match receiver.receive(socket, MsgFlags::MSG_WAITFORONE) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let mut outside = Outside { socket, sender: &mut sender };
+                let mut outside = Outside { socket, sender: &mut sender, identity: &mut identity };
                 while endpoint.expire(now(), &mut outside).is_some() {}
                 sender.flush(socket)?;
                 continue;
@@ -78,7 +171,7 @@ pub(super) fn serve(socket: &UdpSocket) -> io::Result<()> {
         }
         let now = now();
         for (from, datagram) in receiver.datagrams() {
-            let mut outside = Outside { socket, sender: &mut sender };
+            let mut outside = Outside { socket, sender: &mut sender, identity: &mut identity };
             let mut incoming = Incoming::new(Address(from), datagram);
             while let Some(event) = endpoint.receive(now, &mut incoming, &mut outside) {
                 let Event::Request { ticket, message } = event else { continue };
@@ -109,7 +202,7 @@ pub(super) fn serve(socket: &UdpSocket) -> io::Result<()> {
                 }
             }
         }
-        let mut outside = Outside { socket, sender: &mut sender };
+        let mut outside = Outside { socket, sender: &mut sender, identity: &mut identity };
         while endpoint.expire(now, &mut outside).is_some() {}
         sender.flush(socket)?;
     }

@@ -1,0 +1,51 @@
+/* wolfSSL for benchmarks: DTLS 1.2 and 1.3 with P-256, and all of its assembly for this processor. */
+#ifndef SEDGE_BENCH_USER_SETTINGS_H
+#define SEDGE_BENCH_USER_SETTINGS_H
+
+#define WOLFSSL_DTLS
+#define WOLFSSL_TLS13
+#define WOLFSSL_DTLS13
+#define WOLFSSL_SEND_HRR_COOKIE
+#define WOLFSSL_DTLS_CH_FRAG
+#define WOLFSSL_DTLS_MTU
+#define HAVE_TLS_EXTENSIONS
+#define HAVE_SUPPORTED_CURVES
+#define HAVE_EXTENDED_MASTER
+#define HAVE_SESSION_TICKET
+#define WOLFSSL_STATIC_PSK
+#define HAVE_SERVER_RENEGOTIATION_INFO
+#define WOLFSSL_EITHER_SIDE
+
+#define HAVE_ECC
+#define HAVE_AESCCM
+#define HAVE_AESGCM
+#define WOLFSSL_AES_DIRECT
+#define HAVE_HKDF
+
+#define NO_RSA
+#define NO_DH
+#define NO_DSA
+#define NO_DES3
+#define NO_RC4
+#define NO_MD4
+#define NO_MD5
+#define NO_SHA
+#define NO_OLD_TLS
+#define NO_PWDBASED
+#define HAVE_CHACHA
+#define HAVE_POLY1305
+
+#define WOLFSSL_X86_64_BUILD
+#define USE_INTEL_SPEEDUP
+#define WOLFSSL_AESNI
+#define HAVE_INTEL_RDSEED
+#define WOLFSSL_SP_MATH_ALL
+#define WOLFSSL_HAVE_SP_ECC
+#define WOLFSSL_SP_X86_64
+#define WOLFSSL_SP_X86_64_ASM
+#define WOLFSSL_SP_ASM
+#define ECC_TIMING_RESISTANT
+#define SINGLE_THREADED
+#define WOLFSSL_IGNORE_FILE_WARN
+
+#endif

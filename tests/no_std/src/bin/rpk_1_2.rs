@@ -1,0 +1,39 @@
+//! DTLS 1.2 with raw public keys.
+#![no_std]
+#![no_main]
+
+#[path = "../footprint.rs"]
+mod footprint;
+#[allow(dead_code, reason = "an image is either of its devices")]
+#[path = "../footprint/key_pair.rs"]
+mod key_pair;
+
+use sedge_dtls::{Absent, Credentials, Present, Profile, Versions};
+
+struct Client;
+
+impl Profile for Client {
+    type Crypto = footprint::Provider;
+    type Flight = [u8; 640];
+    type ServerFlight = [u8; 0];
+    type Inbox = [u8; 256];
+    const DTLS_1_2: bool = true;
+    const DTLS_1_3: bool = false;
+    type Dtls13 = Absent;
+    const PSK: bool = false;
+    const ECDHE: bool = true;
+    type Ephemeral = Present;
+    const CERTIFICATES: bool = true;
+    const RESUMPTION: bool = false;
+}
+
+impl footprint::Image for Client {
+    type Profile = Self;
+    const VERSIONS: Versions = Versions::ONLY_1_2;
+
+    fn credentials() -> impl Credentials<footprint::Provider> {
+        key_pair::RawPublicKey::credentials()
+    }
+}
+
+image!(Client);
