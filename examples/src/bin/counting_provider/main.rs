@@ -30,14 +30,19 @@ fn main() {
     for (name, suite) in [
         ("PSK", CipherSuite::TLS_PSK_WITH_AES_128_CCM_8),
         ("ECDHE_PSK", CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_CCM_8_SHA256),
+        ("1.3, ECDHE_PSK", CipherSuite::TLS_AES_128_CCM_8_SHA256),
     ] {
         connect(name, suite, &mut psk(), &mut psk(), &mut rows);
     }
 
     let scalars = [Secret::new([1; 32]), Secret::new([2; 32])];
     let [mut client, mut server] = WithRawKey::pair(&Provider::default(), scalars).expect("in range");
-    let suite = CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8;
-    connect("raw public keys", suite, &mut client, &mut server, &mut rows);
+    for (name, suite) in [
+        ("raw public keys", CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8),
+        ("1.3, raw public keys", CipherSuite::TLS_AES_128_CCM_8_SHA256),
+    ] {
+        connect(name, suite, &mut client, &mut server, &mut rows);
+    }
 
     print(&rows);
 }
@@ -62,15 +67,15 @@ fn connect(
     let config = ClientConfig { suites: &[suite], ..ClientConfig::default() };
     let mut client = ClientHandshake::<Profile>::connect(client_cx, as_client, &config).expect("usable");
     let len = client.poll_transmit(&of_client, &mut up).expect("a hello");
-    let Hello::Reply(len) = hello(&cookies, address, &up[..len], &mut down) else { panic!("no cookie") };
+    let config = ServerConfig::default();
+    let reply = hello(&of_server, &cookies, &config, address, &up[..len], &mut down);
+    let Hello::Reply(len) = reply else { panic!("no cookie") };
     client.receive(client_cx, as_client, &mut down[..len]).expect("a cookie");
 
     let len = client.poll_transmit(&of_client, &mut up).expect("a second hello");
-    let Hello::Accept(hello) = hello(&cookies, address, &up[..len], &mut down) else {
-        panic!("a bad cookie")
-    };
+    let verdict = hello(&of_server, &cookies, &config, address, &up[..len], &mut down);
+    let Hello::Accept(hello) = verdict else { panic!("a bad cookie") };
     let cid = ConnectionId::new(b"slot0042").expect("not too long");
-    let config = ServerConfig::default();
     let mut server =
         ServerHandshake::<Profile>::accept(server_cx, as_server, &config, &hello, cid).expect("acceptable");
     for _flight in 0..2 {
