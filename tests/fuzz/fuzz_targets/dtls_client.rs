@@ -7,7 +7,7 @@ use sedge_fuzz::{Pair, Steps};
 
 fuzz_target!(|input: &[u8]| {
     let mut steps = Steps(input);
-    let mut pair = Pair::new(steps.byte() & 1 == 1);
+    let mut pair = Pair::new(steps.byte());
     let mut kept: Vec<Vec<u8>> = Vec::new();
     let alone = steps.byte() & 1 == 1;
     for _ in 0..24 {

@@ -7,7 +7,7 @@ use sedge_fuzz::{Pair, Steps};
 
 fuzz_target!(|input: &[u8]| {
     let mut steps = Steps(input);
-    let mut pair = Pair::new(steps.byte() & 1 == 1);
+    let mut pair = Pair::new(steps.byte());
     let mut kept: Vec<Vec<u8>> = Vec::new();
     for _ in 0..24 {
         while let Some(datagram) = pair.client_sends() {

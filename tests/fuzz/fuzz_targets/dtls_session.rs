@@ -9,7 +9,7 @@ use sedge_fuzz::{Pair, Steps};
 
 fuzz_target!(|input: &[u8]| {
     let mut steps = Steps(input);
-    let (client, server) = Pair::new(steps.byte() & 1 == 1).complete();
+    let (client, server) = Pair::new(steps.byte()).complete();
     let (mut from, mut to) = if steps.byte() & 1 == 1 { (client, server) } else { (server, client) };
     while steps.more() {
         let action = steps.byte();
@@ -44,7 +44,7 @@ fuzz_target!(|input: &[u8]| {
 
 fn seal(session: &mut Session, content_type: ContentType, content: &[u8]) -> Vec<u8> {
     let content = &content[..content.len().min(session.max_plaintext())];
-    let mut buffer = vec![0; content.len() + session.overhead()];
+    let mut buffer = vec![0; content.len() + session.overhead() + 8];
     let start = session.headroom();
     buffer[start..start + content.len()].copy_from_slice(content);
     let length = session.seal(&RustCrypto, content_type, &mut buffer, content.len()).expect("it fits");

@@ -7,18 +7,14 @@ pub mod scripts;
 use rand_core::{TryCryptoRng, TryRng};
 use sedge_crypto::RustCrypto;
 use sedge_dtls::{
-    ClientConfig, ClientHandshake, ClientPsk, ConnectionId, Context, CookieKeys, Hello, Progress, Psk, PskOnly, Records,
-    ServerConfig, ServerHandshake, Session,
+    ClientHandshake, ConnectionId, Content, Context, CookieKeys, Full, HELLO_REPLY_LEN, Hello, Progress, Records,
+    ServerHandshake, Session,
 };
 use sedge_time::{Duration, Instant};
 
-/// The identity that handshakes here use.
-pub const IDENTITY: &[u8] = b"device-7";
+mod way;
 
-/// Its key.
-pub fn psk() -> Psk {
-    Psk::new(b"0123456789abcdef").expect("16 bytes")
-}
+pub use way::{IDENTITY, Way, Who, psk};
 
 /// The same numbers in every run: an input that fails must fail again.
 #[derive(Debug)]
@@ -76,11 +72,6 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// Who the client is.
-fn device(psk: &Psk) -> ClientPsk<'_> {
-    ClientPsk { identity: IDENTITY, psk }
-}
-
 /// A client and a server that have not finished their handshake, with the datagrams between them in hand.
 #[allow(missing_debug_implementations, reason = "handshakes hold secrets")]
 pub struct Pair {
@@ -88,8 +79,13 @@ pub struct Pair {
     pub client_rng: Repeatable,
     pub server_rng: Repeatable,
     pub cookies: CookieKeys<RustCrypto>,
-    pub client: ClientHandshake<PskOnly<RustCrypto>>,
-    pub server: Option<ServerHandshake<PskOnly<RustCrypto>>>,
+    pub way: Way,
+    client_who: Who,
+    server_who: Who,
+    pub client: ClientHandshake<Full<RustCrypto>>,
+    pub server: Option<ServerHandshake<Full<RustCrypto>>>,
+    /// What the server had to send when its handshake ended, and what its session sends.
+    server_out: Vec<Vec<u8>>,
     pub now: Instant,
     pub client_session: Option<Session>,
     pub server_session: Option<Session>,
@@ -99,24 +95,29 @@ const CLIENT_CID: [u8; 1] = [0x0a];
 const SERVER_CID: [u8; 4] = [0xc0, 1, 2, 3];
 
 impl Pair {
-    /// Neither has sent anything.
-    pub fn new(with_cid: bool) -> Self {
+    /// Neither has sent anything. The number says what they speak and how they authenticate: see [`Way::new`].
+    pub fn new(choice: u8) -> Self {
         let crypto = RustCrypto;
         let (mut client_rng, mut server_rng) = (Repeatable(1), Repeatable(2));
         let cookies = CookieKeys::new(&crypto, &mut server_rng);
-        let own_cid = with_cid.then(|| ConnectionId::new(&CLIENT_CID).expect("short"));
-        let config = ClientConfig { own_cid, ..ClientConfig::default() };
+        let way = Way::new(choice);
+        let (mut client_who, server_who) = way.parties();
+        let own_cid = way.with_cid.then(|| ConnectionId::new(&CLIENT_CID).expect("short"));
         let now = Instant::from_micros(1);
         let mut context = Context::new(&crypto, &mut client_rng, now);
-        let client = ClientHandshake::connect(&mut context, &mut device(&psk()), &config)
+        let client = ClientHandshake::connect(&mut context, &mut client_who, &way.client(own_cid))
             .expect("a usable configuration");
         Self {
             crypto,
             client_rng,
             server_rng,
             cookies,
+            way,
+            client_who,
+            server_who,
             client,
             server: None,
+            server_out: Vec::new(),
             now,
             client_session: None,
             server_session: None,
@@ -132,6 +133,9 @@ impl Pair {
 
     /// The next datagram that the server sends.
     pub fn server_sends(&mut self) -> Option<Vec<u8>> {
+        if !self.server_out.is_empty() {
+            return Some(self.server_out.remove(0));
+        }
         let mut buffer = [0; 1_500];
         let length = self.server.as_mut()?.poll_transmit(&self.crypto, &mut buffer)?;
         Some(buffer[..length].to_vec())
@@ -143,7 +147,7 @@ impl Pair {
         for record in Records::new(datagram, CLIENT_CID.len()) {
             if let Some(session) = &mut self.client_session {
                 let _ = session.open(&self.crypto, record);
-            } else if self.client.receive(&mut context, &mut device(&psk()), record) == Ok(Progress::Complete) {
+            } else if self.client.receive(&mut context, &mut self.client_who, record) == Ok(Progress::Complete) {
                 let mut buffer = [0; 1_500];
                 while self.client.poll_transmit(&self.crypto, &mut buffer).is_some() {}
                 self.client_session = self.client.take_session().map(|established| established.session);
@@ -154,10 +158,9 @@ impl Pair {
     /// The server takes a datagram in; what it answers without keeping anything comes back.
     pub fn server_takes(&mut self, datagram: &mut [u8]) -> Option<Vec<u8>> {
         let mut context = Context::new(&self.crypto, &mut self.server_rng, self.now);
-        let mut lookup = |identity: &[u8]| (identity == IDENTITY).then(|| (psk(), 1));
         if sedge_dtls::is_client_hello(datagram) {
-            let mut reply = [0; 256];
-            let config = ServerConfig::default();
+            let mut reply = [0; HELLO_REPLY_LEN];
+            let config = self.way.server();
             match sedge_dtls::hello(&self.crypto, &self.cookies, &config, b"somewhere", datagram, &mut reply) {
                 Hello::Reply(length) => {
                     assert!(length <= datagram.len(), "nothing is amplified");
@@ -167,9 +170,8 @@ impl Pair {
                     let known = self.server.as_ref().is_some_and(|server| server.answers(&verified));
                     if !known {
                         let cid = ConnectionId::new(&SERVER_CID).expect("short");
-                        let accepted =
-                            ServerHandshake::accept(&mut context, &mut lookup, &config, &verified, cid);
-                        match accepted {
+                        let who = &mut self.server_who;
+                        match ServerHandshake::accept(&mut context, who, &config, &verified, cid) {
                             Ok(server) => self.server = Some(server),
                             Err(refusal) => {
                                 let length = refusal.write(&mut reply).expect("room for an alert");
@@ -182,12 +184,22 @@ impl Pair {
                 Hello::Discard(_) => return None,
             }
         }
+        let mut buffer = [0; 1_500];
         for record in Records::new(datagram, SERVER_CID.len()) {
             if let Some(session) = &mut self.server_session {
-                let _ = session.open(&self.crypto, record);
+                let again = matches!(
+                    session.open(&self.crypto, record),
+                    Ok(opened) if matches!(opened.content, Content::FinishedAgain)
+                );
+                if again && let Some(length) = session.last_flight(&self.crypto, &mut buffer) {
+                    self.server_out.push(buffer[..length].to_vec());
+                }
             } else if let Some(server) = &mut self.server
-                && server.receive(&mut context, &mut lookup, record) == Ok(Progress::Complete)
+                && server.receive(&mut context, &mut self.server_who, record) == Ok(Progress::Complete)
             {
+                while let Some(length) = server.poll_transmit(&self.crypto, &mut buffer) {
+                    self.server_out.push(buffer[..length].to_vec());
+                }
                 self.server_session = server.take_session().map(|established| established.session);
             }
         }
@@ -200,7 +212,7 @@ impl Pair {
         let next = deadlines.into_iter().flatten().min();
         self.now = next.unwrap_or(self.now).max(self.now + Duration::from_millis(1));
         let mut context = Context::new(&self.crypto, &mut self.client_rng, self.now);
-        let _ = self.client.expire(&mut context, &mut device(&psk()));
+        let _ = self.client.expire(&mut context, &mut self.client_who);
         let _ = self.server.as_mut().map(|server| server.expire(self.now));
     }
 
@@ -228,12 +240,27 @@ impl Pair {
         let mut flight: Vec<Vec<u8>> = core::iter::from_fn(|| self.server_sends()).collect();
         if flight.is_empty()
             && self.client_session.is_none()
-            && let Some(session) = &mut self.server_session
+            && let Some(session) = self.server_session.as_mut().filter(|session| !session.is_dtls_1_3())
         {
             let mut buffer = [0; 256];
             let length = session.last_flight(&self.crypto, &mut buffer);
             flight.extend(length.map(|length| buffer[..length].to_vec()));
         }
         flight
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_choice_leads_to_a_session() {
+        for choice in 0..32 {
+            let way = Way::new(choice);
+            let (client, server) = Pair::new(choice).complete();
+            assert_eq!(client.is_dtls_1_3(), way.is_dtls_1_3(), "{way:?}");
+            assert_eq!(server.is_dtls_1_3(), way.is_dtls_1_3(), "{way:?}");
+        }
     }
 }

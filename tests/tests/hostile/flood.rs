@@ -7,6 +7,7 @@ use sedge_tests::dtls::{Connection, receive, socket_towards};
 
 use crate::handshakes::hasty;
 use crate::scene::{QUIET, Scene};
+use crate::site::{Site, WAYS, Way};
 
 /// The two ClientHellos of a handshake from this socket: without and with a cookie that is good for it.
 fn hellos(scene: &Scene, socket: UdpSocket) -> (Vec<u8>, Vec<u8>) {
@@ -123,4 +124,85 @@ fn more_handshakes_than_there_is_room_for_keep_nobody_out() {
     scene.still_works(&mut victim);
     drop(stalled);
     assert_eq!(victim.connection().receive(QUIET), None);
+}
+
+/// The hello by this way from this socket without a cookie, and the one with it.
+fn hellos_by(site: &Site, way: Way, socket: &UdpSocket) -> (Vec<u8>, Vec<u8>) {
+    let mut sent = Vec::new();
+    let socket = socket.try_clone().expect("the same port");
+    let outcome =
+        site.party(way).patient(0).connect_from(socket, site.scene.broker.secure(), |number, datagram| {
+            sent.push(datagram.clone());
+            if number == 0 { vec![datagram] } else { vec![] }
+        });
+    assert!(outcome.is_err());
+    (sent.swap_remove(0), sent.swap_remove(0))
+}
+
+#[test]
+fn hellos_of_every_kind_cost_nothing() {
+    const SOURCES: u32 = 500;
+    let mut site = Site::new();
+    let server = site.scene.broker.secure();
+    for way in WAYS {
+        let (hello, _) = hellos_by(&site, way, &socket_towards(server));
+        let sessions = site.scene.broker.status().sessions;
+        let before = site.scene.broker.counter("endpoint.cookies_sent");
+        for source in 0..SOURCES {
+            let socket =
+                UdpSocket::bind((Ipv4Addr::from(0x7f02_0000 + source), 0)).expect("a loopback address");
+            for _ in 0..4 {
+                socket.send_to(&hello, server).expect("sent");
+            }
+        }
+        site.scene.broker.expect_counter("endpoint.cookies_sent", before + u64::from(SOURCES * 2));
+        assert_eq!(site.scene.broker.status().sessions, sessions, "{way:?}");
+        site.scene.bystander_works();
+    }
+}
+
+#[test]
+fn a_cookie_of_every_kind_is_good_for_its_own_address_and_hello_only() {
+    let mut site = Site::new();
+    let server = site.scene.broker.secure();
+    for way in WAYS {
+        let socket = socket_towards(server);
+        let (_, with_cookie) = hellos_by(&site, way, &socket);
+        let sessions = site.scene.broker.status().sessions;
+        let elsewhere = UdpSocket::bind("127.9.9.9:0").expect("a loopback address");
+        for stranger in [socket_towards(server), elsewhere] {
+            stranger.send_to(&with_cookie, server).expect("sent");
+            let (answer, _) =
+                receive(&stranger, Duration::from_secs(5)).expect("another cookie, or a refusal");
+            assert!(answer.len() <= with_cookie.len(), "{way:?}");
+            assert!(receive(&stranger, QUIET).is_none(), "{way:?}: nothing is sent again");
+        }
+        // With a changed cookie; in DTLS 1.2 also with another random. In DTLS 1.3 that shows in the transcript.
+        let changes = match way.versions.dtls_1_3 {
+            // Behind the name of the extension and two lengths.
+            true => vec![
+                6 + 60 + with_cookie.windows(2).skip(60).position(|part| part == [0, 44]).expect("a cookie"),
+            ],
+            // Behind a session identifier of no bytes.
+            false => vec![13 + 12 + 2 + 32 + 1 + 1, 13 + 12 + 2 + 5],
+        };
+        for at in changes {
+            let mut other = with_cookie.clone();
+            other[at] ^= 1;
+            socket.send_to(&other, server).expect("sent");
+            while let Some((answer, _)) = receive(&socket, QUIET) {
+                assert!(answer.len() <= other.len(), "{way:?}");
+            }
+        }
+        assert_eq!(site.scene.broker.status().sessions, sessions, "{way:?}: nothing is kept");
+        // Where it belongs it is good.
+        socket.send_to(&with_cookie, server).expect("sent");
+        let (answer, _) = receive(&socket, Duration::from_secs(5)).expect("a flight");
+        assert_eq!(answer[13], 2, "ServerHello");
+        assert!(
+            receive(&socket, Duration::from_secs(1)).is_some(),
+            "a flight that is kept is sent again: {way:?}"
+        );
+        site.scene.bystander_works();
+    }
 }

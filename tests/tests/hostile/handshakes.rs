@@ -267,21 +267,10 @@ fn unknown_identities_and_wrong_keys_look_the_same() {
 /// in them, and how long the server was busy with the last flight.
 fn probe(scene: &Scene, identity: &Identity) -> (Vec<(u8, usize)>, Duration) {
     let server = scene.broker.secure();
-    let (log, socket) = {
-        let socket = socket_towards(server);
-        let copy = socket.try_clone().expect("the same port");
-        let mut once = identity.clone();
-        once.transport.retransmission.initial = sedge_time::Duration::from_millis(300);
-        once.transport.retransmission.attempts = 0;
-        let sent = std::sync::Mutex::new(Vec::new());
-        let outcome = Connection::connect_from(socket, server, &once, |number, datagram| {
-            sent.lock().expect("one thread").push(datagram.clone());
-            if number < 2 { vec![datagram] } else { vec![] }
-        });
-        assert!(outcome.is_err());
-        (sent.into_inner().expect("one thread"), copy)
-    };
-    let last_flight = log.get(2).expect("three flights");
+    // On a busy machine an answer may take longer than the client has patience for.
+    let (log, socket) =
+        (0..10).map(|_| half_way(server, identity)).find(|(log, _)| log.len() > 2).expect("three flights");
+    let last_flight = &log[2];
     // The broker works off one datagram after the other: the answer to a second hello tells when it was done.
     let hello = log.first().expect("a hello");
     let start = Instant::now();
@@ -294,6 +283,22 @@ fn probe(scene: &Scene, identity: &Identity) -> (Vec<(u8, usize)>, Duration) {
         shape.push((datagram[0], datagram.len()));
     }
     (shape, time)
+}
+
+/// Shakes hands as far as a client's last flight, which is not sent; what there was to send, and from where.
+fn half_way(server: std::net::SocketAddr, identity: &Identity) -> (Vec<Vec<u8>>, std::net::UdpSocket) {
+    let socket = socket_towards(server);
+    let copy = socket.try_clone().expect("the same port");
+    let mut once = identity.clone();
+    once.transport.retransmission.initial = sedge_time::Duration::from_millis(300);
+    once.transport.retransmission.attempts = 0;
+    let mut sent = Vec::new();
+    let outcome = Connection::connect_from(socket, server, &once, |number, datagram| {
+        sent.push(datagram.clone());
+        if number < 2 { vec![datagram] } else { vec![] }
+    });
+    assert!(outcome.is_err());
+    (sent, copy)
 }
 
 #[test]

@@ -4,9 +4,18 @@
 //! Every case was a real failure of some implementation.
 
 mod addresses;
+mod certificates;
+mod downgrade;
+mod every_way;
 mod flood;
 mod forge;
+mod fragments;
 mod handshakes;
 mod messages;
+mod party;
+mod paths;
 mod records;
 mod scene;
+mod sessions;
+mod site;
+mod tickets;
