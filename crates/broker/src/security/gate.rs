@@ -44,13 +44,14 @@ impl<'a> Gate<'a> {
 
     fn certificate(&self, shown: &PeerCertificate<'_>) -> Result<Verified, AlertDescription> {
         let Security { trust, counters, .. } = self.security;
-        let certificate = trust.judge(shown.entries(), unix_seconds()).map_err(|error| {
+        let now = unix_seconds();
+        let certificate = trust.judge(shown.entries(), now).map_err(|error| {
             count(match error {
                 Error::Revoked => &counters.certificates_revoked,
                 Error::CrlExpired => &counters.revocation_list_expired,
                 _ => &counters.certificates_refused,
             });
-            if error == Error::CrlExpired {
+            if error == Error::CrlExpired && self.security.may_complain(now) {
                 tracing::error!(%error, "a device is refused: sign a new list, as `sedge ca crl` does");
             }
             tracing::debug!(%error, "a certificate is refused");

@@ -41,6 +41,9 @@ pub(crate) struct Security {
     /// How long a ticket is good; zero if there are none.
     pub(crate) ticket_lifetime: Duration,
     key_log: Option<Mutex<File>>,
+    /// From when on, in seconds since 1970, and how often something is logged that strangers can cause.
+    next_complaint: AtomicU64,
+    complaint_interval: u64,
     pub(crate) counters: Counters,
 }
 
@@ -94,6 +97,8 @@ impl Security {
             tickets: RwLock::new(TicketKeys::new(&mut Entropy::new())),
             ticket_lifetime: dtls.tickets,
             key_log,
+            next_complaint: AtomicU64::new(0),
+            complaint_interval: config.log.repeat.as_secs(),
             counters: Counters::default(),
         })
     }
@@ -129,6 +134,14 @@ impl Security {
     /// Whether clients without a pre-shared key can get in at all.
     const fn takes_public_keys(&self) -> bool {
         self.anonymous || !self.believes.is_empty()
+    }
+
+    /// Whether to log something that strangers can cause: seldom enough that they cannot fill a disk.
+    fn may_complain(&self, now: u64) -> bool {
+        let next = now.saturating_add(self.complaint_interval);
+        self.next_complaint
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |due| (now >= due).then_some(next))
+            .is_ok()
     }
 
     /// Makes tickets good no more that were made before the last time.
