@@ -58,7 +58,7 @@ pub(crate) fn now() -> sedge_time::Instant {
 pub(crate) const fn patience(attempts: u8) -> Retransmission {
     Retransmission {
         initial: sedge_time::Duration::from_millis(150),
-        maximum: sedge_time::Duration::from_millis(600),
+        maximum: sedge_time::Duration::from_millis(2_400),
         attempts,
     }
 }
