@@ -16,10 +16,10 @@ use nix::libc::{in_addr, in_pktinfo};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, sendmsg, setsockopt, sockopt,
 };
-use sedge_crypto::{Crypto, CryptoRng, HostCrypto, PublicKey, Signature, public_key_from_info};
+use sedge_crypto::{Crypto, CryptoRng, HostCrypto, NamedGroup, PublicKey, Signature, public_key_from_info};
 use sedge_dtls::{
-    AlertDescription, CertificateType, ClientConfig, ClientHandshake, Content, ContentType, Context,
-    Credentials, PeerCertificate, Progress, Psk, Records, Session, Verified, Versions,
+    AlertDescription, CertificateType, CipherSuite, ClientConfig, ClientHandshake, Content, ContentType,
+    Context, Credentials, PeerCertificate, Progress, Psk, Records, Session, Verified, Versions,
 };
 use sedge_endpoint::memory::Hosted;
 use sedge_time::Instant;
@@ -247,6 +247,13 @@ impl Credentials<HostCrypto> for &mut Identity {
     }
 }
 
+/// One for each way to authenticate, so that every server agrees on the same.
+const SUITES: &[CipherSuite] = &[
+    CipherSuite::TLS_AES_128_CCM_8_SHA256,
+    CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8,
+    CipherSuite::TLS_PSK_WITH_AES_128_CCM_8,
+];
+
 /// How many handshakes are under way at once: enough to keep a server busy, few enough for its receive
 /// buffer.
 const WAVE: u32 = 128;
@@ -338,7 +345,12 @@ impl Fleet {
         let now = self.now();
         let mut context = Context::new(&self.crypto, &mut self.rng, now);
         let mut credentials = &mut self.identity;
-        let config = ClientConfig { versions: self.versions, ..ClientConfig::default() };
+        let config = ClientConfig {
+            versions: self.versions,
+            suites: SUITES,
+            groups: &[NamedGroup::Secp256r1],
+            ..ClientConfig::default()
+        };
         let handshake =
             ClientHandshake::connect(&mut context, &mut credentials, &config).map_err(io::Error::other)?;
         self.clients.push(Client::Handshaking(Box::new(handshake), time::Instant::now()));

@@ -13,8 +13,8 @@ use core::ptr;
 use rand_core::{TryCryptoRng, TryRng};
 use sedge_crypto::{Rfc7925, RustCrypto};
 use sedge_dtls::{
-    CipherSuite, ClientConfig, ClientHandshake, Content, ContentType, Context, Credentials, Established, Of,
-    Profile, Progress, Records, Session, Versions,
+    CipherSuite, ClientConfig, ClientHandshake, Content, ContentType, Context, Credentials, Of, Profile,
+    Progress, Records, Session, Versions,
 };
 use sedge_time::Instant;
 
@@ -77,10 +77,42 @@ pub fn run<I: Image>(memory: &'static Static<I>) -> ! {
 const INSTRUCTIONS_PER_TICK: usize = 40;
 
 /// A whole connection: how many ticks the handshake's calls took.
+///
+/// Each step is a function of its own, so that what one needs of the stack is gone before the next begins.
 fn talk<I: Image>(memory: &mut Memory<I::Profile>) -> Option<u32> {
     let Memory { handshake, session, datagram } = memory;
     let mut rng = Noise(0x2545_f491_4f6c_dd1d);
     let mut credentials = I::credentials();
+    // Nothing is lost on a serial line, so no timer ever fires.
+    let mut cx = Context::new(&PROVIDER, &mut rng, Instant::EPOCH);
+    let start = clock::now();
+    let handshake = connect::<I>(handshake, &mut cx, &mut credentials)?;
+    let mut ticks = clock::since(start);
+    loop {
+        ticks += transmit(handshake, datagram)?;
+        let len = serial::receive(datagram);
+        let start = clock::now();
+        let progress = receive(handshake, &mut cx, &mut credentials, datagram.get_mut(..len)?);
+        ticks += clock::since(start);
+        match progress {
+            Progress::Continue => {}
+            Progress::Complete => break,
+            Progress::Failed(_) => return None,
+        }
+    }
+    ticks += transmit(handshake, datagram)?;
+    let session = establish(handshake, session)?;
+    exchange::<I::Profile>(session, datagram).then_some(ticks)
+}
+
+type Cx<'a> = Context<'a, Provider, Noise>;
+
+#[inline(never)]
+fn connect<'m, I: Image>(
+    memory: &'m mut MaybeUninit<ClientHandshake<I::Profile>>,
+    cx: &mut Cx<'_>,
+    credentials: &mut impl Credentials<Provider>,
+) -> Option<&'m mut ClientHandshake<I::Profile>> {
     let config = ClientConfig {
         versions: I::VERSIONS,
         suites: &[
@@ -91,64 +123,76 @@ fn talk<I: Image>(memory: &mut Memory<I::Profile>) -> Option<u32> {
         groups: &[sedge_crypto::NamedGroup::Secp256r1],
         ..ClientConfig::default()
     };
-    // Nothing is lost on a serial line, so no timer ever fires.
-    let mut cx = Context::new(&PROVIDER, &mut rng, Instant::EPOCH);
+    Some(memory.write(ClientHandshake::connect(cx, credentials, &config).ok()?))
+}
+
+/// Sends what there is to be sent: how many ticks it took, but for the serial line.
+fn transmit<P: Profile<Crypto = Provider>>(
+    handshake: &mut ClientHandshake<P>,
+    datagram: &mut [u8; DATAGRAM],
+) -> Option<u32> {
     let mut ticks = 0;
-    let mut clocked = |work: &mut dyn FnMut()| {
-        let start = clock::now();
-        work();
-        ticks += clock::since(start);
-    };
-    let mut started = None;
-    clocked(&mut || started = ClientHandshake::connect(&mut cx, &mut credentials, &config).ok());
-    let handshake = handshake.write(started?);
-    let mut complete = false;
-    while !complete {
-        let mut len = None;
-        loop {
-            clocked(&mut || len = handshake.poll_transmit(&PROVIDER, datagram));
-            match len {
-                Some(len) => serial::send(datagram.get(..len)?),
-                None => break,
-            }
-        }
-        let len = serial::receive(datagram);
-        let mut failed = false;
-        clocked(&mut || {
-            let received = datagram.get_mut(..len).unwrap_or(&mut []);
-            for record in Records::new(received, 0) {
-                match handshake.receive(&mut cx, &mut credentials, record) {
-                    Ok(Progress::Complete) => complete = true,
-                    Ok(Progress::Failed(_)) => failed = true,
-                    Ok(Progress::Continue) | Err(_) => {}
-                }
-            }
-        });
-        if failed {
-            return None;
-        }
-    }
-    let mut len = None;
     loop {
-        clocked(&mut || len = handshake.poll_transmit(&PROVIDER, datagram));
+        let start = clock::now();
+        let len = write(handshake, datagram);
+        ticks += clock::since(start);
         match len {
             Some(len) => serial::send(datagram.get(..len)?),
-            None => break,
+            None => return Some(ticks),
         }
     }
-    let Established { session: established, .. } = handshake.take_session()?;
-    let session = session.write(established);
-    let layer = Of::<I::Profile>::new(&PROVIDER);
+}
+
+#[inline(never)]
+fn write<P: Profile<Crypto = Provider>>(
+    handshake: &mut ClientHandshake<P>,
+    datagram: &mut [u8; DATAGRAM],
+) -> Option<usize> {
+    handshake.poll_transmit(&PROVIDER, datagram)
+}
+
+#[inline(never)]
+fn receive<P: Profile<Crypto = Provider>>(
+    handshake: &mut ClientHandshake<P>,
+    cx: &mut Cx<'_>,
+    credentials: &mut impl Credentials<Provider>,
+    datagram: &mut [u8],
+) -> Progress {
+    let mut outcome = Progress::Continue;
+    for record in Records::new(datagram, 0) {
+        match handshake.receive(cx, credentials, record) {
+            Ok(Progress::Continue) | Err(_) => {}
+            Ok(progress) => outcome = progress,
+        }
+    }
+    outcome
+}
+
+#[inline(never)]
+fn establish<'m, P: Profile>(
+    handshake: &mut ClientHandshake<P>,
+    memory: &'m mut MaybeUninit<Session>,
+) -> Option<&'m mut Session> {
+    Some(memory.write(handshake.take_session()?.session))
+}
+
+/// Sends a record and waits until its content comes back.
+#[inline(never)]
+fn exchange<P: Profile<Crypto = Provider>>(session: &mut Session, datagram: &mut [u8; DATAGRAM]) -> bool {
+    let layer = Of::<P>::new(&PROVIDER);
     let at = session.headroom();
-    datagram.get_mut(at..at + READING.len())?.copy_from_slice(READING);
-    let len = session.seal(&layer, ContentType::APPLICATION_DATA, datagram, READING.len()).ok()?;
-    serial::send(datagram.get(..len)?);
+    let Some(room) = datagram.get_mut(at..at + READING.len()) else { return false };
+    room.copy_from_slice(READING);
+    match session.seal(&layer, ContentType::APPLICATION_DATA, datagram, READING.len()) {
+        Ok(len) => serial::send(datagram.get(..len).unwrap_or_default()),
+        Err(_) => return false,
+    }
     loop {
         let len = serial::receive(datagram);
-        for record in Records::new(datagram.get_mut(..len)?, 0) {
+        for record in Records::new(datagram.get_mut(..len).unwrap_or_default(), 0) {
             let Ok(opened) = session.open(&layer, record) else { continue };
             if let Content::ApplicationData(answer) = opened.content {
-                return (answer == READING).then_some(ticks);
+                return answer == READING;
             }
         }
     }
