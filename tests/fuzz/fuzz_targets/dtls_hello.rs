@@ -68,8 +68,7 @@ fn put_cookie_extension(hello: &[u8], retry: &[u8]) -> Option<Vec<u8>> {
     at += 1 + usize::from(*body.get(at)?);
     let length = u16::from_be_bytes([*body.get(at)?, *body.get(at + 1)?]);
     let longer = length.checked_add(u16::try_from(cookie.len()).ok()?)?.to_be_bytes();
-    let mut again =
-        with_body(hello, &[body.get(..at)?, &longer, cookie, body.get(at + 2..)?].concat())?;
+    let mut again = with_body(hello, &[body.get(..at)?, &longer, cookie, body.get(at + 2..)?].concat())?;
     again[18] = again[18].wrapping_add(1);
     Some(again)
 }

@@ -7,8 +7,8 @@ pub mod scripts;
 use rand_core::{TryCryptoRng, TryRng};
 use sedge_crypto::RustCrypto;
 use sedge_dtls::{
-    ClientHandshake, ConnectionId, Content, Context, CookieKeys, Full, HELLO_REPLY_LEN, Hello, Progress, Records,
-    ServerHandshake, Session,
+    ClientHandshake, ConnectionId, Content, Context, CookieKeys, Full, HELLO_REPLY_LEN, Hello, Progress,
+    Records, ServerHandshake, Session,
 };
 use sedge_time::{Duration, Instant};
 
@@ -147,7 +147,9 @@ impl Pair {
         for record in Records::new(datagram, CLIENT_CID.len()) {
             if let Some(session) = &mut self.client_session {
                 let _ = session.open(&self.crypto, record);
-            } else if self.client.receive(&mut context, &mut self.client_who, record) == Ok(Progress::Complete) {
+            } else if self.client.receive(&mut context, &mut self.client_who, record)
+                == Ok(Progress::Complete)
+            {
                 let mut buffer = [0; 1_500];
                 while self.client.poll_transmit(&self.crypto, &mut buffer).is_some() {}
                 self.client_session = self.client.take_session().map(|established| established.session);
@@ -161,7 +163,8 @@ impl Pair {
         if sedge_dtls::is_client_hello(datagram) {
             let mut reply = [0; HELLO_REPLY_LEN];
             let config = self.way.server();
-            match sedge_dtls::hello(&self.crypto, &self.cookies, &config, b"somewhere", datagram, &mut reply) {
+            match sedge_dtls::hello(&self.crypto, &self.cookies, &config, b"somewhere", datagram, &mut reply)
+            {
                 Hello::Reply(length) => {
                     assert!(length <= datagram.len(), "nothing is amplified");
                     return Some(reply[..length].to_vec());

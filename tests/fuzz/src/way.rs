@@ -4,8 +4,8 @@ use sedge_crypto::{
     Crypto, CryptoRng, NamedGroup, PublicKey, RustCrypto, Secret, Signature, subject_public_key_info,
 };
 use sedge_dtls::{
-    AlertDescription, CertificateType, CipherSuite, ClientConfig, ConnectionId, Credentials, PeerCertificate, Psk,
-    ServerConfig, Verified, Versions,
+    AlertDescription, CertificateType, CipherSuite, ClientConfig, ConnectionId, Credentials, PeerCertificate,
+    Psk, ServerConfig, Verified, Versions,
 };
 
 /// The identity that pre-shared keys here go with.
