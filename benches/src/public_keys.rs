@@ -28,13 +28,13 @@ const COMPARISONS: [Comparison; 7] = [
     Comparison {
         what: "DTLS 1.2, ECDHE_ECDSA on P-256, the server's certificate",
         scenario: scenario(Auth::ServerCertificate, false, false),
-        count: 600,
+        count: 500,
         goal: Some(1.3),
     },
     Comparison {
         what: "DTLS 1.2, ECDHE_ECDSA on P-256, both sides' certificates",
         scenario: scenario(Auth::Mutual, false, false),
-        count: 400,
+        count: 250,
         goal: Some(1.3),
     },
     Comparison {
@@ -52,19 +52,19 @@ const COMPARISONS: [Comparison; 7] = [
     Comparison {
         what: "DTLS 1.3, ECDHE and ECDSA on P-256, the server's certificate",
         scenario: scenario(Auth::ServerCertificate, false, true),
-        count: 600,
+        count: 500,
         goal: Some(1.3),
     },
     Comparison {
         what: "DTLS 1.3, ECDHE and ECDSA on P-256, both sides' certificates",
         scenario: scenario(Auth::Mutual, false, true),
-        count: 400,
+        count: 250,
         goal: Some(1.3),
     },
     Comparison {
         what: "DTLS 1.3, resumed by ticket, with ECDHE",
         scenario: scenario(Auth::ServerCertificate, true, true),
-        count: 600,
+        count: 500,
         goal: Some(2.0),
     },
 ];
@@ -136,7 +136,7 @@ fn compare(
             Err(why) => report.rows.push(Row::missing(PART, format!("{what}: {}", peer.name()), why)),
         }
     }
-    for repetition in 0..=settings.repetitions(7) {
+    for repetition in 0..=settings.repetitions(5) {
         let mut failed = None;
         for (index, contender) in contenders.iter_mut().enumerate() {
             match contender.repeat(comparison) {
