@@ -1,5 +1,7 @@
 //! What the two speak and how they authenticate.
 
+use std::sync::LazyLock;
+
 use sedge_crypto::{
     Crypto, CryptoRng, NamedGroup, PublicKey, RustCrypto, Secret, Signature, subject_public_key_info,
 };
@@ -108,8 +110,13 @@ pub struct Who {
     peer: PublicKey,
 }
 
+/// Computed once: it takes longer than a handshake with a pre-shared key.
 fn public(key: [u8; 32]) -> PublicKey {
-    RustCrypto.public_key(&RustCrypto.signing_key(&Secret::new(key)).expect("a key"))
+    static KEYS: LazyLock<[PublicKey; 2]> = LazyLock::new(|| {
+        [CLIENT_KEY, SERVER_KEY]
+            .map(|key| RustCrypto.public_key(&RustCrypto.signing_key(&Secret::new(key)).expect("a key")))
+    });
+    KEYS[usize::from(key == SERVER_KEY)]
 }
 
 impl Who {
