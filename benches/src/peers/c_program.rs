@@ -44,14 +44,11 @@ impl CProgram {
         fs::create_dir_all(&settings.out).map_err(failed)?;
         let out = settings.out.canonicalize().map_err(failed)?;
         let (source, program) = (out.join(format!("{}.c", self.name)), out.join(self.name));
-        // What has been compiled in this run may be running.
-        let newest = program.metadata().and_then(|program| program.modified());
-        let same = fs::read_to_string(&source).is_ok_and(|text| text == self.source);
-        let same = same
-            && COMMON
-                .iter()
-                .all(|(name, text)| fs::read_to_string(out.join(name)).is_ok_and(|written| written == *text));
-        if same && newest.is_ok() {
+        // What has been compiled before may be running, and is the same as long as all that goes into it is.
+        let parts = COMMON.iter().map(|(_, text)| *text).chain([self.source]);
+        let stamp = parts.chain(self.flags.iter().map(String::as_str)).collect::<String>();
+        let stamp_file = out.join(format!("{}.stamp", self.name));
+        if program.exists() && fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) {
             return Ok(program);
         }
         for (name, text) in COMMON {
@@ -73,6 +70,7 @@ impl CProgram {
             return Err(format!("cc: {why}; benches/setup installs what is missing"));
         }
         fs::rename(&fresh, &program).map_err(failed)?;
+        fs::write(&stamp_file, stamp).map_err(failed)?;
         Ok(program)
     }
 }
