@@ -119,12 +119,18 @@ impl<M: Memory> Endpoint<M> {
     ///
     /// It names the same slot, so that the session is found without a table; an observer can tell so.
     pub(crate) fn renumber<H: HostOf<M>>(&mut self, id: SessionId, host: &mut H) {
-        let generation = self.rng.next_u32();
-        let mut cid = [0; MAX_CID_LENGTH];
-        let len = self.config.cid.encode(SessionId { generation, ..id }, &mut cid);
-        let Some(cid) = cid.get(..len).and_then(ConnectionId::new) else { return };
+        let drawn = self.rng.next_u32();
+        let layout = self.config.cid;
+        let named = |generation| {
+            let mut cid = [0; MAX_CID_LENGTH];
+            let len = layout.encode(SessionId { generation, ..id }, &mut cid);
+            cid.get(..len).and_then(ConnectionId::new)
+        };
         let Some(peer) = self.peer_mut(id) else { return };
         let Channel::Dtls(session) = &mut peer.channel else { return };
+        // A short identifier has only a few bits that can differ: the next ones do where the ones drawn do not.
+        let differs = |cid: &ConnectionId| *cid != session.own_cid();
+        let Some(cid) = named(drawn).filter(differs).or_else(|| named(drawn.wrapping_add(1))) else { return };
         if session.new_connection_id(&cid) {
             peer.renumbered = true;
             self.counters.connection_ids_given += 1;

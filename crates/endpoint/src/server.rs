@@ -212,9 +212,14 @@ impl<M: Memory> Endpoint<M> {
             write(&mut writer);
             writer.finish().map_err(write_error)
         });
-        if let Err(error) = sent {
-            let _undone = opened.map(|exchange| self.remove_exchange(exchange.slot));
-            return Err(error);
+        match sent {
+            // The path is not proven and has had its share: this counts as lost on the way, and what must arrive is
+            // rendered again in its time.
+            Ok(()) | Err(SendError::Busy) => {}
+            Err(error) => {
+                let _undone = opened.map(|exchange| self.remove_exchange(exchange.slot));
+                return Err(error);
+            }
         }
         self.counters.notifications_sent += 1;
         Ok(id)
