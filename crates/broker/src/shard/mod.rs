@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sedge_access::Grants;
 use sedge_coap::block::BlockSize;
-use sedge_dtls::{ContentType, Transport, peek_cid};
+use sedge_dtls::{Transport, peek_cid};
 use sedge_endpoint::{CidLayout, Incoming, PathValidation, Procedure};
 use sedge_pubsub::{Policy, Reliability, Subscriptions, TopicId};
 use sedge_time::{Duration, Instant};
@@ -289,7 +289,7 @@ impl Shard {
 
     /// The shard that the datagram's Connection ID names.
     fn owner(&self, datagram: &[u8]) -> Option<usize> {
-        if self.shared.mailboxes.len() == 1 || datagram.first() != Some(&ContentType::TLS12_CID.0) {
+        if self.shared.mailboxes.len() == 1 {
             return None;
         }
         self.cid.shard(peek_cid(datagram, self.cid.length())?).map(usize::from)
