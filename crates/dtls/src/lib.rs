@@ -1,10 +1,11 @@
 //! DTLS with Connection ID for constrained networks: sans-I/O, no heap.
 //!
-//! DTLS 1.2 ([RFC 6347](https://www.rfc-editor.org/rfc/rfc6347)) with pre-shared keys and AES-CCM, extended
-//! master secret, Connection IDs ([RFC 9146](https://www.rfc-editor.org/rfc/rfc9146)), stateless cookies and
-//! record size limits, client and server. Time, randomness, cryptography and memory are arguments; datagrams go
-//! in and out as byte slices and are opened and sealed where they stand. What of all that a program carries is its
-//! [`Profile`]; who it is and whom it believes are its [`Credentials`].
+//! DTLS 1.2 ([RFC 6347](https://www.rfc-editor.org/rfc/rfc6347)) and 1.3
+//! ([RFC 9147](https://www.rfc-editor.org/rfc/rfc9147)), client and server: pre-shared keys, raw public keys and
+//! certificates, ephemeral keys, Connection IDs, stateless cookies, resumption, return routability checks and record size
+//! limits. Time, randomness, cryptography and memory are arguments; datagrams go in and out as byte slices and are opened
+//! and sealed where they stand. What of all that a program carries is its [`Profile`]; who it is and whom it believes
+//! are its [`Credentials`].
 //!
 //! # A server
 //! 1. A datagram for which [`is_client_hello`] holds goes to [`hello`], which keeps nothing. Only its
