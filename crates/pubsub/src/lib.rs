@@ -68,6 +68,7 @@ extern crate alloc;
 extern crate std;
 
 mod audience;
+mod bodies;
 mod cbor;
 mod change;
 mod configuration;
@@ -88,6 +89,7 @@ mod topics;
 mod unix_time;
 mod value;
 
+pub use bodies::{Bodies, BodyError, BodyLimits, Received};
 pub use cbor::CborError;
 pub use change::{Change, Persist, Stored, TopicId, TopicOptions, TopicRecord};
 pub use configuration::{CORE_PS_DATA, Configuration, Identity, MAX_TEXT_LEN};

@@ -5,7 +5,6 @@
 
 mod administer;
 mod answers;
-mod bodies;
 mod events;
 mod kept;
 mod link;
@@ -28,7 +27,7 @@ use sedge_access::Grants;
 use sedge_coap::block::BlockSize;
 use sedge_dtls::{Transport, peek_cid};
 use sedge_endpoint::{CidLayout, Incoming, PathValidation, Procedure};
-use sedge_pubsub::{Policy, Reliability, Subscriptions, TopicId};
+use sedge_pubsub::{Bodies, BodyLimits, Policy, Reliability, Subscriptions, TopicId};
 use sedge_time::{Duration, Instant};
 
 use crate::Principal;
@@ -39,7 +38,6 @@ use crate::entropy::Entropy;
 use crate::net::{Head, Inbox, Listener, Via};
 use crate::security::{Provider, Security};
 use crate::state::State;
-use bodies::{Bodies, BodyLimits};
 use kept::Kept;
 use link::{Link, Memory};
 use proof::Proof;

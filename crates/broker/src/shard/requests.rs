@@ -7,11 +7,10 @@ use sedge_coap::block::{Block, BlockError};
 use sedge_coap::link_format::is_discovery;
 use sedge_coap::{Code, Message, OptionNumber, Reaction};
 use sedge_endpoint::Ticket;
-use sedge_pubsub::{self as pubsub, Response};
+use sedge_pubsub::{self as pubsub, BodyError, Received, Response};
 use sedge_time::Instant;
 
 use super::answers::{links, problem, unavailable};
-use super::bodies::{BodyError, Received};
 use super::mail::Answer;
 use super::proof::Proof;
 use super::{Order, Shard};

@@ -1,29 +1,34 @@
 //! Request bodies that come in blocks (Block1,
 //! [RFC 7959 section 2.5](https://www.rfc-editor.org/rfc/rfc7959#section-2.5)), from many sessions at once.
 
-use std::collections::HashMap;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use sedge_coap::Message;
 use sedge_coap::block::{Assembler, Block, BlockError, Progress};
 use sedge_time::{Duration, Instant};
 
-/// The bodies being assembled by one shard. Memory is taken as blocks arrive, never because of what a peer says
+/// The request bodies being assembled by one shard. Memory is taken as blocks arrive, never because of what a peer says
 /// is still to come.
 #[derive(Debug)]
-pub(super) struct Bodies {
+pub struct Bodies {
     /// By session.
-    open: HashMap<u64, Vec<Body>>,
+    open: BTreeMap<u64, Vec<Body>>,
     count: usize,
     limits: BodyLimits,
 }
 
 /// How much of this peers may ask for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct BodyLimits {
-    pub(super) bytes: usize,
-    pub(super) bodies: usize,
-    pub(super) per_session: usize,
-    pub(super) timeout: Duration,
+pub struct BodyLimits {
+    /// The longest body, in bytes.
+    pub bytes: usize,
+    /// How many may be open at once.
+    pub bodies: usize,
+    /// How many of these may be one session's.
+    pub per_session: usize,
+    /// How long one may be silent.
+    pub timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -36,7 +41,7 @@ struct Body {
 
 /// What came of a block.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Received {
+pub enum Received {
     /// More is to come.
     Continue,
     /// This is all of it.
@@ -45,7 +50,7 @@ pub(super) enum Received {
 
 /// Why a block was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BodyError {
+pub enum BodyError {
     /// It does not fit what came before, or the limits.
     Block(BlockError),
     /// Too many bodies are being assembled.
@@ -53,17 +58,26 @@ pub(super) enum BodyError {
 }
 
 impl Bodies {
-    pub(super) fn new(limits: BodyLimits) -> Self {
-        Self { open: HashMap::new(), count: 0, limits }
+    /// None yet.
+    pub fn new(limits: BodyLimits) -> Self {
+        Self { open: BTreeMap::new(), count: 0, limits }
     }
 
     /// How many bodies are being assembled.
-    pub(super) const fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.count
     }
 
-    /// Takes the block that `message` carries. An error ends the body.
-    pub(super) fn receive(
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Takes the block that `message` carries.
+    ///
+    /// # Errors
+    /// [`BodyError`], which ends the body.
+    pub fn receive(
         &mut self,
         now: Instant,
         session: u64,
@@ -84,7 +98,9 @@ impl Bodies {
         let Some(at) = bodies.iter().position(|body| body.key == key) else {
             return Err(BodyError::Block(BlockError::Incomplete));
         };
-        let body = &mut bodies[at];
+        let Some(body) = bodies.get_mut(at) else {
+            return Err(BodyError::Block(BlockError::Incomplete));
+        };
         body.last = now;
         let end = block.offset() + message.payload().len();
         let outcome = if end > self.limits.bytes {
@@ -130,7 +146,11 @@ impl Bodies {
             if bodies.len() >= self.limits.per_session { oldest() } else { None }
         });
         match replaced {
-            Some(at) => bodies[at] = fresh,
+            Some(at) => {
+                if let Some(place) = bodies.get_mut(at) {
+                    *place = fresh;
+                }
+            }
             None => {
                 bodies.push(fresh);
                 self.count += 1;
@@ -140,7 +160,7 @@ impl Bodies {
     }
 
     /// Drops bodies of which nothing has come for too long.
-    pub(super) fn expire(&mut self, now: Instant) {
+    pub fn expire(&mut self, now: Instant) {
         let timeout = self.limits.timeout;
         self.open.retain(|_, bodies| {
             bodies.retain(|body| now.saturating_since(body.last) < timeout);
@@ -150,13 +170,15 @@ impl Bodies {
     }
 
     /// Drops the bodies of a session that is no more.
-    pub(super) fn close(&mut self, session: u64) {
+    pub fn close(&mut self, session: u64) {
         self.count -= self.open.remove(&session).map_or(0, |bodies| bodies.len());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use sedge_coap::block::BlockSize;
     use sedge_coap::{Code, OptionNumber, Token, Type, Writer};
 
