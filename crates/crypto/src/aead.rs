@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::secret::constant_time_eq;
 
-/// An authenticated cipher with a 16-byte key.
+/// An authenticated cipher. What needs a key takes [`key_len`](Self::key_len) bytes and fails with any other number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Aead {
     /// AES-128 in CCM mode with an 8-byte tag ([RFC 6655](https://www.rfc-editor.org/rfc/rfc6655)).
@@ -13,6 +13,8 @@ pub enum Aead {
     Aes128Ccm,
     /// AES-128 in Galois/Counter mode with a 16-byte tag ([RFC 5288](https://www.rfc-editor.org/rfc/rfc5288)).
     Aes128Gcm,
+    /// ChaCha20 and Poly1305 with a 16-byte tag ([RFC 8439](https://www.rfc-editor.org/rfc/rfc8439)).
+    ChaCha20Poly1305,
 }
 
 impl Aead {
@@ -20,7 +22,15 @@ impl Aead {
     pub const fn tag_len(self) -> usize {
         match self {
             Self::Aes128Ccm8 => 8,
-            Self::Aes128Ccm | Self::Aes128Gcm => 16,
+            Self::Aes128Ccm | Self::Aes128Gcm | Self::ChaCha20Poly1305 => 16,
+        }
+    }
+
+    /// Length of the key in bytes.
+    pub const fn key_len(self) -> usize {
+        match self {
+            Self::Aes128Ccm8 | Self::Aes128Ccm | Self::Aes128Gcm => 16,
+            Self::ChaCha20Poly1305 => 32,
         }
     }
 }

@@ -70,7 +70,7 @@ impl Crypto for HostCrypto {
     fn seal(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
@@ -81,7 +81,7 @@ impl Crypto for HostCrypto {
     fn open(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],

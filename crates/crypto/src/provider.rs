@@ -24,13 +24,13 @@ pub trait Crypto {
 
     /// Encrypts `in_out` in place and returns the tag.
     ///
-    /// The nonce must never have been used with this key before. It has 12 bytes, or with CCM also 13, as in COSE.
-    /// Fails only if a length is beyond what the algorithm allows (2^24 - 1 bytes of data for CCM with a 12-byte
-    /// nonce, 2^16 - 1 with a 13-byte one).
+    /// The key has [`Aead::key_len`] bytes. The nonce must never have been used with it before; it has 12 bytes, or
+    /// with CCM also 13, as in COSE. Fails only if a length is none that the algorithm allows (at most 2^24 - 1 bytes
+    /// of data for CCM with a 12-byte nonce, 2^16 - 1 with a 13-byte one).
     fn seal(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
@@ -42,7 +42,7 @@ pub trait Crypto {
     fn open(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],

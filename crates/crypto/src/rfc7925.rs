@@ -9,11 +9,11 @@ use crate::secret::Secret;
 use crate::signature::Signature;
 
 /// A provider without the algorithms that [RFC 7925](https://www.rfc-editor.org/rfc/rfc7925#section-4) does not
-/// ask of constrained nodes: no GCM, no X25519.
+/// ask of constrained nodes: no GCM, no ChaCha20, no X25519.
 ///
 /// They fail as if the provider inside did not have them, and the compiler sees that, so that firmware does not
 /// carry them: around [`RustCrypto`](crate::RustCrypto) on a Cortex-M4, GCM is 2 KB and X25519 is 5 KB. Whoever
-/// uses it offers no suite with GCM, and of the groups only `secp256r1`.
+/// uses it offers suites with CCM only, and of the groups only `secp256r1`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rfc7925<C>(pub C);
 
@@ -27,12 +27,12 @@ impl<C: Crypto> Crypto for Rfc7925<C> {
     fn seal(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
     ) -> Result<Tag, AeadError> {
-        if aead == Aead::Aes128Gcm {
+        if !is_ccm(aead) {
             return Err(AeadError);
         }
         self.0.seal(aead, key, nonce, aad, in_out)
@@ -42,13 +42,13 @@ impl<C: Crypto> Crypto for Rfc7925<C> {
     fn open(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
         tag: &[u8],
     ) -> Result<(), AeadError> {
-        if aead == Aead::Aes128Gcm {
+        if !is_ccm(aead) {
             in_out.fill(0);
             return Err(AeadError);
         }
@@ -112,4 +112,8 @@ impl<C: Crypto> Crypto for Rfc7925<C> {
     fn verify(&self, key: &PublicKey, digest: &[u8; 32], signature: &Signature) -> Result<(), KeyError> {
         self.0.verify(key, digest, signature)
     }
+}
+
+const fn is_ccm(aead: Aead) -> bool {
+    matches!(aead, Aead::Aes128Ccm8 | Aead::Aes128Ccm)
 }

@@ -2,6 +2,7 @@
 
 mod block;
 mod ccm;
+mod chacha;
 mod gcm;
 mod hash;
 mod nonce;
@@ -17,6 +18,7 @@ use crate::provider::Crypto;
 use crate::secret::{Secret, constant_time_eq};
 use crate::signature::Signature;
 use ccm::aes_128_ccm;
+use chacha::chacha20_poly1305;
 use gcm::aes_128_gcm;
 pub use hash::{RustHash, RustMac};
 
@@ -53,7 +55,7 @@ impl Crypto for RustCrypto {
     fn seal(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
@@ -65,7 +67,7 @@ impl Crypto for RustCrypto {
     fn open(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
@@ -159,13 +161,20 @@ enum Direction {
 fn run(
     direction: Direction,
     aead: Aead,
-    key: &[u8; 16],
+    key: &[u8],
     nonce: &[u8],
     aad: &[u8],
     data: &mut [u8],
 ) -> Result<[u8; 16], AeadError> {
     match aead {
-        Aead::Aes128Gcm => aes_128_gcm(direction, key, nonce, aad, data),
-        Aead::Aes128Ccm8 | Aead::Aes128Ccm => aes_128_ccm(direction, aead.tag_len(), key, nonce, aad, data),
+        Aead::Aes128Gcm => aes_128_gcm(direction, sized(key)?, nonce, aad, data),
+        Aead::Aes128Ccm8 | Aead::Aes128Ccm => {
+            aes_128_ccm(direction, aead.tag_len(), sized(key)?, nonce, aad, data)
+        }
+        Aead::ChaCha20Poly1305 => chacha20_poly1305(direction, sized(key)?, sized(nonce)?, aad, data),
     }
+}
+
+fn sized<const N: usize>(bytes: &[u8]) -> Result<&[u8; N], AeadError> {
+    bytes.try_into().map_err(|_| AeadError)
 }

@@ -22,7 +22,7 @@ impl Crypto for TapCrypto {
     fn seal(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
@@ -34,7 +34,7 @@ impl Crypto for TapCrypto {
     fn open(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],

@@ -23,6 +23,7 @@ macro_rules! for_every_provider {
 #[cfg(feature = "host")]
 mod across;
 mod ccm;
+mod chacha;
 mod ecdh;
 mod ecdsa;
 mod gcm;
@@ -36,14 +37,7 @@ mod x25519;
 use sedge_crypto::{Aead, AeadError, Crypto};
 
 /// Seals, and checks that the result opens again and that nothing else does.
-fn seal(
-    crypto: &impl Crypto,
-    aead: Aead,
-    key: &[u8; 16],
-    nonce: &[u8],
-    aad: &[u8],
-    plaintext: &[u8],
-) -> Vec<u8> {
+fn seal(crypto: &impl Crypto, aead: Aead, key: &[u8], nonce: &[u8], aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
     let mut data = plaintext.to_vec();
     let tag = crypto.seal(aead, key, nonce, aad, &mut data).unwrap();
     let sealed = [&data[..], tag.as_bytes()].concat();

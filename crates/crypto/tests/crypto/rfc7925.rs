@@ -21,6 +21,7 @@ fn ccm_is_there_and_gcm_is_not() {
         Err(AeadError)
     );
     assert_eq!(data, [0; 9], "what did not open was left behind");
+    assert_eq!(LEAN.seal(Aead::ChaCha20Poly1305, &[1; 32], &[2; 12], b"", &mut data), Err(AeadError));
 }
 
 #[test]

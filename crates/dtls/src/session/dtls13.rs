@@ -183,6 +183,8 @@ impl Session13 {
             Aead::Aes128Ccm8 => CipherSuite::TLS_AES_128_CCM_8_SHA256,
             Aead::Aes128Ccm => CipherSuite::TLS_AES_128_CCM_SHA256,
             Aead::Aes128Gcm => CipherSuite::TLS_AES_128_GCM_SHA256,
+            // No handshake here ends with it.
+            Aead::ChaCha20Poly1305 => CipherSuite(0x1303),
         }
     }
 

@@ -48,7 +48,7 @@ impl TryRng for TestRng {
 impl TryCryptoRng for TestRng {}
 
 thread_local! {
-    static SEALED: RefCell<HashSet<([u8; 16], Vec<u8>)>> = RefCell::default();
+    static SEALED: RefCell<HashSet<(Vec<u8>, Vec<u8>)>> = RefCell::default();
 }
 
 /// The portable provider under guard: no two records of one world are sealed with the same key and nonce.
@@ -71,12 +71,12 @@ impl Crypto for Watched {
     fn seal(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
     ) -> Result<Tag, AeadError> {
-        let fresh = SEALED.with_borrow_mut(|sealed| sealed.insert((*key, nonce.to_vec())));
+        let fresh = SEALED.with_borrow_mut(|sealed| sealed.insert((key.to_vec(), nonce.to_vec())));
         assert!(fresh, "a nonce was used twice");
         RustCrypto.seal(aead, key, nonce, aad, in_out)
     }
@@ -84,7 +84,7 @@ impl Crypto for Watched {
     fn open(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],

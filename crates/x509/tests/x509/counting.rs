@@ -31,7 +31,7 @@ impl Crypto for Counting {
     fn seal(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         n: &[u8],
         aad: &[u8],
         data: &mut [u8],
@@ -42,7 +42,7 @@ impl Crypto for Counting {
     fn open(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         data: &mut [u8],

@@ -39,7 +39,7 @@ impl<C: Crypto> Crypto for Counting<C> {
     fn seal(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],
@@ -51,7 +51,7 @@ impl<C: Crypto> Crypto for Counting<C> {
     fn open(
         &self,
         aead: Aead,
-        key: &[u8; 16],
+        key: &[u8],
         nonce: &[u8],
         aad: &[u8],
         in_out: &mut [u8],

@@ -30,7 +30,7 @@ impl Forgeries {
             // Appendix B.2: 2^23.5.
             Aead::Aes128Ccm => Self { until_update: 1 << 22, until_over: 11_863_283 },
             // Section 4.5.3: 2^36, which is more than are counted.
-            Aead::Aes128Gcm => Self { until_update: 1 << 31, until_over: u32::MAX },
+            Aead::Aes128Gcm | Aead::ChaCha20Poly1305 => Self { until_update: 1 << 31, until_over: u32::MAX },
         }
     }
 }
@@ -44,7 +44,7 @@ impl Session13 {
         if self.failed.is_multiple_of(until_update) && !self.has(flag::NEXT_EPOCH_READ) {
             self.set(flag::UPDATE_WANTED | flag::UPDATE_REQUESTED);
         }
-        if self.failed >= until_over && !matches!(self.aead, Aead::Aes128Gcm) {
+        if self.failed >= until_over && !matches!(self.aead, Aead::Aes128Gcm | Aead::ChaCha20Poly1305) {
             self.set(flag::OVER);
         }
         Discard::BadTag
