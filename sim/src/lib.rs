@@ -25,7 +25,10 @@
 //! # Ok::<(), sedge_sim::link::InvalidImpairments>(())
 //! ```
 
+pub mod energy;
+pub mod kernel;
 pub mod link;
+pub mod network;
 mod random;
 #[cfg(unix)]
 pub mod relay;

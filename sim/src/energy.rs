@@ -1,0 +1,7 @@
+//! What a node's parts draw, for how long, and what a battery makes of it.
+
+mod meter;
+mod profile;
+
+pub use meter::{Battery, Energy, Meter};
+pub use profile::{Figure, Profile, ProfileError};

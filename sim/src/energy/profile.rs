@@ -1,0 +1,133 @@
+//! What a part draws and hears, read from a file in which each number says where it is from.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// A number and its source.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figure {
+    /// The number, in the unit that its name ends with.
+    pub value: f64,
+    /// Where it is from.
+    pub source: String,
+}
+
+/// A radio part: its currents, its sensitivity, and what waking it costs.
+///
+/// The files of the built-in ones lie in `sim/profiles`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// What it is called.
+    pub name: String,
+    /// Supply voltage.
+    pub volts: Figure,
+    /// Asleep, with its clock running and its memory kept.
+    pub sleep_ua: Figure,
+    /// The processor at work.
+    pub cpu_ma: Figure,
+    /// The processor's clock, to make times of instruction counts.
+    pub cpu_mhz: Figure,
+    /// While the radio starts or turns.
+    pub turnaround_ma: Figure,
+    /// Receiving.
+    pub receive_ma: Figure,
+    /// Sending, by power, weakest first.
+    pub transmit: Vec<TransmitFigure>,
+    /// Weakest signal of which 99 % of 20-byte frames are received.
+    pub sensitivity_dbm: Figure,
+    /// Time the processor works to wake up for one poll or one frame of its own, and to sleep again.
+    pub wake_cpu_us: Figure,
+    /// Charge of the oscillator's and the radio's start before the first bit.
+    pub wake_uc: Figure,
+}
+
+/// What sending with one power draws.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransmitFigure {
+    /// With this power.
+    pub dbm: f64,
+    /// This current.
+    pub ma: f64,
+    /// Where it is from.
+    pub source: String,
+}
+
+/// Why a profile cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileError(String);
+
+impl fmt::Display for ProfileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ProfileError {}
+
+impl std::str::FromStr for Profile {
+    type Err = ProfileError;
+
+    /// Reads a profile in TOML.
+    fn from_str(text: &str) -> Result<Self, ProfileError> {
+        let profile: Self = toml::from_str(text).map_err(|error| ProfileError(error.to_string()))?;
+        if profile.transmit.is_empty() {
+            return Err(ProfileError(format!("{}: `transmit` lists no power", profile.name)));
+        }
+        if !profile.transmit.is_sorted_by(|one, next| one.dbm < next.dbm) {
+            return Err(ProfileError(format!(
+                "{}: `transmit` does not go from weak to strong",
+                profile.name
+            )));
+        }
+        Ok(profile)
+    }
+}
+
+impl Profile {
+    /// Nordic's nRF52840 at 2.4 GHz, IEEE 802.15.4.
+    pub fn nrf52840() -> Self {
+        built_in(include_str!("../../profiles/nrf52840.toml"))
+    }
+
+    /// The current of sending with this power: between two that are listed it changes evenly.
+    pub fn transmit_ma(&self, power_dbm: f64) -> f64 {
+        let above = self.transmit.iter().position(|figure| figure.dbm >= power_dbm);
+        match above {
+            Some(0) => self.transmit[0].ma,
+            None => self.transmit[self.transmit.len() - 1].ma,
+            Some(above) => {
+                let [low, high] = [&self.transmit[above - 1], &self.transmit[above]];
+                low.ma + (high.ma - low.ma) * (power_dbm - low.dbm) / (high.dbm - low.dbm)
+            }
+        }
+    }
+}
+
+fn built_in(text: &str) -> Profile {
+    text.parse().expect("a built-in profile that its test has read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers_between_two_are_interpolated() {
+        let profile = Profile::nrf52840();
+        assert_eq!(profile.transmit_ma(0.0), 6.40);
+        assert_eq!(profile.transmit_ma(20.0), 16.40);
+        assert_eq!(profile.transmit_ma(-90.0), 3.83);
+        assert!((profile.transmit_ma(4.0) - 11.40).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_mistake_in_a_profile_is_named() {
+        let text = include_str!("../../profiles/nrf52840.toml").replace("receive_ma", "recieve_ma");
+        let error = text.parse::<Profile>().unwrap_err().to_string();
+        assert!(error.contains("recieve_ma"), "{error}");
+    }
+}

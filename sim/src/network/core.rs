@@ -1,0 +1,177 @@
+//! What every medium shares: who the nodes are, what they counted, and what has happened.
+
+use std::collections::VecDeque;
+use std::net::Ipv6Addr;
+
+use sedge_time::{Duration, Instant};
+
+use super::{Config, DropReason, Event, NodeId, PacketId, Prefix, RadioState, Trace, TraceOptions};
+use crate::energy::Meter;
+use crate::kernel::{Fingerprint, Streams};
+
+/// A packet that has arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// At whose host.
+    pub node: NodeId,
+    /// The number its sender gave it.
+    pub id: PacketId,
+    /// The whole IPv6 packet.
+    pub packet: Vec<u8>,
+}
+
+/// What a node has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets that its host gave it to send.
+    pub accepted: u64,
+    /// Packets that it gave its host.
+    pub delivered: u64,
+    /// Packets that it sent on for others.
+    pub forwarded: u64,
+    /// Packets, its own or others', that ended here.
+    pub dropped: u64,
+    /// Frames sent, each try counted, acknowledgements not.
+    pub frames: u64,
+    /// Acknowledgements sent.
+    pub acknowledgements: u64,
+    /// Frames that were sent again for want of an acknowledgement.
+    pub retries: u64,
+    /// Frames given up for want of an acknowledgement.
+    pub unacknowledged: u64,
+    /// Times that the channel was busy when it was about to send.
+    pub busy: u64,
+    /// Frames given up because the channel was always busy.
+    pub access_failures: u64,
+    /// Frames received whole.
+    pub received: u64,
+    /// Frames received and lost to noise.
+    pub noise: u64,
+    /// Frames received and lost to another transmission.
+    pub collisions: u64,
+    /// Frames received twice.
+    pub duplicates: u64,
+    /// Time on the air.
+    pub airtime: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) streams: Streams,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) positions: Vec<[f64; 3]>,
+    pub(crate) alive: Vec<bool>,
+    pub(crate) meters: Vec<Meter>,
+    pub(crate) counters: Vec<Counters>,
+    pub(crate) delivered: VecDeque<Delivered>,
+    /// Which side of a cut each node is on, while there is one.
+    island: Option<Vec<bool>>,
+    prefix: Prefix,
+    options: TraceOptions,
+    events: Vec<Trace>,
+}
+
+impl Core {
+    pub(crate) fn new(config: &Config, streams: Streams) -> Self {
+        let nodes = &config.nodes;
+        Self {
+            streams,
+            fingerprint: Fingerprint::default(),
+            positions: nodes.iter().map(|node| node.position).collect(),
+            alive: vec![true; nodes.len()],
+            meters: nodes.iter().map(|node| Meter::new(node.profile.clone(), node.power_dbm)).collect(),
+            counters: vec![Counters::default(); nodes.len()],
+            delivered: VecDeque::new(),
+            island: None,
+            prefix: config.prefix,
+            options: config.trace,
+            events: Vec::new(),
+        }
+    }
+
+    /// The address whose last half is the one that a short address makes
+    /// ([RFC 4944 section 6](https://www.rfc-editor.org/rfc/rfc4944#section-6), with the universal bit clear as in
+    /// [RFC 6282 section 3.2.2](https://www.rfc-editor.org/rfc/rfc6282#section-3.2.2)).
+    pub(crate) fn address(&self, node: NodeId) -> Ipv6Addr {
+        let mut octets = [0; 16];
+        octets[..8].copy_from_slice(&self.prefix.0);
+        octets[11..13].copy_from_slice(&[0xff, 0xfe]);
+        octets[14..].copy_from_slice(&short_address(node).to_be_bytes());
+        octets.into()
+    }
+
+    /// The node that has this address, if it is of this network.
+    pub(crate) fn node_at(&self, address: &[u8]) -> Option<NodeId> {
+        let (prefix, interface) = address.split_at_checked(8)?;
+        let [0, 0, 0, 0xff, 0xfe, 0, high, low] = *interface else { return None };
+        let node = node_of(u16::from_be_bytes([high, low]))?;
+        let known = prefix == self.prefix.0 || prefix == [0xfe, 0x80, 0, 0, 0, 0, 0, 0];
+        (known && node.index() < self.positions.len()).then_some(node)
+    }
+
+    pub(crate) fn prefix(&self) -> [u8; 8] {
+        self.prefix.0
+    }
+
+    /// Whether a cut lies between two nodes.
+    pub(crate) fn cut(&self, one: NodeId, other: NodeId) -> bool {
+        self.island.as_ref().is_some_and(|island| island[one.index()] != island[other.index()])
+    }
+
+    pub(super) fn set_island(&mut self, now: Instant, island: Option<&[NodeId]>) {
+        self.island = island.map(|nodes| {
+            let mut inside = vec![false; self.positions.len()];
+            nodes.iter().for_each(|node| inside[node.index()] = true);
+            inside
+        });
+        self.fingerprint.absorb_words([now.as_micros(), u64::MAX, island.map_or(0, <[_]>::len) as u64]);
+    }
+
+    pub(super) fn set_alive(&mut self, now: Instant, node: NodeId, alive: bool) {
+        self.alive[node.index()] = alive;
+        self.radio(now, node, if alive { RadioState::Sleep } else { RadioState::Off });
+    }
+
+    /// Notes that a radio changed its state.
+    pub(crate) fn radio(&mut self, now: Instant, node: NodeId, state: RadioState) {
+        if self.meters[node.index()].switch(now, state) && self.options.radio {
+            self.events.push(Trace { at: now, node, event: Event::Radio { state } });
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, now: Instant, node: NodeId, id: PacketId, packet: Vec<u8>) {
+        self.trace(now, node, Event::Delivered { id, bytes: packet.len() });
+        self.delivered.push_back(Delivered { node, id, packet });
+    }
+
+    pub(crate) fn drop(&mut self, now: Instant, node: NodeId, id: Option<PacketId>, reason: DropReason) {
+        self.trace(now, node, Event::Dropped { id, reason });
+    }
+
+    /// Notes what happened: in the fingerprint and the counters always, for whoever looks if it was asked for.
+    pub(crate) fn trace(&mut self, at: Instant, node: NodeId, event: Event) {
+        event.count(&mut self.counters[node.index()], at);
+        event.absorb(at, node, &mut self.fingerprint);
+        let shown = if event.is_frame() { self.options.frames } else { self.options.packets };
+        if shown {
+            self.events.push(Trace { at, node, event });
+        }
+    }
+
+    pub(super) fn take_events(&mut self) -> Vec<Trace> {
+        std::mem::take(&mut self.events)
+    }
+}
+
+/// The short address of a node: none is 0, and the reserved ones from 0xfffe are out of reach.
+pub(crate) const fn short_address(node: NodeId) -> u16 {
+    node.0 + 1
+}
+
+/// The node that has this short address.
+pub(crate) const fn node_of(short: u16) -> Option<NodeId> {
+    match short.checked_sub(1) {
+        Some(node) if short < 0xfffe => Some(NodeId(node)),
+        _ => None,
+    }
+}
