@@ -55,12 +55,14 @@ pub(crate) struct Session13 {
     /// of epoch 2.
     pub(super) ack_age: u8,
     pub(super) aead: Aead,
+    /// The rarest values, among which [`Session`](super::Session) finds one to tell the versions by.
+    pub(super) role: Role,
     pub(super) flags: u16,
 }
 
 /// What may be true of a session.
 pub(super) mod flag {
-    /// It answered the ClientHello.
+    /// It answered the ClientHello; only in an export.
     pub(in super::super) const SERVER: u16 = 1;
     /// An ACK is to be sent.
     pub(in super::super) const ACK_DUE: u16 = 1 << 1;
@@ -151,10 +153,8 @@ impl Session13 {
             outstanding: Outstanding::Nothing,
             ack_age: 0,
             aead,
-            flags: match role {
-                Role::Client => 0,
-                Role::Server => flag::SERVER,
-            } | if return_routability { flag::RETURN_ROUTABILITY } else { 0 },
+            role,
+            flags: if return_routability { flag::RETURN_ROUTABILITY } else { 0 },
         }
     }
 
@@ -171,7 +171,7 @@ impl Session13 {
     }
 
     pub(crate) const fn role(&self) -> Role {
-        if self.has(flag::SERVER) { Role::Server } else { Role::Client }
+        self.role
     }
 
     pub(crate) const fn return_routability(&self) -> bool {

@@ -5,12 +5,12 @@ use sedge_crypto::Secret;
 use super::{Cids, Direction, Extra, Outstanding, Session13, flag, limits};
 use crate::dtls13::protection::RecordKeys;
 use crate::dtls13::schedule::{ResumptionSecret, TrafficSecret};
+use crate::session::Role;
 use crate::suite::CipherSuite;
 use crate::wire::{Reader, Writer};
 
 /// What of the flags outlives an export.
-const KEPT: u16 = flag::SERVER
-    | flag::UPDATE_WANTED
+const KEPT: u16 = flag::UPDATE_WANTED
     | flag::UPDATE_REQUESTED
     | flag::NEXT_EPOCH_READ
     | flag::CID_REPLACED
@@ -23,7 +23,8 @@ impl Session13 {
         2 + 2 + 2 * (32 + 16 + 12 + 16) + 33 + (2 + Cids::MAX_LEN) + 5 * 4 + 7 * 2 + 2;
 
     pub(in crate::session) fn write(&self, out: &mut Writer<'_>) {
-        out.u16(self.flags & KEPT);
+        let server = if self.role == Role::Server { flag::SERVER } else { 0 };
+        out.u16(self.flags & KEPT | server);
         out.u16(self.suite().0);
         for Direction { secret, keys } in [&self.read, &self.write] {
             out.bytes(secret.0.expose());
@@ -69,7 +70,7 @@ impl Session13 {
     }
 
     pub(in crate::session) fn parse(bytes: &mut Reader<'_>) -> Option<Self> {
-        let flags = bytes.u16()? & KEPT;
+        let flags = bytes.u16()?;
         let aead = CipherSuite(bytes.u16()?).aead()?;
         let read = direction(bytes)?;
         let write = direction(bytes)?;
@@ -116,7 +117,8 @@ impl Session13 {
             outstanding,
             ack_age: 0,
             aead,
-            flags,
+            role: if flags & flag::SERVER == 0 { Role::Client } else { Role::Server },
+            flags: flags & KEPT,
         })
     }
 
