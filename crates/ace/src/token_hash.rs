@@ -83,9 +83,14 @@ mod tests {
     /// The text of base64url, from another source: RFC 4648 section 10, without padding.
     #[test]
     fn hashes_the_text_and_not_the_bytes() {
-        for (token, text) in
-            [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("foobar", "Zm9vYmFy")]
-        {
+        for (token, text) in [
+            ("", ""),
+            ("f", "Zg"),
+            ("fo", "Zm8"),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg"),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             let mut hash = RustCrypto.sha256();
             hash.update(text.as_bytes());
             let digest = hash.finish();
