@@ -1,0 +1,239 @@
+//! Sequence numbers, none of which is used twice under one key, whenever the power fails.
+//!
+//! Numbers are reserved ahead, [`STEP`] at a time: before the first of them is used, a record says that all of them are.
+//! After a loss of power the sequence goes on behind what was reserved, so at most a step is skipped. Records go into
+//! the slots in turn:
+//!
+//! ```text
+//!  | "SG" | version 2 B | serial 4 B | context 8 B | reserved 8 B | check 8 B |
+//! ```
+//!
+//! The check is the beginning of the record's SHA-256: what a failing write leaves behind is noticed. Such a slot may
+//! also have been a good record that the memory has lost, and then its numbers are used; so each one that cannot be
+//! read is taken for a step that was used.
+
+use core::fmt;
+
+use sedge_crypto::{Crypto, Hash as _};
+
+use crate::storage::{RECORD_LEN, Record, Storage};
+
+/// How many numbers a record reserves.
+pub const STEP: u64 = 128;
+
+/// How many numbers there are for one Sender ID and key. Then the Partial IV would need a third byte; and an
+/// AES key should not be used for much more with a short tag.
+pub const NUMBERS: u64 = 1 << 16;
+
+/// What a sequence belongs to, one key and one Sender ID: a digest of what is no secret about them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context([u8; 8]);
+
+impl Context {
+    pub(crate) fn new<C: Crypto>(crypto: &C, parts: [&[u8]; 4]) -> Self {
+        let mut hash = crypto.sha256();
+        for part in parts {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self(beginning(hash.finish()))
+    }
+}
+
+/// Why there is no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SequenceError<E> {
+    /// All numbers are used up: a new Sender ID or a new key is needed.
+    Exhausted,
+    /// It is not known which numbers were used: a new Sender ID or a new key is needed.
+    Unknown,
+    /// The memory failed; no number was used, and it may be tried again.
+    Storage(E),
+}
+
+impl<E: fmt::Display> fmt::Display for SequenceError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exhausted => f.write_str("all sequence numbers are used up"),
+            Self::Unknown => f.write_str("it is not known which sequence numbers were used"),
+            Self::Storage(error) => write!(f, "the memory for sequence numbers failed: {error}"),
+        }
+    }
+}
+
+/// The sequence numbers of one publisher in one group.
+#[derive(Debug)]
+pub struct Sequence<S> {
+    storage: S,
+    context: Option<Context>,
+    next: u64,
+    /// Numbers below this are noted as used.
+    reserved: u64,
+    /// Of the newest record that can be read.
+    serial: u32,
+    slot: usize,
+}
+
+/// What the slots tell.
+struct Scan {
+    /// Serial number and slot of the newest record.
+    newest: Option<(u32, usize)>,
+    /// Serial number and reservation of the newest record of the context in question.
+    known: Option<(u32, u64)>,
+    /// Slots that hold neither a record nor nothing.
+    unreadable: u64,
+}
+
+impl<S: Storage> Sequence<S> {
+    /// A sequence without numbers, until [`begin`](Self::begin) or [`resume`](Self::resume) say what it is for.
+    pub const fn new(storage: S) -> Self {
+        Self { storage, context: None, next: 0, reserved: 0, serial: 0, slot: 0 }
+    }
+
+    /// Starts at 0 for a key or a Sender ID that was just handed out and cannot have been used; goes on behind what
+    /// was used, if it was after all.
+    ///
+    /// # Errors
+    /// [`SequenceError::Storage`].
+    pub fn begin<C: Crypto>(&mut self, crypto: &C, context: Context) -> Result<(), SequenceError<S::Error>> {
+        match self.resume(crypto, context) {
+            Err(SequenceError::Unknown) => {
+                (self.next, self.reserved, self.context) = (0, 0, Some(context));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Goes on where an earlier run has stopped.
+    ///
+    /// # Errors
+    /// [`SequenceError::Unknown`] if there is no record of it, [`SequenceError::Storage`].
+    pub fn resume<C: Crypto>(&mut self, crypto: &C, context: Context) -> Result<(), SequenceError<S::Error>> {
+        self.context = None;
+        let scan = self.scan(crypto, context)?;
+        (self.serial, self.slot) = match scan.newest {
+            Some((serial, slot)) => (serial, slot),
+            None => (0, self.storage.slots().saturating_sub(1)),
+        };
+        let (_, reserved) = scan.known.ok_or(SequenceError::Unknown)?;
+        self.next = reserved.saturating_add(STEP.saturating_mul(scan.unreadable));
+        self.reserved = self.next;
+        self.context = Some(context);
+        Ok(())
+    }
+
+    /// The next number, which is then used.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn next<C: Crypto>(&mut self, crypto: &C) -> Result<u64, SequenceError<S::Error>> {
+        let context = self.context.ok_or(SequenceError::Unknown)?;
+        let number = self.next;
+        if number >= NUMBERS {
+            return Err(SequenceError::Exhausted);
+        }
+        if number >= self.reserved {
+            self.reserve(crypto, context, number + STEP)?;
+        }
+        self.next = number + 1;
+        Ok(number)
+    }
+
+    /// How often a slot was written in the life of the memory.
+    pub const fn writes(&self) -> u32 {
+        self.serial
+    }
+
+    /// How often each slot was written, at most.
+    pub fn wear(&self) -> u32 {
+        self.serial.div_ceil(u32::try_from(self.storage.slots()).unwrap_or(u32::MAX).max(1))
+    }
+
+    /// The memory.
+    pub const fn storage_mut(&mut self) -> &mut S {
+        &mut self.storage
+    }
+
+    fn reserve<C: Crypto>(
+        &mut self,
+        crypto: &C,
+        context: Context,
+        reserved: u64,
+    ) -> Result<(), SequenceError<S::Error>> {
+        let slots = self.storage.slots();
+        if slots > 0 {
+            let serial = self.serial.checked_add(1).ok_or(SequenceError::Unknown)?;
+            let slot = (self.slot + 1) % slots;
+            let record = encode(crypto, serial, context, reserved);
+            self.storage.write(slot, &record).map_err(SequenceError::Storage)?;
+            (self.serial, self.slot) = (serial, slot);
+        }
+        self.reserved = reserved;
+        Ok(())
+    }
+
+    fn scan<C: Crypto>(&mut self, crypto: &C, context: Context) -> Result<Scan, SequenceError<S::Error>> {
+        let mut scan = Scan { newest: None, known: None, unreadable: 0 };
+        for slot in 0..self.storage.slots() {
+            let mut record = [0; RECORD_LEN];
+            self.storage.read(slot, &mut record).map_err(SequenceError::Storage)?;
+            match decode(crypto, &record) {
+                Some((serial, of, reserved)) => {
+                    scan.newest = scan.newest.max(Some((serial, slot)));
+                    if of == context {
+                        scan.known = scan.known.max(Some((serial, reserved)));
+                    }
+                }
+                None => scan.unreadable += u64::from(!is_erased(&record)),
+            }
+        }
+        Ok(scan)
+    }
+}
+
+const MAGIC: [u8; 4] = *b"SG\x00\x01";
+
+fn encode<C: Crypto>(crypto: &C, serial: u32, context: Context, reserved: u64) -> Record {
+    let mut record = [0; RECORD_LEN];
+    let (serial, reserved) = (serial.to_be_bytes(), reserved.to_be_bytes());
+    let body = MAGIC.iter().chain(&serial).chain(&context.0).chain(&reserved);
+    for (to, from) in record.iter_mut().zip(body) {
+        *to = *from;
+    }
+    if let Some((body, check)) = record.split_last_chunk_mut::<8>() {
+        *check = check_of(crypto, body);
+    }
+    record
+}
+
+fn decode<C: Crypto>(crypto: &C, record: &Record) -> Option<(u32, Context, u64)> {
+    let (body, check) = record.split_last_chunk::<8>()?;
+    if *check != check_of(crypto, body) {
+        return None;
+    }
+    let (magic, body) = body.split_first_chunk()?;
+    let (serial, body) = body.split_first_chunk()?;
+    let (context, body) = body.split_first_chunk()?;
+    let reserved = u64::from_be_bytes(body.try_into().ok()?);
+    (*magic == MAGIC).then_some((u32::from_be_bytes(*serial), Context(*context), reserved))
+}
+
+fn check_of<C: Crypto>(crypto: &C, body: &[u8]) -> [u8; 8] {
+    let mut hash = crypto.sha256();
+    hash.update(body);
+    beginning(hash.finish())
+}
+
+const fn beginning(digest: [u8; 32]) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    [a, b, c, d, e, f, g, h]
+}
+
+fn is_erased(record: &Record) -> bool {
+    record.iter().all(|&byte| byte == 0xff) || record.iter().all(|&byte| byte == 0)
+}
+
+#[cfg(test)]
+#[path = "sequence_tests.rs"]
+mod tests;
