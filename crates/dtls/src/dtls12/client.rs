@@ -379,7 +379,7 @@ impl<P: Profile> Client<P> {
         // What waited for this one.
         while let (Ok(Progress::Continue), State::AwaitServerFlight(_)) = (outcome, &machine.state)
             && let message_seq = machine.taken.next_seq()
-            && let Some(message) = inbox.early(message_seq)
+            && let Some(message) = inbox.due(message_seq)
         {
             let next = machine.server_flight(cx, credentials, &message);
             inbox.forget_early(message_seq);

@@ -285,7 +285,7 @@ impl<P: Profile> Server<P> {
         inbox.clear();
         while let Ok(Progress::Continue) = outcome
             && let message_seq = machine.taken.next_seq()
-            && let Some(message) = inbox.early(message_seq)
+            && let Some(message) = inbox.due(message_seq)
         {
             let next = machine.message(cx, credentials, &message);
             inbox.forget_early(message_seq);

@@ -2,6 +2,9 @@
 
 use crate::wire::{Reader, Writer};
 
+/// Length of an ACK that names no record.
+pub(crate) const ACK_HEADER: usize = 2;
+
 /// A record's number in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RecordNumber {

@@ -6,10 +6,8 @@ use sedge_crypto::{Crypto, CryptoRng, Hash, PublicKey};
 use sedge_time::Instant;
 
 use super::Identity;
-use super::ack::RecordNumber;
 use super::epoch::{Opener, Sealer};
 use super::link::Link;
-use super::protection::OpenedRecord;
 use super::record::is_unified;
 use super::schedule::{Digest, MasterSecret, TrafficSecrets};
 use super::transcript::Transcript;
@@ -19,17 +17,18 @@ use crate::config::{ClientConfig, ConfigError};
 use crate::credentials::{CertificateType, Credentials};
 use crate::discard::Discard;
 use crate::handshake::inbox::Inbox;
-use crate::handshake::link::{for_each_fragment, in_turn};
-use crate::handshake::message::{Fragment, MessageType};
+use crate::handshake::link::for_each_fragment;
+use crate::handshake::message::{Message, MessageType};
 use crate::handshake::timer::Expiry;
 use crate::handshake::{Context, Established, Failure, Progress};
 use crate::profile::Profile;
 use crate::record::{ContentType, Record};
-use crate::session::{Session13, Unprotected, Unprotected13};
+use crate::session::Session13;
 use crate::suite::CipherSuite;
 
 mod finish;
 mod hello;
+mod intake;
 mod legacy;
 mod offer;
 mod steps;
@@ -201,6 +200,7 @@ impl<P: Profile> Client<P> {
                     self.machine.ask_for_the_rest();
                     return Ok(());
                 }
+                self.inbox.clear_early();
                 match self.machine.start_over(cx, credentials) {
                     Some(()) => return Ok(()),
                     None => Failure::TimedOut,
@@ -264,147 +264,6 @@ impl<P: Profile> Client<P> {
             }
         }
     }
-
-    /// A handshake message in the clear.
-    fn hello<R: CryptoRng + ?Sized>(
-        &mut self,
-        cx: &mut Context<'_, P::Crypto, R>,
-        credentials: &mut impl Credentials<P::Crypto>,
-        fragment: Fragment<'_>,
-        sequence: u64,
-    ) -> Result<Progress, Discard> {
-        if P::DTLS_1_2
-            && fragment.message_type == MessageType::HELLO_VERIFY_REQUEST
-            && let Some(message) = fragment.whole()
-        {
-            return self.machine.hello_verify_request(cx, credentials, &message);
-        }
-        if fragment.message_type != MessageType::SERVER_HELLO {
-            return Err(Discard::UnexpectedHandshake);
-        }
-        let secured = !matches!(self.machine.state, State::AwaitServerHello);
-        let outcome = match fragment.whole() {
-            Some(message) => self.machine.server_hello(cx, credentials, &message),
-            // What is being put together now is protected, and not to be thrown away for something that is not.
-            None if secured => Err(Discard::HandshakeRepeated),
-            None => match self.inbox.accept(fragment)? {
-                Some(message) => {
-                    let outcome = self.machine.server_hello(cx, credentials, &message);
-                    self.inbox.clear();
-                    outcome
-                }
-                None => return Ok(Progress::Continue),
-            },
-        };
-        // RFC 9147 section 7: what of the flight is in the clear is acknowledged like the rest.
-        if matches!(outcome, Ok(_) | Err(Discard::HandshakeRepeated))
-            && matches!(self.machine.state, State::AwaitFinished(_))
-        {
-            self.machine.link.note(cx.now, RecordNumber { epoch: 0, sequence });
-        }
-        outcome
-    }
-
-    /// A record with a unified header.
-    fn protected<R: CryptoRng + ?Sized>(
-        &mut self,
-        cx: &mut Context<'_, P::Crypto, R>,
-        credentials: &mut impl Credentials<P::Crypto>,
-        record: &mut [u8],
-    ) -> Result<Progress, Discard> {
-        let opener = match &mut self.machine.state {
-            State::AwaitFinished(secured) => &mut secured.opener,
-            State::AwaitAck(state) if !state.opener.is_for(record) => {
-                let unprotected = state.session.unprotect(cx.crypto, record)?;
-                let Unprotected::Current(Unprotected13 { content_type, plaintext, .. }) = unprotected else {
-                    return Err(Discard::UnknownEpoch);
-                };
-                return self.machine.answered(cx, credentials, content_type, plaintext);
-            }
-            State::AwaitAck(state) => &mut state.opener,
-            _ => return Err(Discard::UnknownEpoch),
-        };
-        let OpenedRecord { content_type, plaintext, sequence } = opener.open(cx.crypto, record)?;
-        if let State::AwaitFinished(secured) = &mut self.machine.state {
-            secured.authentic = true;
-        }
-        match content_type {
-            ContentType::HANDSHAKE => {
-                let number = RecordNumber { epoch: 2, sequence };
-                self.messages(cx, credentials, plaintext, number)
-            }
-            ContentType::ACK => {
-                self.machine.link.acknowledged(cx.now, plaintext)?;
-                Ok(self.machine.complete_if_acknowledged())
-            }
-            ContentType::ALERT => {
-                let alert = Alert::parse(plaintext).ok_or(Discard::MalformedContent)?.in_dtls_1_3();
-                match alert.ends_connection() {
-                    true => Ok(self.machine.refused(alert.description)),
-                    false => Ok(Progress::Continue),
-                }
-            }
-            _ => Err(Discard::UnexpectedContentType),
-        }
-    }
-
-    /// The handshake messages of a record of epoch 2.
-    fn messages<R: CryptoRng + ?Sized>(
-        &mut self,
-        cx: &mut Context<'_, P::Crypto, R>,
-        credentials: &mut impl Credentials<P::Crypto>,
-        plaintext: &[u8],
-        number: RecordNumber,
-    ) -> Result<Progress, Discard> {
-        let (mut lost, mut unused) = (false, false);
-        let outcome = for_each_fragment(plaintext, |fragment| {
-            let outcome = self.fragment(cx, credentials, fragment);
-            lost |= outcome == Err(Discard::HandshakeEarly);
-            unused |= !matches!(outcome, Ok(_) | Err(Discard::HandshakeRepeated));
-            outcome
-        });
-        // Only a flight that is not complete is acknowledged: our answer says that the whole one has arrived.
-        if matches!(self.machine.state, State::AwaitFinished(_)) {
-            if !unused {
-                self.machine.link.note(cx.now, number);
-            }
-            if lost {
-                self.machine.link.received.disrupted();
-            }
-        }
-        outcome
-    }
-
-    fn fragment<R: CryptoRng + ?Sized>(
-        &mut self,
-        cx: &mut Context<'_, P::Crypto, R>,
-        credentials: &mut impl Credentials<P::Crypto>,
-        fragment: Fragment<'_>,
-    ) -> Result<Progress, Discard> {
-        let Machine { link, state, offer, .. } = &mut self.machine;
-        let secured = match state {
-            State::AwaitFinished(secured) => secured,
-            // The server's flight again: it does not have ours.
-            _ => {
-                link.repeat(cx.now);
-                return Err(Discard::HandshakeRepeated);
-            }
-        };
-        if secured.is_refused() {
-            return Err(Discard::UnexpectedHandshake);
-        }
-        in_turn(fragment.message_seq, secured.next_seq)?;
-        let Some(message) = self.inbox.accept(fragment)? else { return Ok(Progress::Continue) };
-        let outcome = secured.message(cx, credentials, offer.record_size_limit.is_some(), &message);
-        self.inbox.clear();
-        match outcome {
-            Ok(()) if fragment.message_type == MessageType::FINISHED => {
-                Ok(self.machine.finish(cx, credentials))
-            }
-            Ok(()) => Ok(Progress::Continue),
-            Err(description) => Ok(self.machine.unacceptable(description)),
-        }
-    }
 }
 
 /// To know a message again.
@@ -415,6 +274,21 @@ fn digest<C: Crypto>(crypto: &C, message: &[u8]) -> Digest {
 }
 
 impl<P: Profile> Machine<P> {
+    /// Takes in a message of the server's flight in its turn.
+    fn message<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        message: &Message<'_>,
+    ) -> Progress {
+        let State::AwaitFinished(secured) = &mut self.state else { return Progress::Continue };
+        match secured.message(cx, credentials, self.offer.record_size_limit.is_some(), message) {
+            Ok(()) if message.message_type == MessageType::FINISHED => self.finish(cx, credentials),
+            Ok(()) => Progress::Continue,
+            Err(description) => self.unacceptable(description),
+        }
+    }
+
     /// Makes the flight a ClientHello and adds it to the transcript, which says what came before.
     fn hello<R: ?Sized>(
         &mut self,

@@ -12,6 +12,14 @@ use crate::replay::ReplayWindow;
 /// The epoch of protected handshakes.
 const EPOCH: u16 = 2;
 
+/// Whether a record says that it is of this epoch and, if it names anybody, for us.
+pub(crate) fn is_of_handshake(record: &[u8], own_cid: &ConnectionId) -> bool {
+    Unified::parse(record, own_cid.len()).is_some_and(|unified| {
+        let named = unified.cid.is_none_or(|cid| cid == own_cid.as_bytes());
+        unified.epoch_bits == epoch_bits(EPOCH) && unified.len == record.len() && named
+    })
+}
+
 /// Seals the records of this side.
 #[derive(Debug)]
 pub(crate) struct Sealer {
@@ -34,6 +42,11 @@ impl Sealer {
 
     pub(crate) fn headroom(&self, with_length: bool) -> usize {
         self.heading(with_length).len()
+    }
+
+    /// How many bytes a record that ends its datagram is longer than its content.
+    pub(crate) fn overhead(&self) -> usize {
+        self.headroom(false) + 1 + self.aead.tag_len()
     }
 
     /// Seals what stands in `buf` behind the [headroom](Self::headroom). Returns the record's length.
@@ -76,6 +89,11 @@ impl Opener {
     /// Whether a record says that it is of this epoch.
     pub(crate) fn is_for(&self, record: &[u8]) -> bool {
         Unified::parse(record, self.cid.len()).is_some_and(|unified| unified.epoch_bits == epoch_bits(EPOCH))
+    }
+
+    /// How many bytes of a record stand before what is encrypted.
+    pub(crate) fn header_len(&self, record: &[u8]) -> Option<usize> {
+        Unified::parse(record, self.cid.len()).map(|unified| unified.header_len)
     }
 
     /// Opens exactly one record in place.

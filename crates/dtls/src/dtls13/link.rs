@@ -4,16 +4,18 @@
 use sedge_crypto::Crypto;
 use sedge_time::{Duration, Instant};
 
-use super::ack::{self, RecordNumber};
+use super::ack::{self, ACK_HEADER, RecordNumber};
 use super::epoch::Sealer;
 use super::flight::{Flight, Outlet};
 use crate::alert::{Alert, AlertDescription};
 use crate::discard::Discard;
 use crate::handshake::flight::write_plaintext;
+use crate::handshake::inbox::Early;
 use crate::handshake::timer::{Expiry, Timer};
 use crate::handshake::{Failure, Progress, Transport};
 use crate::profile::Buffer;
 use crate::record::ContentType;
+use crate::replay::ReplayWindow;
 use crate::wire::Writer;
 
 /// Sends flights that fit into `B`.
@@ -134,6 +136,19 @@ impl<B: Buffer> Link<B> {
         self.received.note(number, now + self.pause);
     }
 
+    /// The same, if all of the record is here to stay. What came ahead of its turn and is here waits for the pause too,
+    /// for datagrams overtake each other; what could not be kept is asked for at once (RFC 9147 section 7.1).
+    pub(crate) fn note_arrival(&mut self, now: Instant, number: RecordNumber, arrival: &Arrival) {
+        if !arrival.unused {
+            self.note(now, number);
+        } else if arrival.loose {
+            let _ = self.received.loose.accept(number.sequence);
+        }
+        if arrival.lost {
+            let _ = self.received.disrupted();
+        }
+    }
+
     /// As much of `buf` as may be one datagram.
     pub(crate) fn datagram<'b>(&self, buf: &'b mut [u8]) -> &'b mut [u8] {
         let len = buf.len().min(usize::from(self.mtu));
@@ -160,10 +175,11 @@ impl<B: Buffer> Link<B> {
         if let Some(sealer) = &mut sealer
             && self.received.is_due()
         {
+            let room = buf.len().min(usize::from(self.mtu)).saturating_sub(sealer.overhead());
+            let (numbers, _) = self.received.next_numbers(room);
             let mut out = Writer::new(buf.get_mut(sealer.headroom(false)..)?);
-            ack::write(&mut out, self.received.numbers());
+            ack::write(&mut out, numbers);
             let len = out.finish()?;
-            self.received.acknowledged();
             return sealer.seal(crypto, ContentType::ACK, buf, len, false);
         }
         let buf = self.datagram(buf);
@@ -172,39 +188,70 @@ impl<B: Buffer> Link<B> {
     }
 }
 
-/// The records of the peer's flight that were taken in: the last ones, if there are many.
+/// What the fragments in one record of the peer's flight came to.
+#[derive(Debug, Default)]
+pub(crate) struct Arrival {
+    /// Whether one came ahead of its turn and could not be kept: those before it may be lost.
+    lost: bool,
+    /// Whether one is not here to stay, so that the record is not to be acknowledged (RFC 9147 section 7).
+    unused: bool,
+    /// Whether all that are not are at least here.
+    loose: bool,
+}
+
+impl Arrival {
+    pub(crate) fn note(&mut self, outcome: Result<Progress, Discard>) {
+        self.unused |= !matches!(outcome, Ok(_) | Err(Discard::HandshakeRepeated));
+        self.loose &= !self.lost && matches!(outcome, Ok(_) | Err(Discard::HandshakeEarly));
+    }
+
+    /// What a fragment that came ahead of its turn came to.
+    pub(crate) fn early(&mut self, early: Early) -> Result<Progress, Discard> {
+        match early {
+            Early::Settled => return Ok(Progress::Continue),
+            Early::Loose => self.loose = true,
+            Early::Dropped => self.lost = true,
+        }
+        Err(Discard::HandshakeEarly)
+    }
+}
+
+/// The records of the peer's flight that were taken in: of the last 64 in either epoch.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
-    numbers: [Option<(bool, u16)>; Self::LEN],
-    next: u8,
-    /// When to acknowledge them.
+    clear: ReplayWindow,
+    sealed: ReplayWindow,
+    /// Those whose messages wait for their turn and may have to give way: not to be acknowledged before it comes.
+    loose: ReplayWindow,
+    /// When to acknowledge the others.
     due: Option<Instant>,
     overdue: bool,
+    /// How many the ACK has named already, which takes more than one datagram.
+    named: u8,
 }
 
 impl Received {
-    const LEN: usize = 16;
-
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
     fn note(&mut self, number: RecordNumber, due: Instant) {
-        let Ok(sequence) = u16::try_from(number.sequence) else { return };
-        let number = Some((number.epoch != 0, sequence));
-        if !self.numbers.contains(&number) {
-            if let Some(place) = self.numbers.get_mut(usize::from(self.next) % Self::LEN) {
-                *place = number;
-            }
-            self.next = (self.next + 1) % Self::LEN as u8;
-        }
+        let window = if number.epoch == 0 { &mut self.clear } else { &mut self.sealed };
+        let _ = window.accept(number.sequence);
         let due = self.due.map_or(due, |earlier| earlier.min(due));
         self.due = Some(due);
     }
 
+    /// The flight is complete: what waited for its turn has had it.
+    pub(crate) fn complete(&mut self) {
+        for number in numbers(2, core::mem::take(&mut self.loose)) {
+            let _ = self.sealed.accept(number.sequence);
+        }
+    }
+
     /// Something shows that records were lost: acknowledges what there is. Returns whether there is anything.
     pub(crate) fn disrupted(&mut self) -> bool {
-        self.overdue |= self.numbers.iter().any(Option::is_some);
+        self.overdue |= self.clear.seen != 0 || self.sealed.seen != 0;
         self.overdue
     }
 
@@ -218,17 +265,27 @@ impl Received {
         self.overdue
     }
 
-    fn acknowledged(&mut self) {
-        (self.due, self.overdue) = (None, false);
+    /// As many of them as an ACK names that has room for so many bytes, in increasing order; and whether these are the
+    /// last.
+    pub(crate) fn next_numbers(&mut self, room: usize) -> (impl Iterator<Item = RecordNumber> + use<>, bool) {
+        let fits =
+            u8::try_from(room.saturating_sub(ACK_HEADER) / RecordNumber::LEN).unwrap_or(u8::MAX).max(1);
+        let count = (self.clear.seen.count_ones() + self.sealed.seen.count_ones()) as u8;
+        let named = self.named;
+        self.named = named.saturating_add(fits);
+        let last = self.named >= count;
+        if last {
+            (self.due, self.overdue, self.named) = (None, false, 0);
+        }
+        let all = numbers(0, self.clear).chain(numbers(2, self.sealed));
+        (all.skip(named.into()).take(fits.into()), last)
     }
+}
 
-    /// In increasing order.
-    pub(crate) fn numbers(&self) -> impl Iterator<Item = RecordNumber> {
-        let mut sorted = self.numbers;
-        sorted.sort_unstable();
-        sorted.into_iter().flatten().map(|(protected, sequence)| RecordNumber {
-            epoch: if protected { 2 } else { 0 },
-            sequence: sequence.into(),
-        })
-    }
+/// Those that are in a window, in increasing order.
+fn numbers(epoch: u64, window: ReplayWindow) -> impl Iterator<Item = RecordNumber> {
+    (0..ReplayWindow::SIZE)
+        .rev()
+        .filter(move |age| window.seen & (1 << age) != 0)
+        .map(move |age| RecordNumber { epoch, sequence: window.highest.saturating_sub(age) })
 }

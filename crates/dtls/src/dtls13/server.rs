@@ -1,5 +1,6 @@
 //! The server's handshake, in the order of the protocol: see the flights in [`super`].
 
+use core::cmp::Ordering;
 use core::fmt;
 
 use sedge_crypto::{Crypto, CryptoRng, PublicKey, constant_time_eq};
@@ -8,7 +9,7 @@ use sedge_time::Instant;
 use super::Identity;
 use super::ack::RecordNumber;
 use super::epoch::{Opener, Sealer};
-use super::link::Link;
+use super::link::{Arrival, Link};
 use super::message;
 use super::protection::OpenedRecord;
 use super::record::is_unified;
@@ -21,7 +22,7 @@ use crate::cookie::VerifiedHello;
 use crate::credentials::{CertificateType, Credentials, PeerCertificate};
 use crate::discard::Discard;
 use crate::handshake::inbox::Inbox;
-use crate::handshake::link::{for_each_fragment, in_turn};
+use crate::handshake::link::for_each_fragment;
 use crate::handshake::message::{Fragment, Message, MessageType};
 use crate::handshake::timer::Expiry;
 use crate::handshake::{Context, Established, Failure, Progress};
@@ -225,23 +226,17 @@ impl<P: Profile> Server<P> {
         plaintext: &[u8],
         number: RecordNumber,
     ) -> Result<Progress, Discard> {
-        let (mut lost, mut unused) = (false, false);
+        let mut arrival = Arrival::default();
         let outcome = for_each_fragment(plaintext, |fragment| {
-            let outcome = self.fragment(cx, credentials, fragment);
-            lost |= outcome == Err(Discard::HandshakeEarly);
-            unused |= !matches!(outcome, Ok(_) | Err(Discard::HandshakeRepeated));
+            let outcome = self.fragment(cx, credentials, fragment, &mut arrival);
+            arrival.note(outcome);
             outcome
         });
         let link = &mut self.machine.link;
         if link.failure().is_none() {
             // Any of it shows that all of ours has arrived (RFC 9147 section 7.1).
             link.flight.clear();
-            if !unused {
-                link.note(cx.now, number);
-            }
-            if lost {
-                let _ = link.received.disrupted();
-            }
+            link.note_arrival(cx.now, number, &arrival);
         }
         match outcome {
             Ok(Progress::Complete) => Ok(self.machine.complete(cx, credentials)),
@@ -254,13 +249,27 @@ impl<P: Profile> Server<P> {
         cx: &mut Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
         fragment: Fragment<'_>,
+        arrival: &mut Arrival,
     ) -> Result<Progress, Discard> {
-        let Machine { link, state, .. } = &mut self.machine;
+        let Self { inbox, machine: Machine { link, state, .. } } = self;
         let State::AwaitFinished(secured) = state else { return Err(Discard::Closed) };
-        in_turn(fragment.message_seq, secured.next_seq)?;
-        let Some(message) = self.inbox.accept(fragment)? else { return Ok(Progress::Continue) };
-        let outcome = secured.message(cx.crypto, credentials, &message);
-        self.inbox.clear();
+        match fragment.message_seq.cmp(&secured.next_seq) {
+            Ordering::Less => return Err(Discard::HandshakeRepeated),
+            Ordering::Equal => {}
+            Ordering::Greater => return arrival.early(inbox.store(&fragment, secured.next_seq)),
+        }
+        let Some(message) = inbox.accept(fragment)? else { return Ok(Progress::Continue) };
+        let mut outcome = secured.message(cx.crypto, credentials, &message);
+        inbox.clear();
+        // What waited for this one.
+        while let Ok(Progress::Continue) = outcome
+            && let message_seq = secured.next_seq
+            && let Some(message) = inbox.due(message_seq)
+        {
+            outcome = secured.message(cx.crypto, credentials, &message);
+            inbox.clear();
+            inbox.forget_early(message_seq);
+        }
         outcome.or_else(|description| Ok(link.abort(description)))
     }
 }

@@ -1,15 +1,19 @@
-//! Incoming handshake messages in one piece (RFC 6347 section 4.2.3).
+//! Incoming handshake messages in one piece (RFC 6347 section 4.2.3, RFC 9147 section 5.5), and what comes ahead of its
+//! turn (section 5.2).
+
+use core::ops::Range;
 
 use super::message::{Fragment, HANDSHAKE_HEADER, Message, MessageType};
 use crate::discard::Discard;
 use crate::profile::Buffer;
 use crate::wire::Writer;
 
-/// Puts one message together from its fragments, if it fits into `B`.
+/// Puts one message together from its fragments, if it fits into `B`, and keeps what comes ahead of its turn in the room
+/// that this leaves.
 ///
-/// A message that arrives whole is handed on where it stands, without a copy. Nothing here is authenticated, so
-/// a fragment that contradicts the ones before it (another type, number or length) starts the message anew:
-/// junk delays a handshake by one retransmission, but cannot block it.
+/// A message that arrives whole is handed on where it stands, without a copy. A fragment that contradicts the ones before
+/// it (another type, number or length) starts the message anew: where nothing is authenticated yet, junk delays a
+/// handshake by one retransmission, but cannot block it.
 #[derive(Debug)]
 pub(crate) struct Inbox<B> {
     /// Type, message_seq and length of the message in `body`.
@@ -17,14 +21,38 @@ pub(crate) struct Inbox<B> {
     /// The length of a message in `body` that is wanted for longer.
     kept: Option<u16>,
     received: Ranges,
-    /// How many bytes at the end of `body` hold messages that came ahead of their turn, each with its header.
+    /// How many bytes at the end of `body` hold what came ahead of its turn: fragments, each with its header.
     early: u16,
+    /// How many of these, at the very end, do not give way to anything, so that the peer may be told of them.
+    settled: u16,
     body: B,
 }
 
+/// What became of a fragment that came ahead of its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Early {
+    /// There is no room for it.
+    Dropped,
+    /// It is here for as long as nothing else needs the room.
+    Loose,
+    /// It is here.
+    Settled,
+}
+
+/// What a record is kept as that nobody has the keys for yet. No peer's message is of this type: those are looked at when
+/// their record is opened.
+const SEALED: MessageType = MessageType(255);
+
 impl<B: Buffer> Inbox<B> {
     pub(crate) fn new() -> Self {
-        Self { partial: None, kept: None, received: Ranges::default(), early: 0, body: B::zeroed() }
+        Self {
+            partial: None,
+            kept: None,
+            received: Ranges::default(),
+            early: 0,
+            settled: 0,
+            body: B::zeroed(),
+        }
     }
 
     /// Takes a fragment in; the message, if it is whole now.
@@ -34,24 +62,33 @@ impl<B: Buffer> Inbox<B> {
             return Ok(Some(Message { message_type, message_seq, body }));
         }
         let end = offset + body.len();
-        let len = u16::try_from(length).map_err(|_| Discard::HandshakeTooLong)?;
-        let room = self.body.bytes_mut().get_mut(..length).ok_or(Discard::HandshakeTooLong)?;
-        let place = room.get_mut(offset..end).ok_or(Discard::MalformedHandshake)?;
-        if self.partial != Some((message_type, message_seq, len)) {
-            self.partial = Some((message_type, message_seq, len));
-            self.received = Ranges::default();
+        if self.body.bytes().len() < length {
+            return Err(Discard::HandshakeTooLong);
         }
+        let len = self.begin(&fragment)?;
         if !self.received.insert(offset as u16, end as u16) {
             return Err(Discard::TooManyFragments);
         }
-        place.copy_from_slice(body);
         self.kept = None;
         self.make_room(length);
+        let place = self.body.bytes_mut().get_mut(offset..end).ok_or(Discard::MalformedHandshake)?;
+        place.copy_from_slice(body);
         if !self.received.cover(len) {
             return Ok(None);
         }
         let body = self.body.bytes().get(..length).unwrap_or_default();
         Ok(Some(Message { message_type, message_seq, body }))
+    }
+
+    /// The message that this fragment is of is the one that is put together now. Returns its length.
+    fn begin(&mut self, fragment: &Fragment<'_>) -> Result<u16, Discard> {
+        let len = u16::try_from(fragment.length).map_err(|_| Discard::HandshakeTooLong)?;
+        let message = Some((fragment.message_type, fragment.message_seq, len));
+        if self.partial != message {
+            self.partial = message;
+            self.received = Ranges::default();
+        }
+        Ok(len)
     }
 
     /// Whether a fragment of this message can be taken in without losing those of another, or a message that is kept.
@@ -66,59 +103,185 @@ impl<B: Buffer> Inbox<B> {
         self.partial = None;
     }
 
-    /// Keeps a whole message that came ahead of its turn, if there is room for it.
+    /// Keeps a whole message that came ahead of its turn, if there is room for it. Nothing authenticates it.
     pub(crate) fn put_early(&mut self, fragment: &Fragment<'_>) {
-        let front = self.partial.map_or(0, |(_, _, len)| len).max(self.kept.unwrap_or(0));
-        let size = HANDSHAKE_HEADER + fragment.length;
-        let known = self.early(fragment.message_seq).is_some();
-        let free = self.body.bytes().len().saturating_sub(usize::from(front) + usize::from(self.early));
-        if known || !fragment.is_whole() || size > free {
-            return;
-        }
-        let end = self.body.bytes().len() - usize::from(self.early);
-        if let Some(place) = self.body.bytes_mut().get_mut(end - size..end) {
-            fragment.write(&mut Writer::new(place));
-            self.early += size as u16;
+        let known = self.find(fragment.message_seq).is_some();
+        if !known && fragment.is_whole() && fragment.message_type != SEALED {
+            let _ = self.push(fragment);
         }
     }
 
-    /// The message of this number, if it came ahead of its turn.
-    pub(crate) fn early(&self, message_seq: u16) -> Option<Message<'_>> {
-        let bytes = self.body.bytes();
-        let mut rest = bytes.get(bytes.len().checked_sub(self.early.into())?..)?;
-        while let Some((Fragment { message_type, message_seq: seq, body, .. }, tail)) = Fragment::parse(rest)
-        {
-            if seq == message_seq {
+    /// Keeps an authentic fragment that came ahead of its turn, which is `next_seq`'s.
+    ///
+    /// It is settled if every message up to its own can be put together beside it: if they are all known in length.
+    pub(crate) fn store(&mut self, fragment: &Fragment<'_>, next_seq: u16) -> Early {
+        let (mut pieces, mut known, mut last) = (0, None, fragment.message_seq);
+        let (mut at, settled_from) = (self.start(), self.settled_from());
+        while let Some(other) = self.fragment_at(at) {
+            if other.message_seq == fragment.message_seq {
+                pieces += 1;
+                if (other.offset, other.body.len()) == (fragment.offset, fragment.body.len()) {
+                    known = Some(if at < settled_from { Early::Loose } else { Early::Settled });
+                }
+            }
+            last = last.max(other.message_seq);
+            at += HANDSHAKE_HEADER + other.body.len();
+        }
+        if let Some(known) = known {
+            return known;
+        }
+        if fragment.message_type == SEALED {
+            return Early::Dropped;
+        }
+        let all_settled = self.early == self.settled;
+        if !self.push(fragment) {
+            return Early::Dropped;
+        }
+        let longest = (next_seq..=last).try_fold(0, |longest, seq| Some(self.length_of(seq)?.max(longest)));
+        let fits = longest.is_some_and(|longest| longest <= self.start());
+        if all_settled && fits && pieces < Ranges::MAX {
+            self.settled = self.early;
+            return Early::Settled;
+        }
+        Early::Loose
+    }
+
+    /// How long a message is, if part of it is here.
+    fn length_of(&self, message_seq: u16) -> Option<usize> {
+        match self.partial {
+            Some((_, seq, length)) if seq == message_seq => Some(length.into()),
+            _ => Some(self.fragment_at(self.find(message_seq)?)?.length),
+        }
+    }
+
+    /// Puts a fragment in front of the others, if there is room for it.
+    fn push(&mut self, fragment: &Fragment<'_>) -> bool {
+        let front = self.partial.map_or(0, |(_, _, len)| len).max(self.kept.unwrap_or(0));
+        let end = self.start();
+        let size = HANDSHAKE_HEADER + fragment.body.len();
+        let start = end.checked_sub(size).filter(|&start| start >= usize::from(front));
+        let place = start.and_then(|start| self.body.bytes_mut().get_mut(start..end));
+        let (Some(place), Ok(size)) = (place, u16::try_from(size)) else { return false };
+        fragment.write(&mut Writer::new(place));
+        self.early += size;
+        true
+    }
+
+    /// The message of this number, if all of it came ahead of its turn; what there is of it goes to where it is put
+    /// together.
+    pub(crate) fn due(&mut self, message_seq: u16) -> Option<Message<'_>> {
+        while let Some(at) = self.find(message_seq) {
+            let fragment = self.fragment_at(at)?;
+            if fragment.is_whole() {
+                let Fragment { message_type, body, .. } = self.fragment_at(at)?;
                 return Some(Message { message_type, message_seq, body });
             }
-            rest = tail;
+            let Fragment { message_type, length, offset, body, .. } = fragment;
+            let len = body.len();
+            let header = Fragment { message_type, length, message_seq, offset, body: &[] };
+            self.make_room(length);
+            let from = at + HANDSHAKE_HEADER;
+            if at < self.start() || self.begin(&header).is_err() {
+                // It has given way.
+                return None;
+            }
+            if self.received.insert(offset as u16, (offset + len) as u16) {
+                self.body.bytes_mut().copy_within(from..from + len, offset);
+            }
+            self.cut(at..from + len);
         }
-        None
+        let (message_type, _, length) = self.partial.filter(|&(_, seq, _)| seq == message_seq)?;
+        let body = self.body.bytes().get(..length.into()).filter(|_| self.received.cover(length))?;
+        Some(Message { message_type, message_seq, body })
     }
 
     /// Its turn has come: whatever became of it, it is looked at once, for it may be forged.
     pub(crate) fn forget_early(&mut self, message_seq: u16) {
-        let mut at = self.body.bytes().len() - usize::from(self.early);
-        while let Some((fragment, _)) = self.body.bytes().get(at..).and_then(Fragment::parse) {
-            let size = HANDSHAKE_HEADER + fragment.length;
-            if fragment.message_seq == message_seq
-                && let Some(number) = self.body.bytes_mut().get_mut(at + 4..at + 6)
-            {
-                number.fill(0xff);
-            }
-            at += size;
+        while let Some(at) = self.find(message_seq) {
+            let Some(fragment) = self.fragment_at(at) else { return };
+            let end = at + HANDSHAKE_HEADER + fragment.body.len();
+            self.cut(at..end);
         }
     }
 
     /// What came ahead of its turn belongs to something that is over.
     pub(crate) const fn clear_early(&mut self) {
-        self.early = 0;
+        (self.early, self.settled) = (0, 0);
+    }
+
+    /// Keeps a sealed record until there are keys to open it with, if there is room for it.
+    pub(crate) fn put_sealed(&mut self, record: &[u8]) {
+        let length = record.len();
+        let _ =
+            self.push(&Fragment { message_type: SEALED, length, message_seq: 0, offset: 0, body: record });
+    }
+
+    /// Opens what was kept sealed: `open` says where in the record its content is. What holds anything but handshake
+    /// messages is forgotten.
+    pub(crate) fn unseal(&mut self, mut open: impl FnMut(&mut [u8]) -> Option<Range<usize>>) {
+        let mut at = self.start();
+        while let Some(fragment) = self.fragment_at(at) {
+            let (sealed, from) = (fragment.message_type == SEALED, at + HANDSHAKE_HEADER);
+            let end = from + fragment.body.len();
+            if sealed {
+                let record = self.body.bytes_mut().get_mut(from..end);
+                let content = record.and_then(&mut open).unwrap_or_default();
+                let content = from + content.start..from + content.end;
+                let messages = self.body.bytes().get(content.clone()).unwrap_or_default();
+                let length = if are_messages(messages) { messages.len() } else { 0 };
+                self.body.bytes_mut().copy_within(content.start..content.start + length, end - length);
+                self.cut(at..end - length);
+            }
+            at = end;
+        }
+    }
+
+    /// Where what came ahead of its turn begins.
+    fn start(&self) -> usize {
+        self.body.bytes().len().saturating_sub(self.early.into())
+    }
+
+    /// And where what is settled of it begins.
+    fn settled_from(&self) -> usize {
+        self.body.bytes().len().saturating_sub(self.settled.into())
+    }
+
+    fn fragment_at(&self, at: usize) -> Option<Fragment<'_>> {
+        Fragment::parse(self.body.bytes().get(at..)?).map(|(fragment, _)| fragment)
+    }
+
+    /// Where a fragment of this message stands.
+    fn find(&self, message_seq: u16) -> Option<usize> {
+        let mut at = self.start();
+        loop {
+            let fragment = self.fragment_at(at)?;
+            if fragment.message_seq == message_seq && fragment.message_type != SEALED {
+                return Some(at);
+            }
+            at += HANDSHAKE_HEADER + fragment.body.len();
+        }
+    }
+
+    /// Takes out what stands there.
+    fn cut(&mut self, gap: Range<usize>) {
+        let (start, settled_from) = (self.start(), self.settled_from());
+        let len = gap.len() as u16;
+        if start <= gap.start && gap.end <= self.body.bytes().len() {
+            self.body.bytes_mut().copy_within(start..gap.start, start + gap.len());
+            self.early -= len;
+            if gap.start >= settled_from {
+                self.settled -= len;
+            }
+        }
     }
 
     /// What is put together in front goes before what came ahead of its turn.
     fn make_room(&mut self, front: usize) {
-        if front + usize::from(self.early) > self.body.bytes().len() {
-            self.early = 0;
+        if front > self.start() {
+            self.early = self.settled;
+        }
+        if front > self.start() {
+            self.clear_early();
         }
     }
 
@@ -139,6 +302,17 @@ impl<B: Buffer> Inbox<B> {
     pub(crate) fn kept(&self) -> Option<&[u8]> {
         self.body.bytes().get(..usize::from(self.kept?))
     }
+}
+
+/// Whether there are fragments of messages and nothing else.
+fn are_messages(mut bytes: &[u8]) -> bool {
+    while let Some((fragment, rest)) = Fragment::parse(bytes) {
+        if fragment.message_type == SEALED {
+            return false;
+        }
+        bytes = rest;
+    }
+    bytes.is_empty()
 }
 
 /// Which bytes of a message have come: ranges that neither touch nor overlap.
@@ -183,78 +357,4 @@ impl Ranges {
 }
 
 #[cfg(test)]
-mod tests {
-    extern crate std;
-    use super::*;
-    use std::vec::Vec;
-
-    fn fragment(body: &[u8], offset: usize, end: usize) -> Fragment<'_> {
-        let message_type = MessageType::CLIENT_KEY_EXCHANGE;
-        Fragment { message_type, length: body.len(), message_seq: 2, offset, body: &body[offset..end] }
-    }
-
-    #[test]
-    fn fragments_in_any_order_overlapping_and_twice_make_the_message() {
-        let body: Vec<u8> = (0..100).collect();
-        let cuts = [(60, 100), (0, 30), (20, 50), (0, 30), (50, 60)];
-        let mut inbox = Inbox::<[u8; 100]>::new();
-        for (index, (from, to)) in cuts.into_iter().enumerate() {
-            let message = inbox.accept(fragment(&body, from, to)).unwrap();
-            assert_eq!(message.map(|message| message.body), (index == 4).then_some(&body[..]));
-        }
-    }
-
-    #[test]
-    fn every_split_in_two_works_both_ways_round() {
-        let body: Vec<u8> = (0..64).collect();
-        for cut in 1..64 {
-            for swap in [false, true] {
-                let mut parts = [fragment(&body, 0, cut), fragment(&body, cut, 64)];
-                if swap {
-                    parts.reverse();
-                }
-                let mut inbox = Inbox::<[u8; 64]>::new();
-                assert!(inbox.accept(parts[0]).unwrap().is_none());
-                assert_eq!(inbox.accept(parts[1]).unwrap().unwrap().body, body);
-            }
-        }
-    }
-
-    #[test]
-    fn messages_ahead_of_their_turn_wait_where_there_is_room() {
-        fn whole(message_seq: u16, body: &[u8]) -> Fragment<'_> {
-            let message_type = MessageType::CERTIFICATE;
-            Fragment { message_type, length: body.len(), message_seq, offset: 0, body }
-        }
-        let mut inbox = Inbox::<[u8; 100]>::new();
-        for message_seq in [4, 3, 4, 5, 6] {
-            inbox.put_early(&whole(message_seq, &[message_seq as u8; 20]));
-        }
-        for message_seq in [3, 4, 5] {
-            assert_eq!(inbox.early(message_seq).unwrap().body, [message_seq as u8; 20]);
-        }
-        assert!(inbox.early(6).is_none(), "three of 32 bytes fit into 100");
-        // What is put together takes their place.
-        let body = [7; 50];
-        assert!(inbox.accept(fragment(&body, 0, 20)).unwrap().is_none());
-        assert!(inbox.early(3).is_none());
-        assert_eq!(inbox.accept(fragment(&body, 20, 50)).unwrap().unwrap().body, body);
-    }
-
-    #[test]
-    fn a_contradicting_fragment_does_not_block_the_message() {
-        let (genuine, junk) = ([7u8; 40], [9u8; 44]);
-        let mut inbox = Inbox::<[u8; 64]>::new();
-        assert!(inbox.accept(fragment(&junk, 0, 20)).unwrap().is_none());
-        assert!(inbox.accept(fragment(&genuine, 0, 20)).unwrap().is_none());
-        assert_eq!(inbox.accept(fragment(&genuine, 20, 40)).unwrap().unwrap().body, genuine);
-    }
-
-    #[test]
-    fn a_message_longer_than_the_buffer_is_refused_at_its_first_fragment() {
-        let body = [0u8; 65];
-        let mut inbox = Inbox::<[u8; 64]>::new();
-        assert_eq!(inbox.accept(fragment(&body, 0, 10)).unwrap_err(), Discard::HandshakeTooLong);
-        assert!(inbox.accept(fragment(&body, 0, 65)).unwrap().is_some(), "whole, it needs no buffer");
-    }
-}
+mod tests;

@@ -167,3 +167,75 @@ fn handshakes_survive_storms() {
     }
     assert!(established * 100 > count * 85, "only {established} of {count}");
 }
+
+/// Setups in which some flight takes many datagrams.
+fn long_setups() -> Vec<Setup> {
+    let narrow = Transport { mtu: 260, ..Transport::default() };
+    let long = |key| Party { certificate_len: 450, ..Party::new() }.shows(CertificateType::X509, key);
+    let (server, client) = (long(SERVER_KEY), long(CLIENT_KEY));
+    let kind = CertificateType::X509;
+    let both = Setup::new(
+        client.believes(kind, SERVER_KEY, SERVER_PRINCIPAL),
+        server.believes(kind, CLIENT_KEY, KEY_PRINCIPAL),
+    );
+    [both, mutual(CertificateType::RawPublicKey, kind)]
+        .map(|setup| Setup { client_transport: narrow, server_transport: narrow, ..setup })
+        .to_vec()
+}
+
+/// RFC 9147 section 5.2: what overtakes its predecessors waits for them, the ServerHello included: in whatever order the
+/// datagrams of a flight come, nothing is sent again, and no ACK is needed.
+#[test]
+fn a_flight_in_any_order_needs_nothing_again() {
+    for setup in long_setups() {
+        let clean = World::established(setup.clone());
+        let flights = |world: &World| -> Vec<(Direction, usize)> {
+            world.trace.iter().map(|(direction, datagram)| (*direction, datagram.len())).collect()
+        };
+        let expected = flights(&clean);
+        assert!(expected.len() >= 10, "{expected:?}");
+        for seed in 0..60 {
+            let mut rng = TestRng(seed);
+            let world = run_only(&setup, move |_, _, _| {
+                vec![LATENCY + Duration::from_millis(u64::from(rng.next_u32() % 40))]
+            });
+            assert_eq!(flights(&world), expected, "seed {seed}: {:?}", world.discards);
+        }
+        // Each datagram alone, far behind all the others, but before anybody loses patience.
+        for late in 0..expected.len() {
+            let world = run_only(&setup, move |index, _, _| {
+                vec![if index == late { LATENCY + Duration::from_millis(120) } else { LATENCY }]
+            });
+            assert_eq!(flights(&world), expected, "datagram {late}: {:?}", world.discards);
+        }
+    }
+}
+
+/// RFC 9147 section 7: what waits for its turn is acknowledged, so that only what was lost is sent again, in the middle
+/// of a long flight too.
+#[test]
+fn what_came_behind_a_loss_is_not_sent_again() {
+    let setup = long_setups().remove(0);
+    let clean = World::established(setup.clone());
+    let bytes = |world: &World| -> usize { world.trace.iter().map(|(_, datagram)| datagram.len()).sum() };
+    let flight: Vec<usize> = (0..clean.trace.len()).filter(|&at| clean.trace[at].1.len() > 200).collect();
+    let first_of_certificate = 1;
+    let mut spared = 0;
+    for lost in flight.into_iter().skip(first_of_certificate) {
+        let world = run_only(&setup, move |index, _, _| if index == lost { vec![] } else { vec![LATENCY] });
+        let again = bytes(&world) - bytes(&clean);
+        if again <= 260 + 150 {
+            spared += 1;
+        }
+    }
+    assert!(spared >= 5, "{spared}");
+}
+
+#[track_caller]
+fn run_only(setup: &Setup, fate: impl FnMut(usize, Direction, &[u8]) -> Vec<Duration> + 'static) -> World {
+    let mut world = World::new(setup.clone());
+    world.fate = Box::new(fate);
+    world.run();
+    world.assert_established();
+    world
+}

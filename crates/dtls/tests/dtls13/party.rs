@@ -171,7 +171,7 @@ pub struct Party {
     pub server_name: Option<String>,
     /// How long a certificate is that is no raw public key, and its issuer's.
     pub certificate_len: usize,
-    entries: Vec<(CertificateType, Vec<u8>)>,
+    pub entries: Vec<(CertificateType, Vec<u8>)>,
     pub tickets: Option<(Rc<TicketKeys>, Duration)>,
     pub wants_tickets: bool,
     pub resumption: Option<Resumption>,

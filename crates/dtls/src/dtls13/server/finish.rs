@@ -29,28 +29,38 @@ impl From<Complete> for Established {
 }
 
 impl Complete {
-    /// The ACK of the client's last flight, of epoch 3, and behind it a ticket.
+    /// The ACK of the client's last flight, of epoch 3, and behind it a ticket, if it fits there.
     pub(super) fn poll_transmit<C: Crypto, B: Buffer>(
         &mut self,
         crypto: &C,
         link: &mut Link<B>,
         buf: &mut [u8],
     ) -> Option<usize> {
-        if core::mem::replace(&mut self.acknowledged, true) {
-            return self.session.poll_transmit(crypto, buf);
-        }
         let buf = link.datagram(buf);
         let ticket = link.flight.bytes();
-        let len = self.session.write_ack_of(crypto, buf, link.received.numbers(), !ticket.is_empty())?;
-        if !ticket.is_empty()
-            && let Some(room) = buf.get_mut(len..)
-            && let Some(ticket_len) = self.session.write_handshake(crypto, room, ticket)
-        {
-            return Some(len + ticket_len);
+        let mut used = 0;
+        if !self.acknowledged {
+            let room = buf.len().saturating_sub(self.session.overhead() + LENGTH);
+            let (numbers, last) = link.received.next_numbers(room);
+            let more = last && !ticket.is_empty();
+            used = self.session.write_ack_of(crypto, buf, numbers, more)?;
+            self.acknowledged = last;
+            if !more {
+                return Some(used);
+            }
         }
-        Some(len)
+        if !ticket.is_empty() && self.session.has_to_send() {
+            let room = buf.get_mut(used..).unwrap_or_default();
+            if let Some(len) = self.session.write_handshake(crypto, room, ticket) {
+                return Some(used + len);
+            }
+        }
+        if used > 0 { Some(used) } else { self.session.poll_transmit(crypto, buf) }
     }
 }
+
+/// Of the length field of a record that does not end its datagram.
+const LENGTH: usize = 2;
 
 impl<P: Profile> Machine<P> {
     /// The client's Finished was right: the session is good.
@@ -67,6 +77,7 @@ impl<P: Profile> Machine<P> {
             }
         };
         self.link.timer.stop();
+        self.link.received.complete();
         self.link.flight.clear();
         let session = session(cx, credentials, secured, &mut self.link.flight);
         match session {

@@ -54,6 +54,11 @@ impl Session13 {
         self.outstanding != Outstanding::Nothing
     }
 
+    /// Whether the outstanding message is to be sent.
+    pub(crate) const fn has_to_send(&self) -> bool {
+        self.has(flag::SEND_DUE)
+    }
+
     pub(crate) fn retransmit(&mut self) {
         if self.is_outstanding() {
             self.set(flag::SEND_DUE);
