@@ -41,6 +41,7 @@ use core::fmt;
 pub use decoder::Decoder;
 pub use diagnostic::Diagnostic;
 pub use encoder::{Encoder, NoRoom};
+pub(crate) use head::{ARRAY, BYTES, EncodedHead, TEXT};
 
 /// How many arrays, maps and tags may stand around an item.
 pub const MAX_DEPTH: u8 = 8;

@@ -127,6 +127,14 @@ impl<'a> Encoder<'a> {
         self
     }
 
+    /// What has been written so far.
+    ///
+    /// # Errors
+    /// [`NoRoom`] if there was no room for all of it.
+    pub fn written(&self) -> Result<&[u8], NoRoom> {
+        self.buffer.get(..self.len).ok_or(NoRoom { needed: self.len })
+    }
+
     /// What has been written.
     ///
     /// # Errors

@@ -4,9 +4,9 @@ use super::Error;
 
 pub(super) const UNSIGNED: u8 = 0;
 pub(super) const NEGATIVE: u8 = 1;
-pub(super) const BYTES: u8 = 2;
-pub(super) const TEXT: u8 = 3;
-pub(super) const ARRAY: u8 = 4;
+pub(crate) const BYTES: u8 = 2;
+pub(crate) const TEXT: u8 = 3;
+pub(crate) const ARRAY: u8 = 4;
 pub(super) const MAP: u8 = 5;
 pub(super) const TAG: u8 = 6;
 pub(super) const SIMPLE: u8 = 7;
@@ -56,13 +56,13 @@ fn argument<const N: usize>(
 }
 
 /// An encoded head: at most nine bytes.
-pub(super) struct EncodedHead {
+pub(crate) struct EncodedHead {
     bytes: [u8; 9],
     len: u8,
 }
 
 impl EncodedHead {
-    pub(super) const fn new(major: u8, argument: u64) -> Self {
+    pub(crate) const fn new(major: u8, argument: u64) -> Self {
         let [a, b, c, d, e, f, g, h] = argument.to_be_bytes();
         let major = major << 5;
         let (bytes, len) = match argument {
@@ -75,7 +75,7 @@ impl EncodedHead {
         Self { bytes, len }
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or(&self.bytes)
     }
 }

@@ -1,0 +1,168 @@
+//! COSE_Encrypt0: encrypted, for one who has the key (RFC 9052 section 5).
+
+use core::fmt;
+
+use sedge_crypto::Crypto;
+
+use crate::algorithm::SymmetricKey;
+use crate::cbor::{Decoder, Encoder};
+use crate::countersign::Target;
+use crate::error::Error;
+use crate::header::{Header, Headers};
+use crate::message::{ENCRYPT0_TAG, Envelope, content, enter, reread};
+use crate::structure::{MAX_AAD, Structure};
+
+const PARTS: usize = 3;
+
+/// An encrypted message ([RFC 9052 section 5.2](https://www.rfc-editor.org/rfc/rfc9052#section-5.2)).
+pub struct Encrypt0<'b> {
+    headers: Headers<'b>,
+    ciphertext: Option<&'b mut [u8]>,
+}
+
+impl<'b> Encrypt0<'b> {
+    /// Reads exactly one message, with or without its tag.
+    pub fn parse(message: &'b mut [u8]) -> Result<Self, Error> {
+        // The ciphertext stands last: what is before it can be lent while it is decrypted.
+        let mut decoder = Decoder::new(message);
+        enter(&mut decoder, ENCRYPT0_TAG, PARTS)?;
+        decoder.bytes()?;
+        decoder.skip()?;
+        let ciphertext = content(&mut decoder)?.map(<[u8]>::len);
+        decoder.end()?;
+
+        let start = message.len().saturating_sub(ciphertext.unwrap_or(0));
+        let (head, rest) = message.split_at_mut_checked(start).ok_or(Error::Structure)?;
+        let mut decoder = Decoder::new(head);
+        enter(&mut decoder, ENCRYPT0_TAG, PARTS)?;
+        Ok(Self { headers: Headers::read(&mut decoder)?, ciphertext: ciphertext.map(|_| rest) })
+    }
+
+    /// The header parameters. Before it is [open](Self::open) nothing of them is known to be true.
+    pub const fn headers(&self) -> &Headers<'b> {
+        &self.headers
+    }
+
+    /// The ciphertext and its tag, if they are in the message.
+    pub fn ciphertext(&self) -> Option<&[u8]> {
+        self.ciphertext.as_deref()
+    }
+
+    /// What countersignatures of the message are about, if the ciphertext is in it.
+    pub fn target(&self) -> Option<Target<'_>> {
+        self.ciphertext().map(|ciphertext| Target::new(self.headers.protected_bytes(), ciphertext, None))
+    }
+
+    /// Decrypts the message where it stands and returns the plaintext.
+    ///
+    /// [`Headers::nonce`] finds the nonce of a message that carries it.
+    ///
+    /// # Errors
+    /// [`Error::Algorithm`] if the message is not of the key's algorithm, [`Error::Detached`] if the ciphertext is
+    /// elsewhere, [`Error::NotAuthentic`] if anything has been changed or the key is another. Of what did not open
+    /// nothing is left.
+    pub fn open<C: Crypto>(
+        self,
+        crypto: &C,
+        key: &SymmetricKey<'_>,
+        nonce: &[u8],
+        external_aad: &[u8],
+    ) -> Result<&'b mut [u8], Error> {
+        let ciphertext = self.ciphertext.ok_or(Error::Detached)?;
+        open(crypto, &self.headers, key, nonce, external_aad, ciphertext)
+    }
+
+    /// Decrypts the ciphertext of a message that was sent apart from it.
+    pub fn open_detached<'c, C: Crypto>(
+        self,
+        crypto: &C,
+        key: &SymmetricKey<'_>,
+        nonce: &[u8],
+        external_aad: &[u8],
+        ciphertext: &'c mut [u8],
+    ) -> Result<&'c mut [u8], Error> {
+        match self.ciphertext {
+            Some(_) => Err(Error::Detached),
+            None => open(crypto, &self.headers, key, nonce, external_aad, ciphertext),
+        }
+    }
+
+    /// Makes a message at the beginning of `out` and returns it.
+    ///
+    /// The nonce must never have been used with the key before.
+    ///
+    /// # Errors
+    /// [`Error::Key`] if the key is not for an authenticated cipher, [`Error::Nonce`] if the nonce has not the
+    /// algorithm's length, [`Error::Header`] if the envelope contradicts itself, [`Error::NoRoom`], and
+    /// [`Error::Detached`] because a ciphertext apart from its message is read here, but not made.
+    pub fn seal<'o, C: Crypto>(
+        crypto: &C,
+        key: &SymmetricKey<'_>,
+        nonce: &[u8],
+        envelope: &Envelope<'_>,
+        plaintext: &[u8],
+        out: &'o mut [u8],
+    ) -> Result<&'o mut [u8], Error> {
+        let aead = key.algorithm().aead().ok_or(Error::Key)?;
+        if envelope.detached {
+            return Err(Error::Detached);
+        }
+        if key.algorithm().nonce_len() != Some(nonce.len()) {
+            return Err(Error::Nonce);
+        }
+        let protected = Header { algorithm: Some(key.algorithm()), ..envelope.protected };
+        let mut encoder = Encoder::new(out);
+        envelope.open(&mut encoder, ENCRYPT0_TAG, PARTS, &protected);
+        encoder.bytes_head(plaintext.len() + aead.tag_len());
+        let start = encoder.len();
+        encoder.raw(plaintext).raw([0; 16].get(..aead.tag_len()).unwrap_or_default());
+        let message = encoder.finish()?;
+
+        let (head, body) = message.split_at_mut_checked(start).ok_or(Error::Structure)?;
+        let (text, tag) = body.split_at_mut_checked(plaintext.len()).ok_or(Error::Structure)?;
+        let headers = reread(head, ENCRYPT0_TAG, PARTS)?;
+        let mut aad = [0; MAX_AAD];
+        let aad = structure(&headers, envelope.external_aad, &mut aad)?;
+        let computed = crypto.seal(aead, key.expose(), nonce, aad, text).map_err(|_| Error::Provider)?;
+        tag.copy_from_slice(computed.as_bytes());
+        Ok(message)
+    }
+}
+
+fn open<'c, C: Crypto>(
+    crypto: &C,
+    headers: &Headers<'_>,
+    key: &SymmetricKey<'_>,
+    nonce: &[u8],
+    external_aad: &[u8],
+    ciphertext: &'c mut [u8],
+) -> Result<&'c mut [u8], Error> {
+    headers.expect_algorithm(key.algorithm())?;
+    let aead = key.algorithm().aead().ok_or(Error::Key)?;
+    if key.algorithm().nonce_len() != Some(nonce.len()) {
+        return Err(Error::Nonce);
+    }
+    let mut aad = [0; MAX_AAD];
+    let aad = structure(headers, external_aad, &mut aad)?;
+    let len = ciphertext.len().checked_sub(aead.tag_len()).ok_or(Error::NotAuthentic)?;
+    let (text, tag) = ciphertext.split_at_mut_checked(len).ok_or(Error::NotAuthentic)?;
+    crypto.open(aead, key.expose(), nonce, aad, text, tag).map_err(|_| Error::NotAuthentic)?;
+    Ok(text)
+}
+
+/// Enc_structure (section 5.3).
+fn structure<'a>(
+    headers: &Headers<'_>,
+    external_aad: &[u8],
+    buffer: &'a mut [u8; MAX_AAD],
+) -> Result<&'a [u8], Error> {
+    let parts = &[headers.protected_bytes(), external_aad];
+    Structure { context: "Encrypt0", parts, other: None }.write(buffer)
+}
+
+impl fmt::Debug for Encrypt0<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let len = self.ciphertext().map(<[u8]>::len);
+        f.debug_struct("Encrypt0").field("headers", &self.headers).field("ciphertext_len", &len).finish()
+    }
+}
