@@ -40,6 +40,13 @@ impl Permissions {
     pub const READ: Self = Self(1 << 3);
     /// Delete the value (bit 4).
     pub const DELETE: Self = Self(1 << 4);
+    /// Everything that can be permitted on a topic: what [`Verb`]s take.
+    pub const ON_TOPICS: Self = Self(Self::ADMIN.0 | Self::PUBLISH.0 | Self::READ.0 | Self::DELETE.0);
+    /// Every permission there is.
+    pub const ALL: Self = Self((1 << 5) - 1);
+    /// Every permission there is, one by one.
+    pub(crate) const EACH: [Self; 5] =
+        [Self::ADMIN, Self::APP_GROUP, Self::PUBLISH, Self::READ, Self::DELETE];
 
     const NAMES: [(&'static str, Self); 5] = [
         ("admin", Self::ADMIN),
@@ -62,6 +69,12 @@ impl Permissions {
     /// Whether everything in `others` is in this set.
     pub const fn contains(self, others: Self) -> bool {
         self.0 & others.0 == others.0
+    }
+
+    /// What is in both sets.
+    #[must_use]
+    pub const fn intersection(self, others: Self) -> Self {
+        Self(self.0 & others.0)
     }
 
     /// Whether anything in `others` is in this set.
@@ -99,7 +112,11 @@ impl FromStr for Verb {
     type Err = UnknownVerb;
 
     fn from_str(text: &str) -> Result<Self, UnknownVerb> {
-        Self::ALL.into_iter().find(|verb| verb.as_str() == text).ok_or(UnknownVerb)
+        match text {
+            // As the command line calls reading and observing.
+            "subscribe" => Ok(Self::Read),
+            _ => Self::ALL.into_iter().find(|verb| verb.as_str() == text).ok_or(UnknownVerb),
+        }
     }
 }
 
@@ -109,7 +126,7 @@ pub struct UnknownVerb;
 
 impl fmt::Display for UnknownVerb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no such verb: it is one of configure, publish, read, delete")
+        f.write_str("no such verb: it is one of configure, publish, read (or subscribe), delete")
     }
 }
 

@@ -1,4 +1,4 @@
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use proptest::prelude::*;
@@ -72,32 +72,6 @@ fn bad_patterns_and_names_say_what_is_wrong() {
 }
 
 #[test]
-fn the_decision_names_its_rule() {
-    let grants = Grants::none()
-        .with(pattern("site/7/#"), Permissions::READ)
-        .with(pattern("site/7/temp"), Permissions::PUBLISH | Permissions::READ);
-    assert_eq!(
-        grants.decide(Verb::Publish, "site/7/temp").to_string(),
-        "allowed by grant 1: publish+read on site/7/temp"
-    );
-    assert_eq!(grants.decide(Verb::Read, "site/7/temp").to_string(), "allowed by grant 0: read on site/7/#");
-    assert_eq!(
-        grants.decide(Verb::Delete, "site/7/temp").to_string(),
-        "refused: grant 0 gives only read on site/7/#"
-    );
-    assert_eq!(grants.decide(Verb::Read, "site/8/temp").to_string(), "refused: no grant matches the topic");
-    assert_eq!(Grants::administrator().decide(Verb::Configure, "x").to_string(), "allowed: administrator");
-    assert!(!Grants::none().sees("x"));
-}
-
-/// A security group's permission says nothing about the topic of the same name.
-#[test]
-fn app_group_alone_permits_nothing() {
-    let grants = Grants::none().with(TopicPattern::everything(), Permissions::APP_GROUP);
-    assert!(!grants.sees("x"));
-}
-
-#[test]
 fn bits_are_those_of_the_profile() {
     assert_eq!((Permissions::PUBLISH | Permissions::READ | Permissions::APP_GROUP).bits(), 14);
     assert_eq!(Permissions::from_bits(17), Some(Permissions::ADMIN | Permissions::DELETE));
@@ -110,6 +84,7 @@ fn verbs_parse_by_their_names() {
     for verb in Verb::ALL {
         assert_eq!(verb.as_str().parse(), Ok(verb));
     }
+    assert_eq!("subscribe".parse(), Ok(Verb::Read));
     assert_eq!("fly".parse::<Verb>(), Err(UnknownVerb));
 }
 
@@ -128,33 +103,7 @@ fn decoding_refuses_what_encoding_never_writes() {
     }
 }
 
-/// The plain reading of the rules, by recursion over owned levels.
-fn reference_matches(pattern: &[String], name: &[String]) -> bool {
-    match (pattern.split_first(), name.split_first()) {
-        (None, None) => true,
-        (Some((rest, _)), _) if rest == "#" => true,
-        (Some((wanted, pattern)), Some((level, name))) => {
-            (wanted == "+" || wanted == level) && reference_matches(pattern, name)
-        }
-        _ => false,
-    }
-}
-
-fn reference_allows(grants: &[(Vec<String>, u8)], verb: Verb, name: &[String]) -> bool {
-    let bit = match verb {
-        Verb::Configure => 1,
-        Verb::Publish => 4,
-        Verb::Read => 8,
-        Verb::Delete => 16,
-    };
-    grants.iter().any(|(pattern, bits)| bits & bit != 0 && reference_matches(pattern, name))
-}
-
 /// Few letters and few levels, so that patterns and names meet often.
-fn levels() -> impl Strategy<Value = Vec<String>> {
-    proptest::collection::vec("[ab]", 1..5)
-}
-
 fn pattern_levels() -> impl Strategy<Value = Vec<String>> {
     (proptest::collection::vec("[ab+]", 0..4), "[ab+#]").prop_map(|(mut levels, last)| {
         levels.push(last);
@@ -163,40 +112,6 @@ fn pattern_levels() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
-    #[test]
-    fn decisions_equal_the_reference(
-        grants in proptest::collection::vec((pattern_levels(), 0u8..32), 0..6),
-        name in levels(),
-    ) {
-        let held: Grants = grants
-            .iter()
-            .map(|(levels, bits)| Grant {
-                pattern: pattern(&levels.join("/")),
-                permissions: Permissions::from_bits(u64::from(*bits)).unwrap(),
-            })
-            .collect();
-        let topic = name.join("/");
-        for verb in Verb::ALL {
-            let decision = held.decide(verb, &topic);
-            prop_assert_eq!(decision.is_allowed(), reference_allows(&grants, verb, &name));
-            match decision {
-                Decision::Allowed(Rule::Grant { index, grant }) => {
-                    prop_assert_eq!(held.list().get(index), Some(grant));
-                    prop_assert!(grant.permissions.contains(verb.permission()));
-                    prop_assert!(grant.pattern.matches(&topic));
-                    prop_assert!(topic.starts_with(grant.pattern.prefix()));
-                }
-                Decision::Refused(Refusal::NotPermitted { grant, .. }) => {
-                    prop_assert!(grant.pattern.matches(&topic));
-                }
-                Decision::Refused(Refusal::NoMatch) => {
-                    prop_assert!(held.list().iter().all(|grant| !grant.pattern.matches(&topic)));
-                }
-                Decision::Allowed(Rule::Administrator) => prop_assert!(false),
-            }
-        }
-    }
-
     #[test]
     fn grants_survive_encoding(
         grants in proptest::collection::vec((pattern_levels(), 0u8..32), 0..6),
@@ -230,4 +145,62 @@ fn an_attacker_cannot_make_a_decoder_reserve_memory() {
     // A length of 2^32 grants with nothing behind it fails at the first one that is missing.
     let bytes = [0x82, 0xf4, 0x9a, 0xff, 0xff, 0xff, 0xff];
     assert!(minicbor::decode::<Grants>(&bytes).is_err());
+}
+
+#[test]
+fn a_scope_says_what_it_says_in_one_way() {
+    let scope = Grants::none()
+        .with(pattern("site/+/temp"), Permissions::PUBLISH | Permissions::READ | Permissions::APP_GROUP)
+        .with(pattern("#"), Permissions::DELETE);
+    let bytes = scope.to_scope();
+    assert_eq!(bytes, b"\x82\x82\x6bsite/+/temp\x0e\x82\x61#\x10");
+    assert_eq!(Grants::from_scope(&bytes), Ok(scope));
+    assert_eq!(Grants::from_scope(&[0x80]), Ok(Grants::none()));
+    for (bad, error) in [
+        (&b""[..], ScopeError::Malformed),
+        (b"\x81\x82\x61a\x08\x00", ScopeError::Malformed), // something follows
+        (b"\x81\x82\x61a", ScopeError::Malformed),         // something is missing
+        (b"\x81\x82\x61a\x18\x08", ScopeError::Malformed), // not the shortest form
+        (b"\x98\x01\x82\x61a\x08", ScopeError::Malformed),
+        (b"\x81\x82\x78\x01a\x08", ScopeError::Malformed),
+        (b"\x9f\x82\x61a\x08\xff", ScopeError::Malformed), // of indefinite length
+        (b"\x81\x9f\x61a\x08\xff", ScopeError::Malformed),
+        (b"\x81\x82\x7f\x61a\xff\x08", ScopeError::Malformed),
+        (b"\x81\x83\x61a\x08\x08", ScopeError::Malformed), // three things
+        (b"\x81\x82\x41a\x08", ScopeError::Malformed),     // bytes, not text
+        (b"\x81\x82\x61\xff\x08", ScopeError::Malformed),  // not UTF-8
+        (b"\x81\x82\x61a\x27", ScopeError::Malformed),     // a negative number
+        (b"\xa1\x61a\x08", ScopeError::Malformed),         // a map
+        (b"\x61a", ScopeError::Malformed),                 // a plain text
+        (b"\x81\x82\x61a\x18\x20", ScopeError::UnknownPermission),
+        (b"\x81\x82\x61a\x1b\x00\x00\x01\x00\x00\x00\x00\x08", ScopeError::UnknownPermission),
+        (b"\x81\x82\x63#/a\x08", ScopeError::Pattern(PatternError::RestNotLast)),
+        (b"\x81\x82\x60\x08", ScopeError::Pattern(PatternError::Name(NameError::EmptyLevel))),
+        (b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", ScopeError::TooMany),
+        (b"\x99\x01\x01", ScopeError::TooMany),
+    ] {
+        assert_eq!(Grants::from_scope(bad), Err(error), "{bad:02x?}");
+    }
+    let many: Grants = (0..scope::MAX_ENTRIES)
+        .map(|_| Grant { pattern: pattern("a"), permissions: Permissions::READ })
+        .collect();
+    assert_eq!(Grants::from_scope(&many.to_scope()).unwrap().list().len(), scope::MAX_ENTRIES);
+}
+
+proptest! {
+    /// Whatever is read is written the same.
+    #[test]
+    fn a_scope_has_one_encoding(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+        if let Ok(scope) = Grants::from_scope(&bytes) {
+            prop_assert_eq!(scope.to_scope(), bytes);
+        }
+    }
+
+    #[test]
+    fn scopes_read_back(grants in proptest::collection::vec((pattern_levels(), 0u8..32), 0..6)) {
+        let scope = grants.iter().fold(Grants::none(), |held, (levels, bits)| {
+            held.with(pattern(&levels.join("/")), Permissions::from_bits(u64::from(*bits)).unwrap())
+        });
+        prop_assert_eq!(Grants::from_scope(&scope.to_scope()), Ok(scope));
+    }
 }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use sedge_access::Subject;
+
 use crate::login::Login;
 use crate::store::Device;
 
@@ -16,10 +18,17 @@ pub(crate) type Principal = u32;
 #[derive(Debug, Default)]
 pub(crate) struct Directory(RwLock<Entries>);
 
+#[derive(Clone, Debug)]
+struct Entry {
+    device: Arc<Device>,
+    /// The same as the rules see it.
+    subject: Arc<Subject>,
+}
+
 #[derive(Debug, Default)]
 struct Entries {
     /// By number less one; numbers are given in sequence, and a removed device leaves its place empty.
-    devices: Vec<Option<Arc<Device>>>,
+    devices: Vec<Option<Entry>>,
     by_login: HashMap<Login, Principal>,
     by_name: BTreeMap<Box<str>, Principal>,
 }
@@ -52,15 +61,27 @@ impl Directory {
         let principal = Principal::try_from(entries.devices.len() + 1).map_err(|_| Taken::Numbers)?;
         let _ = entries.by_name.insert(device.name.as_str().into(), principal);
         let _ = entries.by_login.insert(login, principal);
-        entries.devices.push(Some(Arc::new(device)));
+        entries.devices.push(Some(Entry::new(device)));
         Ok(principal)
+    }
+
+    /// Puts a device in the place of the one of the same name, which shows the same in handshakes.
+    pub(crate) fn replace(&self, device: Device) -> Option<Principal> {
+        let mut entries = self.write();
+        let principal = *entries.by_name.get(device.name.as_str())?;
+        let entry = entries.devices.get_mut(place(principal))?.as_mut()?;
+        if entry.device.credential.login() != device.credential.login() {
+            return None;
+        }
+        *entry = Entry::new(device);
+        Some(principal)
     }
 
     /// Takes a device out, so that no session of it can begin or go on.
     pub(crate) fn remove(&self, name: &str) -> Option<(Principal, Arc<Device>)> {
         let mut entries = self.write();
         let principal = entries.by_name.remove(name)?;
-        let device = entries.devices.get_mut(place(principal)).and_then(Option::take)?;
+        let device = entries.devices.get_mut(place(principal)).and_then(Option::take)?.device;
         let _ = entries.by_login.remove(&device.credential.login());
         Some((principal, device))
     }
@@ -81,6 +102,11 @@ impl Directory {
     /// The device behind a session, unless it was removed.
     pub(crate) fn by_principal(&self, principal: Principal) -> Option<Arc<Device>> {
         self.read().get(principal).cloned()
+    }
+
+    /// The same as the rules see it.
+    pub(crate) fn subject(&self, principal: Principal) -> Option<Arc<Subject>> {
+        Some(self.read().entry(principal)?.subject.clone())
     }
 
     /// Devices in the order of their names, from the one after `after`, as long as `take` wants more.
@@ -113,7 +139,17 @@ impl Directory {
 
 impl Entries {
     fn get(&self, principal: Principal) -> Option<&Arc<Device>> {
+        Some(&self.entry(principal)?.device)
+    }
+
+    fn entry(&self, principal: Principal) -> Option<&Entry> {
         self.devices.get(place(principal))?.as_ref()
+    }
+}
+
+impl Entry {
+    fn new(device: Device) -> Self {
+        Self { subject: Arc::new(device.subject()), device: Arc::new(device) }
     }
 }
 
@@ -132,7 +168,8 @@ mod tests {
     use crate::store::DeviceCredential;
 
     fn device(name: &str, credential: DeviceCredential) -> Device {
-        Device { name: name.into(), credential, grants: Grants::none(), created: 0 }
+        let grants = Grants::none();
+        Device { name: name.into(), credential, grants, created: 0, roles: Vec::new(), segment: None }
     }
 
     fn psk(identity: &str) -> DeviceCredential {

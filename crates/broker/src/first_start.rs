@@ -96,6 +96,8 @@ pub(crate) async fn first_start(
             },
             grants: Grants::administrator(),
             created: unix_seconds(),
+            roles: Vec::new(),
+            segment: None,
         };
         state.store.commit(Change::Device(administrator.clone())).await?;
         // The name is free, and there was nobody else whose identity this could be.

@@ -20,9 +20,17 @@ pub(crate) struct Running {
 
 #[async_trait]
 impl Live for Running {
-    fn end_sessions(&self, principal: Principal) {
+    fn device_removed(&self, principal: Principal) {
         self.shared.security.trust.forget(principal);
-        self.shared.end_sessions(principal);
+        self.shared.device_changed(principal);
+    }
+
+    fn rights_changed(&self, principal: Principal) {
+        self.shared.device_changed(principal);
+    }
+
+    fn policy_changed(&self) {
+        self.shared.policy_changed();
     }
 
     fn topic_changed(&self, topic: TopicId) {

@@ -1,7 +1,8 @@
 //! What a broker knows, whether it is serving or only being administered.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use sedge_access::Policy;
 use sedge_crypto::PublicKey;
 use sedge_pubsub::{Rate, Settings, Topics};
 
@@ -18,6 +19,8 @@ pub(crate) struct State {
     /// The broker's own.
     pub(crate) public_key: Option<PublicKey>,
     topics: Mutex<Topics>,
+    /// The rules that hold: replaced as a whole.
+    policy: RwLock<Arc<Policy>>,
     set_up: bool,
 }
 
@@ -50,12 +53,29 @@ impl State {
             }
         }
         let set_up = first_start::is_over(&snapshot.secrets);
-        Ok(Self { store, directory, public_key, topics: Mutex::new(topics), set_up })
+        Ok(Self {
+            store,
+            directory,
+            public_key,
+            topics: Mutex::new(topics),
+            policy: RwLock::default(),
+            set_up,
+        })
     }
 
     /// Whether the first start on this store is over.
     pub(crate) const fn is_set_up(&self) -> bool {
         self.set_up
+    }
+
+    /// The rules that hold.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has other rules hold. Whoever works by the old ones is to be told.
+    pub(crate) fn set_policy(&self, policy: Policy) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
     }
 
     /// All topics. Calls on them are short: the lock is never held while anything is waited for.

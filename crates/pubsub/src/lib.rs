@@ -13,7 +13,7 @@
 //! keep it ([`Persist`]). Time is passed in; nothing here waits, sends or stores.
 //!
 //! ```
-//! # use sedge_access::Grants;
+//! # use sedge_access::{Caller, Grants, Policy as Rules, Subject};
 //! # use sedge_coap::{Code, ContentFormat, Message, OptionNumber, Token, Type, Writer};
 //! # use sedge_pubsub::*;
 //! # use sedge_time::Instant;
@@ -24,14 +24,15 @@
 //! #     writer.finish().unwrap()
 //! # }
 //! let (now, unix) = (Instant::EPOCH, UnixTime(1_795_305_600));
+//! let (policy, subject) = (Rules::default(), Subject::device("admin", &Grants::administrator()));
 //! let mut topics = Topics::new(Settings::default());
 //! let mut shard = Subscriptions::new(Policy::default());
 //! let mut ask = |session, code, observe, payload: &[u8]| {
 //!     let mut buffer = [0; 128];
 //!     let len = request(code, observe, payload, &mut buffer);
 //!     let message = Message::parse(&buffer[..len]).unwrap();
-//!     let (grants, body) = (&Grants::administrator(), message.payload());
-//!     let request = Request { now, unix, session, grants, message: &message, body };
+//!     let (caller, body) = (Caller { policy: &policy, subject: &subject }, message.payload());
+//!     let request = Request { now, unix, session, caller, message: &message, body };
 //!     let outcome = handle(&mut topics, &mut shard, &request);
 //!     if let Some(change) = &outcome.change {
 //!         shard.sync(now, &topics, change.topic);
@@ -73,6 +74,7 @@ mod cbor;
 mod change;
 mod configuration;
 mod counters;
+mod denied;
 mod name;
 mod parameters;
 mod property;
@@ -94,6 +96,7 @@ pub use cbor::CborError;
 pub use change::{Change, Persist, Stored, TopicId, TopicOptions, TopicRecord};
 pub use configuration::{CORE_PS_DATA, Configuration, Identity, MAX_TEXT_LEN};
 pub use counters::{SubscriptionCounters, TopicCounters};
+pub use denied::Denied;
 pub use name::{COLLECTION, DATA, TopicName};
 pub use parameters::Parameters;
 pub use property::Property;

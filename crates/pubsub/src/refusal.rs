@@ -29,6 +29,10 @@ pub enum Refusal {
     Option(OptionNumber, Code),
     /// The caller may not do this with this topic.
     Forbidden,
+    /// The caller's rights have ended.
+    Unauthorized,
+    /// The caller's token is for this topic, but not for this.
+    NotPermitted,
     /// There is no such resource, or nothing has been published to it.
     NotFound,
     /// The resource does not have this method.
@@ -51,7 +55,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// How many kinds there are, for counters.
-    pub const KINDS: usize = 18;
+    pub const KINDS: usize = 20;
 
     /// The names of the kinds, in the order of [`kind`](Self::kind).
     pub const KIND_NAMES: [&'static str; Self::KINDS] = [
@@ -73,6 +77,8 @@ impl Refusal {
         "too-fast",
         "too-many-topics",
         "proxy",
+        "unauthorized",
+        "not-permitted",
     ];
 
     /// The number of its kind, below [`KINDS`](Self::KINDS).
@@ -96,6 +102,8 @@ impl Refusal {
             Self::TooFast(_) => 15,
             Self::TooManyTopics => 16,
             Self::Proxy => 17,
+            Self::Unauthorized => 18,
+            Self::NotPermitted => 19,
         }
     }
 
@@ -112,7 +120,8 @@ impl Refusal {
             Self::Option(_, code) => code,
             Self::Forbidden => Code::FORBIDDEN,
             Self::NotFound => Code::NOT_FOUND,
-            Self::MethodNotAllowed => Code::METHOD_NOT_ALLOWED,
+            Self::Unauthorized => Code::UNAUTHORIZED,
+            Self::MethodNotAllowed | Self::NotPermitted => Code::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => Code::NOT_ACCEPTABLE,
             Self::PreconditionFailed => Code::PRECONDITION_FAILED,
             Self::TooLarge(_) => Code::REQUEST_ENTITY_TOO_LARGE,
@@ -144,6 +153,8 @@ impl fmt::Display for Refusal {
             Self::Query => f.write_str("the resource takes no such query"),
             Self::Option(number, _) => write!(f, "{number} not acceptable"),
             Self::Forbidden => f.write_str("not permitted on this topic"),
+            Self::Unauthorized => f.write_str("its rights have ended: show a new token"),
+            Self::NotPermitted => f.write_str("the token does not permit this on this topic"),
             Self::NotFound => f.write_str("no such resource, or nothing published yet"),
             Self::MethodNotAllowed => f.write_str("the resource does not have this method"),
             Self::NotAcceptable => f.write_str("no representation in this format"),

@@ -1,5 +1,6 @@
 //! What a client is answered.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -8,7 +9,7 @@ use sedge_coap::problem::Problem;
 use sedge_coap::{Code, ContentFormat, Message};
 
 use crate::value::ETag;
-use crate::{Change, Refusal, Value};
+use crate::{Change, Denied, Refusal, Value};
 
 /// What a request led to.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Outcome {
     /// Whether the session has just fetched the last block of a notification, so that
     /// [`Subscriptions::ready`](crate::Subscriptions::ready) has something for it.
     pub ready: bool,
+    /// What the caller may not do, if that is why it is refused.
+    pub denied: Option<Box<Denied>>,
 }
 
 /// An answer, before it is a message.
@@ -115,12 +118,12 @@ impl From<Refusal> for Response {
 
 impl Outcome {
     pub(crate) fn with_change(response: Response, change: Change) -> Self {
-        Self { response: Some(response), change: Some(change), ready: false }
+        Self { response: Some(response), change: Some(change), ready: false, denied: None }
     }
 }
 
 impl From<Response> for Outcome {
     fn from(response: Response) -> Self {
-        Self { response: Some(response), change: None, ready: false }
+        Self { response: Some(response), change: None, ready: false, denied: None }
     }
 }

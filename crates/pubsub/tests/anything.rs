@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "a test binary has no public items")]
 
 use proptest::prelude::*;
-use sedge_access::Grants;
+use sedge_access::{Caller, Grants, Subject};
 use sedge_coap::block::BlockSize;
 use sedge_coap::{Code, Message, OptionNumber, Token, Type, Writer};
 use sedge_pubsub::*;
@@ -34,12 +34,12 @@ fn broker() -> (Topics, Subscriptions) {
 /// Hands the request in, has everything delivered, and checks that the answer is a well-formed message of a
 /// code that is an answer.
 fn ask(topics: &mut Topics, subscriptions: &mut Subscriptions, message: &Message<'_>) {
-    let grants = Grants::administrator();
+    let administrator = Subject::device("admin", &Grants::administrator());
     let request = Request {
         now: Instant::EPOCH,
         unix: NOW,
         session: 1,
-        grants: &grants,
+        caller: Caller { policy: &sedge_access::Policy::default(), subject: &administrator },
         message,
         body: message.payload(),
     };

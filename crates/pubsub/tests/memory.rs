@@ -1,7 +1,7 @@
 //! What a hundred thousand subscriptions take, resident.
 #![allow(missing_docs, reason = "a test binary has no public items")]
 
-use sedge_access::Grants;
+use sedge_access::{Caller, Grants, Subject};
 use sedge_coap::{Code, Message, OptionNumber, Token, Type, Writer};
 use sedge_pubsub::*;
 use sedge_time::Instant;
@@ -34,11 +34,12 @@ impl Shard {
         writer.payload(if code == Code::PUT { b"21.5" } else { b"" });
         let len = writer.finish().unwrap();
         let message = Message::parse(&buffer[..len]).unwrap();
+        let administrator = Subject::device("admin", &Grants::administrator());
         let request = Request {
             now: Instant::EPOCH,
             unix: UnixTime(0),
             session,
-            grants: &Grants::administrator(),
+            caller: Caller { policy: &sedge_access::Policy::default(), subject: &administrator },
             message: &message,
             body: message.payload(),
         };

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sedge_access::{Grants, Permissions, TopicPattern, Verb};
+use sedge_access::{Grants, Permissions, Policy, Subject, TopicPattern, Verb};
+use sedge_time::Instant;
 
 fuzz_target!(|input: (&str, &str)| {
     let (name, pattern) = input;
@@ -16,7 +17,9 @@ fuzz_target!(|input: (&str, &str)| {
     assert_eq!(again, pattern);
     let grants = Grants::none().with(pattern.clone(), Permissions::PUBLISH);
     if valid {
-        assert_eq!(grants.allows(Verb::Publish, name), pattern.matches(name));
-        assert!(!grants.allows(Verb::Delete, name));
+        let (policy, device) = (Policy::default(), Subject::device("device", &grants));
+        let allows = |verb| policy.decide(Instant::EPOCH, &device, verb, name).is_allowed();
+        assert_eq!(allows(Verb::Publish), pattern.matches(name));
+        assert!(!allows(Verb::Delete));
     }
 });

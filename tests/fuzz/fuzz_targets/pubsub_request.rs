@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sedge_access::{Grants, Permissions, TopicPattern};
+use sedge_access::{Caller, Grants, Permissions, Policy, Subject, TopicPattern};
 use sedge_coap::Message;
 use sedge_fuzz::Steps;
 use sedge_pubsub::{Handed, Request, Settings, Subscriptions, Topics, UnixTime, handle};
@@ -15,16 +15,18 @@ fuzz_target!(|input: &[u8]| {
     let device = Grants::none()
         .with(TopicPattern::new("a/#").expect("a pattern"), Permissions::PUBLISH)
         .with(TopicPattern::new("+/b").expect("a pattern"), Permissions::READ);
-    let administrator = Grants::administrator();
+    let (policy, device) = (Policy::default(), Subject::device("device", &device));
+    let administrator = Subject::device("administrator", &Grants::administrator());
     let mut now = Instant::from_micros(1);
     let mut unix = UnixTime(1_000);
     while steps.more() {
         let action = steps.byte();
         let datagram = steps.bytes();
         let Ok(message) = Message::parse(datagram) else { continue };
-        let grants = if action & 1 == 1 { &administrator } else { &device };
+        let subject = if action & 1 == 1 { &administrator } else { &device };
+        let caller = Caller { policy: &policy, subject };
         let session = u64::from(action >> 1 & 3);
-        let request = Request { now, unix, session, grants, message: &message, body: message.payload() };
+        let request = Request { now, unix, session, caller, message: &message, body: message.payload() };
         let outcome = handle(&mut topics, &mut subscriptions, &request);
         if let Some(response) = &outcome.response {
             assert!(response.code.is_response());

@@ -28,7 +28,11 @@ pub(crate) struct Service {
 #[async_trait]
 pub(crate) trait Live: Send + Sync {
     /// Ends every session of a device that was removed.
-    fn end_sessions(&self, principal: Principal);
+    fn device_removed(&self, principal: Principal);
+    /// Has the sessions of a device go on with its present rights.
+    fn rights_changed(&self, principal: Principal);
+    /// Has all sessions go on under the present rules.
+    fn policy_changed(&self);
     /// Tells the observers of a topic what has changed there.
     fn topic_changed(&self, topic: TopicId);
     /// Fills in what only a running broker knows.
@@ -74,6 +78,8 @@ impl Service {
             name: new.name,
             grants: new.grants,
             created: unix_seconds(),
+            roles: Vec::new(),
+            segment: None,
         };
         // The directory says whether the name is free. A device whose key was made here can connect only once the store
         // has it, because nobody has been told the key before.
@@ -100,7 +106,7 @@ impl Service {
         self.state.store.commit(Change::RemoveDevice(name.to_owned())).await.map_err(|e| store_failed(&e))?;
         let (principal, _) = self.state.directory.remove(name).ok_or_else(|| no_device(name))?;
         if let Some(live) = &self.live {
-            live.end_sessions(principal);
+            live.device_removed(principal);
         }
         tracing::info!(device = name, "removed");
         Ok(AdminReply::Done)

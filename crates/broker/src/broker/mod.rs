@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
-use sedge_access::{Grants, Permissions, TopicPattern};
+use sedge_access::{Grants, Permissions, Subject, TopicPattern};
 use sedge_crypto::PublicKey;
 
 use crate::admin::{self, AdminReply, AdminRequest, Reason, Refusal, Service};
@@ -78,7 +78,7 @@ impl Broker {
     }
 
     fn launch(dir: &DataDir, lock: Lock, config: Config, store: Arc<dyn Store>) -> Result<Self, StartError> {
-        let insecure = insecure_grants(&config)?;
+        let insecure = Arc::new(Subject::anyone(&insecure_grants(&config)?));
         let shards = match config.shards {
             0 => thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS),
             count => count,

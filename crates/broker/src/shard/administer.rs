@@ -1,6 +1,6 @@
 //! Administration over coaps: `POST /sedge/admin`.
 
-use sedge_access::Grants;
+use sedge_access::Subject;
 use sedge_coap::{Code, ContentFormat};
 use sedge_endpoint::Ticket;
 use sedge_pubsub::Response;
@@ -14,10 +14,10 @@ use crate::admin::{AdminReply, AdminRequest};
 
 impl Shard {
     /// Executes an administrator's request, elsewhere, because that may wait for the disk and for other shards.
-    pub(super) fn administer(&mut self, now: Instant, ticket: Ticket, grants: &Grants, whole: &Whole<'_>) {
+    pub(super) fn administer(&mut self, now: Instant, ticket: Ticket, subject: &Subject, whole: &Whole<'_>) {
         let asked = whole.message.block2();
         let session = ticket.session().to_u64();
-        let request = if !grants.is_administrator() {
+        let request = if !subject.is_administrator() {
             Err(problem(Code::FORBIDDEN, "for administrators only"))
         } else if whole.message.code() != Code::POST {
             Err(problem(Code::METHOD_NOT_ALLOWED, "POST only"))

@@ -1,7 +1,7 @@
 //! What the endpoint says happened, and what follows from it.
 
-use sedge_endpoint::{Agreed, CloseReason, Event, SessionId};
-use sedge_pubsub::{Notification, ObservationId};
+use sedge_endpoint::{Agreed, CloseReason, Event, ExchangeId, SessionId};
+use sedge_pubsub::{Content, ObservationId};
 use sedge_time::Instant;
 
 use super::Shard;
@@ -22,20 +22,15 @@ impl Shard {
                 self.forget(session);
             }
             Event::Acknowledged { session, key } => {
-                let (link, unix) = (&mut self.link, clock::unix());
                 let (session, id) = (session.to_u64(), ObservationId::from_u64(key));
-                self.subscriptions.acknowledged(now, session, id, &mut |notification| {
-                    link.notify(now, unix, &notification)
-                });
+                let (subscriptions, mut outlet) = self.outlet(now);
+                subscriptions
+                    .acknowledged(now, session, id, &mut |notification| outlet.notify(&notification));
             }
             Event::Rejected { session, key } | Event::Lost { session, key } => {
                 self.failed(now, session, ObservationId::from_u64(key));
             }
-            Event::Render { notification, key, .. } => {
-                if let Some(resend) = self.subscriptions.resend(now, ObservationId::from_u64(key)) {
-                    self.link.renotify(now, clock::unix(), notification, &resend);
-                }
-            }
+            Event::Render { notification, key, .. } => self.send_again(now, notification, key),
             Event::Delivered { session } | Event::Moved { session } => self.ready(now, session),
             Event::Reset { session, message_id } => {
                 if let Some(observation) = self.link.resets.rejected(session.to_u64(), message_id) {
@@ -50,6 +45,9 @@ impl Shard {
 
     fn connected(&mut self, session: SessionId, principal: u32, agreed: Agreed) {
         let Agreed { version, suite, authentication, resumed } = agreed;
+        if let Some(subject) = self.subject_of(principal) {
+            self.subjects.set(session, subject);
+        }
         match self.shared.state.directory.by_principal(principal) {
             Some(device) => tracing::debug!(
                 device = device.name, %version, suite = suite.as_str(), ?authentication, resumed,
@@ -81,6 +79,24 @@ impl Shard {
         }
     }
 
+    /// Sends a notification again that was not acknowledged in time, or the end of its observation if its session may
+    /// not have it any more.
+    fn send_again(&mut self, now: Instant, notification: ExchangeId, key: u64) {
+        let id = ObservationId::from_u64(key);
+        self.hear_of_rights(now);
+        let (subscriptions, mut outlet) = self.outlet(now);
+        let denied = subscriptions.resend(now, id).and_then(|resend| match resend.notification.content {
+            Content::Value(_) => outlet.judge(resend.notification.session, resend.notification.topic),
+            Content::End(_) => None,
+        });
+        if let Some(code) = denied {
+            subscriptions.end(id, code);
+        }
+        if let Some(resend) = subscriptions.resend(now, id) {
+            outlet.link.renotify(now, clock::unix(), notification, &resend);
+        }
+    }
+
     /// Ends a session and tells its peer.
     pub(super) fn end(&mut self, session: SessionId) {
         let _known = self.link.endpoint.close(session, &mut self.link.wire);
@@ -90,6 +106,7 @@ impl Shard {
     /// Forgets what other parts keep of a session that is no more.
     fn forget(&mut self, session: SessionId) {
         self.strangers.close(session);
+        self.subjects.close(session);
         let session = session.to_u64();
         self.subscriptions.close(session);
         self.bodies.close(session);
@@ -98,15 +115,14 @@ impl Shard {
 
     /// Ends an observation whose notification came to nothing, and hands out what its session can take now.
     fn failed(&mut self, now: Instant, session: SessionId, observation: ObservationId) {
-        let (link, unix) = (&mut self.link, clock::unix());
-        let mut outlet = |notification: Notification<'_>| link.notify(now, unix, &notification);
-        self.subscriptions.failed(now, session.to_u64(), observation, &mut outlet);
+        let (subscriptions, mut outlet) = self.outlet(now);
+        subscriptions
+            .failed(now, session.to_u64(), observation, &mut |notification| outlet.notify(&notification));
     }
 
     /// Hands out what a session can take now.
     pub(super) fn ready(&mut self, now: Instant, session: SessionId) {
-        let (link, unix) = (&mut self.link, clock::unix());
-        self.subscriptions
-            .ready(now, session.to_u64(), &mut |notification| link.notify(now, unix, &notification));
+        let (subscriptions, mut outlet) = self.outlet(now);
+        subscriptions.ready(now, session.to_u64(), &mut |notification| outlet.notify(&notification));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddrV6;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sedge_coap::block::Block;
@@ -18,6 +19,9 @@ use crate::net::Via;
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     mail: Mutex<Mail>,
+    rights: Mutex<Rights>,
+    /// Whether there is something in `rights`: looked at on every request.
+    rights_changed: AtomicBool,
     bell: Notify,
     /// How many datagrams may wait.
     limit: usize,
@@ -34,6 +38,15 @@ pub(crate) struct Mail {
     pub(crate) orders: Vec<Order>,
 }
 
+/// Whose rights have changed since the shard looked last.
+#[derive(Debug, Default)]
+pub(crate) struct Rights {
+    /// Devices that were changed or removed.
+    pub(crate) devices: HashSet<Principal>,
+    /// The rules have changed for everyone.
+    pub(crate) policy: bool,
+}
+
 /// A datagram that came to the wrong shard.
 #[derive(Debug)]
 pub(crate) struct Handover {
@@ -47,7 +60,7 @@ pub(crate) struct Handover {
 pub(crate) enum Order {
     /// Answer a request that was deferred.
     Answer(Answer),
-    /// End every session of a device that was removed.
+    /// End every session of a device whose credential is good no more.
     EndSessions(Principal),
     /// Say how you are.
     Describe(oneshot::Sender<Description>),
@@ -82,7 +95,13 @@ pub(crate) struct Description {
 
 impl Mailbox {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { mail: Mutex::default(), bell: Notify::new(), limit }
+        Self {
+            mail: Mutex::default(),
+            rights: Mutex::default(),
+            rights_changed: AtomicBool::new(false),
+            bell: Notify::new(),
+            limit,
+        }
     }
 
     /// Tells of a topic that has changed.
@@ -102,6 +121,25 @@ impl Mailbox {
         drop(mail);
         self.bell.notify_one();
         true
+    }
+
+    /// Tells of changed rights.
+    pub(crate) fn rights_changed(&self, change: impl FnOnce(&mut Rights)) {
+        let mut rights = self.rights.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut rights);
+        self.rights_changed.store(true, Ordering::Release);
+        drop(rights);
+        self.bell.notify_one();
+    }
+
+    /// What has changed in anyone's rights.
+    pub(crate) fn rights(&self) -> Option<Rights> {
+        if !self.rights_changed.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut rights = self.rights.lock().unwrap_or_else(PoisonError::into_inner);
+        self.rights_changed.store(false, Ordering::Relaxed);
+        Some(std::mem::take(&mut *rights))
     }
 
     /// Gives an order.

@@ -11,9 +11,12 @@ mod link;
 mod mail;
 mod orders;
 mod proof;
+mod refused;
 mod requests;
 mod resets;
+mod rights;
 mod strangers;
+mod subjects;
 mod throttle;
 mod wire;
 
@@ -23,7 +26,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sedge_access::Grants;
+use sedge_access::{Policy as Rules, Subject};
 use sedge_coap::block::BlockSize;
 use sedge_dtls::{Transport, peek_cid};
 use sedge_endpoint::{CidLayout, Incoming, PathValidation, Procedure};
@@ -32,7 +35,7 @@ use sedge_time::{Duration, Instant};
 
 use crate::Principal;
 use crate::admin::Service;
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::config::{Config, ReturnRoutability};
 use crate::entropy::Entropy;
 use crate::net::{Head, Inbox, Listener, Via};
@@ -41,8 +44,10 @@ use crate::state::State;
 use kept::Kept;
 use link::{Link, Memory};
 use proof::Proof;
+use refused::Refused;
 use resets::Resets;
 use strangers::Strangers;
+use subjects::Subjects;
 use throttle::Throttle;
 use wire::Wire;
 
@@ -55,7 +60,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     /// What peers without security may do.
-    pub(crate) insecure: Grants,
+    pub(crate) insecure: Arc<Subject>,
     /// One per shard.
     pub(crate) mailboxes: Vec<Mailbox>,
     /// How many observations each shard has, so that those without any need not hear of publications.
@@ -65,6 +70,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Tells every shard that a device was changed or removed.
+    pub(crate) fn device_changed(&self, principal: Principal) {
+        for mailbox in &self.mailboxes {
+            mailbox.rights_changed(|rights| _ = rights.devices.insert(principal));
+        }
+    }
+
+    /// Tells every shard that other rules hold.
+    pub(crate) fn policy_changed(&self) {
+        for mailbox in &self.mailboxes {
+            mailbox.rights_changed(|rights| rights.policy = true);
+        }
+    }
+
     /// Ends every session of a device, wherever it is.
     pub(crate) fn end_sessions(&self, principal: Principal) {
         for mailbox in &self.mailboxes {
@@ -90,6 +109,10 @@ pub(crate) struct Shard {
     cid: CidLayout,
     link: Link,
     subscriptions: Subscriptions,
+    /// The rules that hold, as far as this shard has heard.
+    policy: Arc<Rules>,
+    subjects: Subjects,
+    refused: Refused,
     bodies: Bodies,
     kept: Kept,
     proof: Proof,
@@ -179,6 +202,9 @@ impl Shard {
             cid,
             link: Link { endpoint, wire, resets: Resets::new(), oversized: 0 },
             subscriptions: Subscriptions::new(policy),
+            policy: shared.state.policy(),
+            subjects: Subjects::default(),
+            refused: Refused::default(),
             bodies: Bodies::new(body_limits),
             kept: Kept::default(),
             proof: Proof::new(),
@@ -230,7 +256,7 @@ impl Shard {
     }
 
     fn deadline(&self) -> Instant {
-        let parts = [self.link.endpoint.deadline(), self.subscriptions.deadline()];
+        let parts = [self.link.endpoint.deadline(), self.subscriptions.deadline(), self.subjects.deadline()];
         parts.into_iter().flatten().fold(self.next_chores, Instant::min)
     }
 
@@ -317,8 +343,9 @@ impl Shard {
         while let Some(event) = self.link.endpoint.expire(now, &mut self.link.wire) {
             self.event(now, event);
         }
-        let (link, unix) = (&mut self.link, clock::unix());
-        self.subscriptions.expire(now, &mut |notification| link.notify(now, unix, &notification));
+        self.expire_rights(now);
+        let (subscriptions, mut outlet) = self.outlet(now);
+        subscriptions.expire(now, &mut |notification| outlet.notify(&notification));
         if now >= self.next_chores {
             self.next_chores = now + CHORES;
             self.link.wire.try_again();
@@ -330,9 +357,9 @@ impl Shard {
 
     /// Hands out notifications; says whether there are more.
     fn deliver(&mut self, now: Instant) -> bool {
-        let (link, unix) = (&mut self.link, clock::unix());
-        self.subscriptions
-            .deliver(now, NOTIFICATIONS, &mut |notification| link.notify(now, unix, &notification))
+        self.hear_of_rights(now);
+        let (subscriptions, mut outlet) = self.outlet(now);
+        subscriptions.deliver(now, NOTIFICATIONS, &mut |notification| outlet.notify(&notification))
     }
 
     /// Lets the others know whether there is anyone here who wants to hear of publications.

@@ -10,6 +10,7 @@ use crate::admin::{After, Page, PageBuilder, SessionInfo};
 
 impl Shard {
     pub(super) fn read_mail(&mut self, now: Instant) {
+        self.hear_of_rights(now);
         let mail = self.shared.mailboxes[self.number].empty();
         if !mail.topics.is_empty() {
             let shared = self.shared.clone();
@@ -124,6 +125,7 @@ impl Shard {
             .map(|(name, value)| (name.to_owned(), value))
             .chain(endpoint.totals().map(|entry| named("endpoint", entry)))
             .chain(endpoint.discards().map(|entry| named("dtls.discarded", entry)))
+            .chain(self.refused.entries())
             .chain(self.subscriptions.counters().entries().map(|entry| named("observe", entry)))
             .collect();
         Description {

@@ -1,8 +1,6 @@
 //! Requests: whose they are, what they are for, and how they are answered.
 
-use std::sync::Arc;
-
-use sedge_access::Grants;
+use sedge_access::{Caller, Subject};
 use sedge_coap::block::{Block, BlockError};
 use sedge_coap::link_format::is_discovery;
 use sedge_coap::{Code, Message, OptionNumber, Reaction};
@@ -16,7 +14,7 @@ use super::proof::Proof;
 use super::{Order, Shard};
 use crate::admin::ADMIN_PATH;
 use crate::clock;
-use crate::store::{Change, Device, Done, StoreError, Urgency};
+use crate::store::{Change, Done, StoreError, Urgency};
 
 /// A request with its whole body.
 pub(super) struct Whole<'r> {
@@ -28,39 +26,28 @@ pub(super) struct Whole<'r> {
     trusted: bool,
 }
 
-/// On whose behalf something is done.
-enum Caller {
-    Device(Arc<Device>),
-    Anyone,
-}
-
 impl Shard {
     pub(super) fn request(&mut self, now: Instant, ticket: Ticket, message: &Message<'_>) {
-        let caller = match ticket.principal() {
-            0 => Caller::Anyone,
-            principal => match self.shared.state.directory.by_principal(principal) {
-                Some(device) => Caller::Device(device),
-                None => return self.end(ticket.session()),
-            },
+        self.hear_of_rights(now);
+        let session = ticket.session();
+        let subject = match (self.subjects.get(session.to_u64()), ticket.principal()) {
+            (Some(subject), _) => subject.clone(),
+            (None, 0) => self.shared.insecure.clone(),
+            // Its session ends: its device was removed.
+            (None, _) => return self.end(session),
         };
-        let shared = self.shared.clone();
-        let (grants, trusted) = match &caller {
-            Caller::Device(device) => (&device.grants, true),
-            // A handshake has shown that the peer receives at its address.
-            Caller::Anyone if self.link.endpoint.agreed(ticket.session()).is_some() => {
-                (&shared.insecure, true)
-            }
-            Caller::Anyone => (&shared.insecure, self.meet(now, &ticket, message)),
-        };
+        let subject = &*subject;
+        // A handshake has shown that the peer receives at its address.
+        let trusted = self.link.endpoint.agreed(session).is_some() || self.meet(now, &ticket, message);
         let whole = Whole { message, body: message.payload(), block1: None, trusted };
         // What is not understood is refused before anything is kept of it.
         let Some(block1) = message.block1().filter(|_| message.check(pubsub::understands).is_ok()) else {
-            return self.dispatch(now, ticket, grants, &whole);
+            return self.dispatch(now, ticket, subject, &whole);
         };
         let whole = Whole { block1: Some(block1), ..whole };
         match self.bodies.receive(now, ticket.session().to_u64(), message, block1) {
             Ok(Received::Complete(body)) => {
-                self.dispatch(now, ticket, grants, &Whole { body: &body, ..whole });
+                self.dispatch(now, ticket, subject, &Whole { body: &body, ..whole });
             }
             Ok(Received::Continue) => self.answer_block(now, ticket, Code::CONTINUE, block1),
             Err(BodyError::Block(error)) => {
@@ -97,9 +84,9 @@ impl Shard {
         self.counters.responses_failed += u64::from(sent.is_err());
     }
 
-    fn dispatch(&mut self, now: Instant, ticket: Ticket, grants: &Grants, whole: &Whole<'_>) {
+    fn dispatch(&mut self, now: Instant, ticket: Ticket, subject: &Subject, whole: &Whole<'_>) {
         if pubsub::serves(whole.message) {
-            return self.publish_or_subscribe(now, ticket, grants, whole);
+            return self.publish_or_subscribe(now, ticket, subject, whole);
         }
         let response = if let Err(rejected) = whole.message.check(pubsub::understands) {
             match rejected.reaction {
@@ -114,14 +101,14 @@ impl Shard {
         } else if self.shared.config.admin.remote
             && whole.message.uri_path().eq(ADMIN_PATH.map(str::as_bytes))
         {
-            return self.administer(now, ticket, grants, whole);
+            return self.administer(now, ticket, subject, whole);
         } else {
             problem(Code::NOT_FOUND, "no such resource")
         };
         self.respond(now, ticket, &response, whole);
     }
 
-    fn publish_or_subscribe(&mut self, now: Instant, ticket: Ticket, grants: &Grants, whole: &Whole<'_>) {
+    fn publish_or_subscribe(&mut self, now: Instant, ticket: Ticket, subject: &Subject, whole: &Whole<'_>) {
         let message = whole.message;
         let session = ticket.session();
         let reads = matches!(message.code(), Code::GET | Code::FETCH);
@@ -133,11 +120,12 @@ impl Shard {
             // An observation is answered again and again.
             return self.ask_for_proof(now, ticket);
         }
+        let policy = self.policy.clone();
         let request = pubsub::Request {
             now,
             unix: clock::unix(),
             session: session.to_u64(),
-            grants,
+            caller: Caller { policy: &policy, subject },
             message,
             body: whole.body,
         };
@@ -146,6 +134,9 @@ impl Shard {
         // and until the number of observers is known, so that no publication misses a new one.
         let mut topics = shared.state.topics();
         let outcome = pubsub::handle(&mut topics, &mut self.subscriptions, &request);
+        if let Some(denied) = &outcome.denied {
+            self.refused.request(subject, denied);
+        }
         let Some(change) = outcome.change else {
             if message.observe().is_some() {
                 self.count_observers();

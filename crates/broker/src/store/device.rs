@@ -1,7 +1,7 @@
 //! A device as the store keeps it, as CBOR. Field numbers are never reused, so that a newer broker reads an older store.
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
-use sedge_access::Grants;
+use sedge_access::{Grants, Subject};
 use sedge_crypto::PublicKey;
 
 use crate::key::Key;
@@ -18,6 +18,18 @@ pub struct Device {
     pub grants: Grants,
     /// When it was enrolled, in seconds since 1970.
     pub created: u64,
+    /// The roles that it has.
+    pub roles: Vec<String>,
+    /// The segment that it is in.
+    pub segment: Option<String>,
+}
+
+impl Device {
+    /// The device as the rules see it.
+    pub fn subject(&self) -> Subject {
+        let roles = self.roles.iter().map(String::as_str);
+        Subject::device(&self.name, &self.grants).in_roles(roles).in_segment(self.segment.as_deref())
+    }
 }
 
 /// How a device proves who it is: what the broker keeps for that.
@@ -73,6 +85,10 @@ struct Record {
     public_key: Option<PublicKey>,
     #[n(6)]
     certificate_name: Option<String>,
+    #[n(7)]
+    roles: Option<Vec<String>>,
+    #[n(8)]
+    segment: Option<String>,
 }
 
 impl<C> Encode<C> for Device {
@@ -89,6 +105,8 @@ impl<C> Encode<C> for Device {
             created: self.created,
             public_key: None,
             certificate_name: None,
+            roles: (!self.roles.is_empty()).then(|| self.roles.clone()),
+            segment: self.segment.clone(),
         };
         match &self.credential {
             DeviceCredential::Psk { identity, key } => {
@@ -105,7 +123,7 @@ impl<C> Encode<C> for Device {
 impl<'b, C> Decode<'b, C> for Device {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         let at = d.position();
-        let Record { name, identity, key, grants, created, public_key, certificate_name } =
+        let Record { name, identity, key, grants, created, public_key, certificate_name, roles, segment } =
             Record::decode(d, &mut ())?;
         let credential = match (identity, key, public_key, certificate_name) {
             (Some(identity), Some(key), None, None) => DeviceCredential::Psk { identity, key },
@@ -116,7 +134,7 @@ impl<'b, C> Decode<'b, C> for Device {
                 return Err(minicbor::decode::Error::message(what).at(at));
             }
         };
-        Ok(Self { name, credential, grants, created })
+        Ok(Self { name, credential, grants, created, roles: roles.unwrap_or_default(), segment })
     }
 }
 
@@ -132,6 +150,8 @@ mod tests {
             credential,
             grants: Grants::none().with("site/+/temp".parse().unwrap(), Permissions::PUBLISH),
             created: 1_800_000_000,
+            roles: Vec::new(),
+            segment: None,
         }
     }
 
@@ -142,7 +162,11 @@ mod tests {
             DeviceCredential::PublicKey(PublicKey::new([4; 65]).unwrap()),
             DeviceCredential::Certificate("boiler-7".into()),
         ] {
-            let device = device(credential);
+            let device = Device {
+                roles: vec!["reader".into(), "writer".into()],
+                segment: Some("north".into()),
+                ..device(credential)
+            };
             let bytes = minicbor::to_vec(&device).unwrap();
             assert_eq!(minicbor::decode::<Device>(&bytes).unwrap(), device);
         }

@@ -27,6 +27,8 @@ fn device(name: &str) -> Device {
         credential: DeviceCredential::Psk { identity: name.into(), key: Key::random().unwrap() },
         grants: Grants::none(),
         created: 1,
+        roles: Vec::new(),
+        segment: None,
     }
 }
 

@@ -9,6 +9,7 @@ use sedge_coap::{Code, ContentFormat};
 
 use super::Request;
 use super::links::{self, Link};
+use crate::denied::Stop;
 use crate::name::COLLECTION;
 use crate::value::fingerprint;
 use crate::{
@@ -20,12 +21,12 @@ pub(super) fn handle(
     topics: &mut Topics,
     subscriptions: &mut Subscriptions,
     request: &Request<'_>,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome, Stop> {
     match request.message.code() {
-        Code::GET => list(topics, subscriptions, request),
-        Code::FETCH => select(topics, subscriptions, request),
+        Code::GET => Ok(list(topics, subscriptions, request)?),
+        Code::FETCH => Ok(select(topics, subscriptions, request)?),
         Code::POST => create(topics, request),
-        _ => Err(Refusal::MethodNotAllowed),
+        _ => Err(Refusal::MethodNotAllowed.into()),
     }
 }
 
@@ -71,21 +72,19 @@ fn links(
     let key = fingerprint(request.message.request_key(), request.body);
     let asked = request.message.block2();
     subscriptions.fetch_list(request.now, (request.session, key), asked, || {
-        let body = links::write(topics, request.grants, picks, with_types);
+        let body = links::write(topics, request.now, request.caller, picks, with_types);
         Response::content(ContentFormat::LINK_FORMAT, Payload::Shared(body.into()))
     })
 }
 
 /// Creates a topic.
-fn create(topics: &mut Topics, request: &Request<'_>) -> Result<Outcome, Refusal> {
+fn create(topics: &mut Topics, request: &Request<'_>) -> Result<Outcome, Stop> {
     request.expect_no_query()?;
     request.expect_format(ContentFormat::CORE_PUBSUB)?;
     request.expect_accepts(ContentFormat::CORE_PUBSUB)?;
     let parameters = Parameters::decode(request.body).map_err(Refusal::Cbor)?;
     let identity = Identity::from_parameters(&parameters)?;
-    if !request.grants.allows(Verb::Configure, identity.name.as_str()) {
-        return Err(Refusal::Forbidden);
-    }
+    request.expect_permitted(Verb::Configure, identity.name.as_str())?;
     let configuration = Configuration::default().updated(&parameters, request.unix)?;
     let change = topics.create(identity, configuration, TopicOptions::default(), request.unix)?;
     let topic = topics.get(change.topic).ok_or(Refusal::NotFound)?;

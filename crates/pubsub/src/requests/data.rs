@@ -11,6 +11,7 @@ use sedge_access::{Verb, name};
 use sedge_coap::{Code, OptionNumber, Values};
 
 use super::Request;
+use crate::denied::Stop;
 use crate::name::join_segments;
 use crate::response::Payload;
 use crate::subscriptions::Registered;
@@ -24,7 +25,7 @@ pub(super) fn handle(
     subscriptions: &mut Subscriptions,
     request: &Request<'_>,
     path: Values<'_>,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome, Stop> {
     let name = join_segments(path).map_err(Refusal::Name)?;
     name::check(&name).map_err(Refusal::Name)?;
     request.expect_no_query()?;
@@ -32,16 +33,15 @@ pub(super) fn handle(
         Code::GET => Verb::Read,
         Code::PUT => Verb::Publish,
         Code::DELETE => Verb::Delete,
-        _ => return Err(Refusal::MethodNotAllowed),
+        _ => return Err(Refusal::MethodNotAllowed.into()),
     };
-    if !request.grants.allows(verb, &name) {
-        return Err(Refusal::Forbidden);
-    }
-    match verb {
+    request.expect_permitted(verb, &name)?;
+    let outcome = match verb {
         Verb::Publish => publish(topics, request, &name),
         Verb::Delete => delete(topics, request, &name),
         _ => read(topics, subscriptions, request, &name),
-    }
+    };
+    Ok(outcome?)
 }
 
 /// Publishes; the first publication makes the topic fully created, and perhaps the topic.

@@ -5,9 +5,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use sedge_access::Grants;
+use sedge_access::Caller;
 use sedge_coap::link_format::{self, LinkWriter};
 use sedge_coap::{ContentFormat, Message};
+use sedge_time::Instant;
 
 use crate::name::COLLECTION;
 use crate::{Topic, Topics};
@@ -85,13 +86,14 @@ impl Query<'_> {
 /// Writes those links that `picks` picks among the topics that the caller may know of, and their data.
 pub(super) fn write(
     topics: &Topics,
-    grants: &Grants,
+    now: Instant,
+    caller: Caller<'_>,
     picks: impl Fn(&Link<'_>) -> bool,
     with_types: bool,
 ) -> Vec<u8> {
     let mut document = String::new();
     let mut writer = LinkWriter::new(&mut document);
-    for topic in visible(topics, grants) {
+    for topic in visible(topics, now, caller) {
         for link in [Link::to_configuration(topic), Link::to_data(topic)] {
             if picks(&link) {
                 // Writing to memory does not fail.
@@ -107,18 +109,15 @@ pub(super) fn write(
 
 /// The topics that the caller may know of. Only the stretches of names are walked that its patterns begin
 /// with, so that a device with a few topics is no burden on a broker with a hundred thousand.
-fn visible<'t>(topics: &'t Topics, grants: &'t Grants) -> impl Iterator<Item = &'t Topic> {
-    let mut prefixes: Vec<&str> = match grants.is_administrator() {
-        true => alloc::vec![""],
-        false => grants.list().iter().map(|grant| grant.pattern.prefix()).collect(),
-    };
+fn visible<'t>(topics: &'t Topics, now: Instant, caller: Caller<'t>) -> impl Iterator<Item = &'t Topic> {
+    let mut prefixes: Vec<&str> = caller.prefixes().collect();
     prefixes.sort_unstable();
     prefixes.dedup_by(|later, earlier| later.starts_with(*earlier));
     prefixes.into_iter().flat_map(move |prefix| {
         let stretch = topics.iter_from(prefix).map(|(_, topic)| topic);
         stretch
             .take_while(move |topic| topic.identity().name.as_str().starts_with(prefix))
-            .filter(|topic| grants.sees(topic.identity().name.as_str()))
+            .filter(move |topic| caller.sees(now, topic.identity().name.as_str()))
     })
 }
 

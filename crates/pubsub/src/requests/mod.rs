@@ -5,10 +5,11 @@ mod data;
 mod links;
 mod topic;
 
-use sedge_access::Grants;
+use sedge_access::{Caller, Verb};
 use sedge_coap::{ContentFormat, Message, OptionNumber, Reaction};
 use sedge_time::Instant;
 
+use crate::denied::Stop;
 use crate::name::{COLLECTION, DATA};
 use crate::value::ETag;
 use crate::{Outcome, Refusal, Response, Subscriptions, Topics, UnixTime};
@@ -22,8 +23,8 @@ pub struct Request<'r> {
     pub unix: UnixTime,
     /// The session it came over, in the caller's numbering.
     pub session: u64,
-    /// What the session's owner may do.
-    pub grants: &'r Grants,
+    /// The session's owner, and the rules that hold.
+    pub caller: Caller<'r>,
     /// The message. Of a body in blocks, the last one.
     pub message: &'r Message<'r>,
     /// The whole body.
@@ -64,7 +65,11 @@ pub fn handle(topics: &mut Topics, subscriptions: &mut Subscriptions, request: &
             Reaction::Reset | Reaction::Ignore => Outcome::default(),
         };
     }
-    route(topics, subscriptions, request).unwrap_or_else(|refusal| refuse(topics, refusal))
+    match route(topics, subscriptions, request) {
+        Ok(outcome) => outcome,
+        Err(Stop::Refused(refusal)) => refuse(topics, refusal),
+        Err(Stop::Denied(refusal, denied)) => Outcome { denied: Some(denied), ..refuse(topics, refusal) },
+    }
 }
 
 fn refuse(topics: &mut Topics, refusal: Refusal) -> Outcome {
@@ -76,9 +81,9 @@ fn route(
     topics: &mut Topics,
     subscriptions: &mut Subscriptions,
     request: &Request<'_>,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome, Stop> {
     if request.message.proxy_uri().is_some() || request.message.proxy_scheme().is_some() {
-        return Err(Refusal::Proxy);
+        return Err(Refusal::Proxy.into());
     }
     let mut path = request.message.uri_path();
     match path.next() {
@@ -86,13 +91,27 @@ fn route(
         Some(segment) if segment == COLLECTION.as_bytes() => match (path.next(), path.next()) {
             (None, _) => collection::handle(topics, subscriptions, request),
             (Some(number), None) => topic::handle(topics, request, number),
-            _ => Err(Refusal::NotFound),
+            _ => Err(Refusal::NotFound.into()),
         },
-        _ => Err(Refusal::NotFound),
+        _ => Err(Refusal::NotFound.into()),
     }
 }
 
 impl Request<'_> {
+    /// Refuses a caller who may not do this.
+    fn expect_permitted(&self, verb: Verb, topic: &str) -> Result<(), Stop> {
+        Stop::unless_allowed(&self.caller.decide(self.now, verb, topic), Some(verb), topic)
+    }
+
+    /// Refuses a caller who may not do anything with the topic.
+    fn expect_sees(&self, topic: &str) -> Result<(), Stop> {
+        if self.caller.sees(self.now, topic) {
+            return Ok(());
+        }
+        // Reading is what it takes least for; whoever may not, and may nothing else, hears why.
+        Stop::unless_allowed(&self.caller.decide(self.now, Verb::Read, topic), None, topic)
+    }
+
     /// Refuses a client that does not accept the one format there is.
     fn expect_accepts(&self, format: ContentFormat) -> Result<(), Refusal> {
         if self.message.accepts(format) { Ok(()) } else { Err(Refusal::NotAcceptable) }

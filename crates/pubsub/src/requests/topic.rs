@@ -5,26 +5,25 @@ use sedge_access::Verb;
 use sedge_coap::{Code, ContentFormat};
 
 use super::{Request, links};
+use crate::denied::Stop;
 use crate::value::ETag;
 use crate::{
     Configuration, Outcome, Parameters, Payload, Property, Refusal, Response, Topic, TopicId, Topics, cbor,
 };
 
-pub(super) fn handle(topics: &mut Topics, request: &Request<'_>, number: &[u8]) -> Result<Outcome, Refusal> {
+pub(super) fn handle(topics: &mut Topics, request: &Request<'_>, number: &[u8]) -> Result<Outcome, Stop> {
     request.expect_no_query()?;
     let number = links::parse_number(number).ok_or(Refusal::NotFound)?;
     let (id, topic) = topics.find_number(number).ok_or(Refusal::NotFound)?;
-    if !request.grants.sees(topic.identity().name.as_str()) {
-        return Err(Refusal::Forbidden);
-    }
+    request.expect_sees(topic.identity().name.as_str())?;
     match request.message.code() {
-        Code::GET => read(topic, request),
-        Code::FETCH => read_part(topic, request),
+        Code::GET => Ok(read(topic, request)?),
+        Code::FETCH => Ok(read_part(topic, request)?),
         // POST replaces everything that can change: what the body leaves out is set back to its default.
         Code::POST => update(topics, id, request, |_| Configuration::default()),
         Code::IPATCH => update(topics, id, request, Topic::configuration_cloned),
         Code::DELETE => delete(topics, id, request),
-        _ => Err(Refusal::MethodNotAllowed),
+        _ => Err(Refusal::MethodNotAllowed.into()),
     }
 }
 
@@ -50,7 +49,7 @@ fn update(
     id: TopicId,
     request: &Request<'_>,
     base: impl FnOnce(&Topic) -> Configuration,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome, Stop> {
     let topic = permitted(topics, id, request)?;
     request.expect_format(ContentFormat::CORE_PUBSUB)?;
     request.expect_accepts(ContentFormat::CORE_PUBSUB)?;
@@ -66,18 +65,16 @@ fn update(
     Ok(Outcome::with_change(response, change))
 }
 
-fn delete(topics: &mut Topics, id: TopicId, request: &Request<'_>) -> Result<Outcome, Refusal> {
+fn delete(topics: &mut Topics, id: TopicId, request: &Request<'_>) -> Result<Outcome, Stop> {
     let _ = permitted(topics, id, request)?;
     let change = topics.remove(id).ok_or(Refusal::NotFound)?;
     Ok(Outcome::with_change(Response::new(Code::DELETED), change))
 }
 
 /// The topic, if the caller may change it and the request's conditions hold.
-fn permitted<'t>(topics: &'t Topics, id: TopicId, request: &Request<'_>) -> Result<&'t Topic, Refusal> {
+fn permitted<'t>(topics: &'t Topics, id: TopicId, request: &Request<'_>) -> Result<&'t Topic, Stop> {
     let topic = topics.get(id).ok_or(Refusal::NotFound)?;
-    if !request.grants.allows(Verb::Configure, topic.identity().name.as_str()) {
-        return Err(Refusal::Forbidden);
-    }
+    request.expect_permitted(Verb::Configure, topic.identity().name.as_str())?;
     let etag = ETag::of(&topic.representation(), Some(ContentFormat::CORE_PUBSUB));
     request.expect_conditions(Some(etag))?;
     Ok(topic)

@@ -57,13 +57,14 @@ impl Subscriptions {
         outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) -> Handed {
         let id = self.observations.id(slot);
-        let Some(observation) = self.observations.at(slot) else { return Handed::Gone };
+        let Some(observation) = self.observations.at_mut(slot) else { return Handed::Gone };
         let Some(feed) = self.feeds.at(observation.feed) else { return Handed::Gone };
         // Whoever has not seen the newest value is about to be sent one anyway.
         let Some(value) = feed.newest().filter(|newest| newest.sequence == observation.cursor) else {
             return Handed::Busy;
         };
-        let handed = outlet(Notification::new(id, observation, Content::Value(value), true));
+        let content = Content::Value(value);
+        let handed = outlet(Notification::new(id, observation, feed.audience.topic(), content, true));
         match handed {
             Handed::Sent => {
                 self.counters.checks += 1;
@@ -72,6 +73,10 @@ impl Subscriptions {
             Handed::Gone => {
                 self.take(slot);
                 self.counters.left += 1;
+            }
+            Handed::Denied(code) => {
+                feed.end_observation(observation, code);
+                let _ = self.step(now, slot, outlet);
             }
             Handed::Busy | Handed::Blocked => {}
         }

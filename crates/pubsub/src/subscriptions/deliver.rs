@@ -13,7 +13,7 @@ use super::{Subscriptions, seconds};
 
 /// What became of an attempt to give an observation what it is to see next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// It got something, and may get more at once.
     More,
     /// It has everything, or has something under way.
@@ -143,7 +143,8 @@ impl Subscriptions {
             Code::EMPTY => Content::Value(self.feeds.at(observation.feed)?.value(observation.cursor)?),
             code => Content::End(code),
         };
-        Some(Resend { notification: Notification::new(id, observation, content, true), newer })
+        let topic = self.feeds.at(observation.feed)?.audience.topic();
+        Some(Resend { notification: Notification::new(id, observation, topic, content, true), newer })
     }
 
     /// Gives the observations of a session what they are still to see, each in its turn: those after `last`,
@@ -188,7 +189,7 @@ impl Subscriptions {
     }
 
     /// Gives one observation what it is to see next.
-    fn step(
+    pub(super) fn step(
         &mut self,
         now: Instant,
         slot: u32,
@@ -203,7 +204,7 @@ impl Subscriptions {
         }
         if observation.is_ending() {
             let content = Content::End(observation.end);
-            return match outlet(Notification::new(id, observation, content, true)) {
+            return match outlet(Notification::new(id, observation, feed.audience.topic(), content, true)) {
                 Handed::Sent => {
                     observation.set_in_flight(true);
                     observation.set_told();
@@ -222,7 +223,12 @@ impl Subscriptions {
             return Step::Idle;
         };
         let confirmable = is_confirmable(self.policy.reliability, observation, feed.observer_check, now);
-        match outlet(Notification::new(id, observation, Content::Value(value), confirmable)) {
+        let topic = feed.audience.topic();
+        match outlet(Notification::new(id, observation, topic, Content::Value(value), confirmable)) {
+            Handed::Denied(code) => {
+                feed.end_observation(observation, code);
+                Step::More
+            }
             Handed::Sent => {
                 self.counters.coalesced += value.sequence - observation.cursor - 1;
                 observation.cursor = value.sequence;
@@ -257,7 +263,8 @@ impl Subscriptions {
             Handed::Sent => Step::More,
             Handed::Busy => Step::Busy,
             Handed::Blocked => Step::Blocked,
-            Handed::Gone => {
+            // Nothing is said of any topic by ending an observation.
+            Handed::Gone | Handed::Denied(_) => {
                 self.take(slot);
                 self.counters.left += 1;
                 Step::Gone

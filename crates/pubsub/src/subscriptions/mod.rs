@@ -13,7 +13,6 @@ mod sessions;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use sedge_access::{Grants, Verb};
 use sedge_coap::block::BlockSize;
 use sedge_coap::{Code, Token};
 use sedge_time::Instant;
@@ -43,7 +42,8 @@ use sessions::Sessions;
 /// - Inputs: [`sync`](Self::sync) when a topic has changed, [`acknowledged`](Self::acknowledged),
 ///   [`failed`](Self::failed), [`ready`](Self::ready), [`close`](Self::close), [`expire`](Self::expire), and
 ///   [`handle`](crate::handle) for requests.
-/// - Commands: [`regrant`](Self::regrant), [`revoke`](Self::revoke).
+/// - Commands: [`regrant`](Self::regrant), [`regrant_all`](Self::regrant_all), [`revoke`](Self::revoke),
+///   [`end`](Self::end).
 /// - Outputs: [`deliver`](Self::deliver), [`resend`](Self::resend).
 #[derive(Debug)]
 pub struct Subscriptions {
@@ -220,25 +220,45 @@ impl Subscriptions {
         }
     }
 
-    /// Hears that what the owner of a session may do has changed: observations that it may no longer have
-    /// end with `code` as their last notification, and no value goes out on them from here on.
-    pub fn regrant(
-        &mut self,
-        now: Instant,
-        session: u64,
-        grants: &Grants,
-        code: Code,
-        outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
-    ) {
+    /// Hears that what the owner of a session may do has changed: observations of topics for which `judge` gives a
+    /// code are to end with it as their last notification, and no value goes out on them from here on. What follows
+    /// goes out by [`ready`](Self::ready).
+    pub fn regrant(&mut self, session: u64, mut judge: impl FnMut(&str) -> Option<Code>) {
         let slots: Vec<u32> = self.sessions.slots(session, &self.observations).collect();
         for slot in slots {
-            let Some(observation) = self.observations.at_mut(slot) else { continue };
-            let Some(feed) = self.feeds.at(observation.feed) else { continue };
-            if !grants.allows(Verb::Read, feed.audience.topic()) {
-                feed.end_observation(observation, code);
+            let _ = self.judge(slot, |_, topic| judge(topic));
+        }
+    }
+
+    /// Hears that the rules have changed for everyone: [`regrant`](Self::regrant) for all sessions. What follows
+    /// goes out by [`deliver`](Self::deliver).
+    pub fn regrant_all(&mut self, mut judge: impl FnMut(u64, &str) -> Option<Code>) {
+        for slot in self.observations.slots() {
+            if self.judge(slot, &mut judge)
+                && let Some(feed) = self.observations.at(slot).map(|observation| observation.feed)
+            {
+                self.enqueue(feed);
             }
         }
-        self.ready(now, session, outlet);
+    }
+
+    /// Ends the observation that a notification was to be sent again for, with `code` as its last one.
+    pub fn end(&mut self, id: ObservationId, code: Code) {
+        if let Some(slot) = self.observations.find(id) {
+            let _ = self.judge(slot, |_, _| Some(code));
+        }
+    }
+
+    /// Marks an observation as ending if `judge` says so; says whether it did.
+    fn judge(&mut self, slot: u32, judge: impl FnOnce(u64, &str) -> Option<Code>) -> bool {
+        let Some(observation) = self.observations.at_mut(slot) else { return false };
+        let Some(feed) = self.feeds.at(observation.feed) else { return false };
+        if observation.is_ending() {
+            return false;
+        }
+        let Some(code) = judge(observation.session, feed.audience.topic()) else { return false };
+        feed.end_observation(observation, code);
+        true
     }
 
     /// Ends all observations of a session, with `code` as their last notification.
@@ -249,7 +269,8 @@ impl Subscriptions {
         code: Code,
         outlet: &mut (impl FnMut(Notification<'_>) -> Handed + ?Sized),
     ) {
-        self.regrant(now, session, &Grants::none(), code, outlet);
+        self.regrant(session, |_| Some(code));
+        self.ready(now, session, outlet);
     }
 
     /// Takes out the observation in `slot`, and the feed with its last member.

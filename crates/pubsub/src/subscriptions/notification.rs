@@ -15,6 +15,8 @@ pub struct Notification<'v> {
     pub observation: ObservationId,
     /// Whose it is.
     pub session: u64,
+    /// The topic's name.
+    pub topic: &'v str,
     /// The token of its request.
     pub token: Token,
     /// What it says.
@@ -47,6 +49,8 @@ pub enum Handed {
     Blocked,
     /// Its session is no more.
     Gone,
+    /// Its session may not have this value (any more): the observation is to end with this code.
+    Denied(Code),
 }
 
 /// A notification that was not acknowledged in time, and is to be sent again.
@@ -63,10 +67,11 @@ impl<'v> Notification<'v> {
     pub(super) fn new(
         id: ObservationId,
         observation: &Observation,
+        topic: &'v str,
         content: Content<'v>,
         confirmable: bool,
     ) -> Self {
         let Observation { session, token, .. } = *observation;
-        Self { observation: id, session, token, content, confirmable, block: observation.block() }
+        Self { observation: id, session, topic, token, content, confirmable, block: observation.block() }
     }
 }

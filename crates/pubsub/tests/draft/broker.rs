@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use sedge_access::{Grants, Permissions, TopicPattern};
+use sedge_access::{Caller, Grants, Permissions, Subject, TopicPattern};
 use sedge_coap::block::{Block, BlockSize};
 use sedge_coap::{Code, ContentFormat, Message, OptionNumber, Token, Type, Writer};
 use sedge_pubsub::*;
@@ -87,11 +87,12 @@ impl Broker {
     pub(crate) fn ask_with(&mut self, session: u64, grants: &Grants, request: Req) -> Option<Reply> {
         let datagram = request.datagram();
         let message = Message::parse(&datagram).unwrap();
+        let (rules, subject) = (sedge_access::Policy::default(), Subject::device("device", grants));
         let request = Request {
             now: self.now,
             unix: self.unix,
             session,
-            grants,
+            caller: Caller { policy: &rules, subject: &subject },
             message: &message,
             body: message.payload(),
         };

@@ -1,0 +1,32 @@
+//! What the rules refuse: counted, and told to whoever keeps the books.
+
+use sedge_access::{Cause, Subject};
+use sedge_pubsub::Denied;
+
+/// What a shard has refused.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    /// Requests by cause, in the order of [`Cause::ALL`].
+    requests: [u64; Cause::ALL.len()],
+    /// Observations that were ended.
+    observations: u64,
+}
+
+impl Refused {
+    /// A request was refused.
+    pub(super) fn request(&mut self, _subject: &Subject, denied: &Denied) {
+        self.requests[denied.cause as usize] += 1;
+    }
+
+    /// An observation ends because its session may not read the topic any more.
+    pub(super) fn observation(&mut self, _subject: &Subject, _topic: &str, _cause: Cause) {
+        self.observations += 1;
+    }
+
+    /// Every counter by its name.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (String, u64)> {
+        let name = |cause: Cause| format!("access.refused.{}", cause.as_str().replace('-', "_"));
+        let requests = Cause::ALL.into_iter().map(name).zip(self.requests);
+        requests.chain([("access.observations_ended".to_owned(), self.observations)])
+    }
+}
