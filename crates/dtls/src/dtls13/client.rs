@@ -282,7 +282,9 @@ impl<P: Profile> Machine<P> {
         message: &Message<'_>,
     ) -> Progress {
         let State::AwaitFinished(secured) = &mut self.state else { return Progress::Continue };
-        match secured.message(cx, credentials, self.offer.record_size_limit.is_some(), message) {
+        let outcome = secured.message(cx, credentials, self.offer.record_size_limit.is_some(), message);
+        self.link.flight.limit_records(secured.write_limit);
+        match outcome {
             Ok(()) if message.message_type == MessageType::FINISHED => self.finish(cx, credentials),
             Ok(()) => Progress::Continue,
             Err(description) => self.unacceptable(description),

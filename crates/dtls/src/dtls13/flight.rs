@@ -113,6 +113,11 @@ impl<B: Buffer> Flight<B> {
         self.record_limit = (limit as usize).saturating_sub(1);
     }
 
+    /// The longest content of a protected record.
+    pub(crate) const fn record_limit(&self) -> usize {
+        self.record_limit
+    }
+
     /// Sends again what has not arrived.
     pub(crate) const fn rewind(&mut self) {
         self.to_send = !self.arrived;

@@ -176,7 +176,7 @@ impl<B: Buffer> Link<B> {
             && self.received.is_due()
         {
             let room = buf.len().min(usize::from(self.mtu)).saturating_sub(sealer.overhead());
-            let (numbers, _) = self.received.next_numbers(room);
+            let (numbers, _) = self.received.next_numbers(room.min(self.flight.record_limit()));
             let mut out = Writer::new(buf.get_mut(sealer.headroom(false)..)?);
             ack::write(&mut out, numbers);
             let len = out.finish()?;

@@ -3,6 +3,7 @@
 
 use sedge_crypto::NamedGroup;
 use sedge_dtls::*;
+use sedge_time::Duration;
 
 use crate::party::*;
 use crate::world::*;
@@ -164,6 +165,28 @@ fn record_size_limits_hold_in_both_directions() {
     let server = world.server.session();
     let result = server.seal(&Watched, ContentType::APPLICATION_DATA, &mut record, 64);
     assert_eq!(result, Err(SealError::TooLong));
+}
+
+/// RFC 8449 section 4: a server without a limit of its own keeps to the client's, and says that it knows the extension;
+/// so do its ACK, which names many records, and its ticket's stand-in.
+#[test]
+fn a_server_without_a_limit_answers_the_clients() {
+    let limit = |limit| Transport { record_size_limit: limit, ..Transport::default() };
+    let flight = |way: &Setup, limited: Option<u16>| {
+        let mut setup = Setup { client_transport: limit(limited), ..way.clone() };
+        setup.server.tickets = Some((TicketKeys::new(&mut TestRng(5)).into(), Duration::from_secs(100)));
+        setup.client.wants_tickets = true;
+        let mut world = World::established(setup);
+        world.exchange_data();
+        assert_eq!(world.discards, []);
+        let sent = world.trace.iter().filter(|(direction, _)| *direction == Direction::ToClient);
+        (sent.map(|(_, datagram)| datagram.len()).sum::<usize>(), world.server.session().max_plaintext())
+    };
+    let (unlimited, _) = flight(&Setup::psk_dhe(), None);
+    let (answered, longest) = flight(&Setup::psk_dhe(), Some(16_384));
+    assert_eq!((answered - unlimited, longest), (6, 16_383), "an extension of two bytes");
+    let certificates = mutual(CertificateType::X509, CertificateType::X509);
+    assert_eq!(flight(&certificates, Some(64)).1, 63);
 }
 
 /// A client that has both is known by its pre-shared key; one whose key is unknown shows its certificate.

@@ -41,6 +41,7 @@ impl Complete {
         let mut used = 0;
         if !self.acknowledged {
             let room = buf.len().saturating_sub(self.session.overhead() + LENGTH);
+            let room = room.min(self.session.max_plaintext());
             let (numbers, last) = link.received.next_numbers(room);
             let more = last && !ticket.is_empty();
             used = self.session.write_ack_of(crypto, buf, numbers, more)?;

@@ -66,12 +66,14 @@ impl<P: Profile> Machine<P> {
         let epoch_2 = handshake.traffic(cx.crypto, &hellos);
         let master = handshake.into_master(cx.crypto);
 
-        let read_limit = config.transport.record_size_limit;
-        let limit = read_limit.map(|limit| limit.clamp(MIN_RECORD_SIZE_LIMIT, MAX_PLAINTEXT + 1));
+        // RFC 8449 section 4: a server that knows the extension answers it, with all there can be if it has no limit.
+        let read_limit = config
+            .transport
+            .record_size_limit
+            .map_or(MAX_PLAINTEXT + 1, |limit| limit.clamp(MIN_RECORD_SIZE_LIMIT, MAX_PLAINTEXT + 1));
         let (mut awaiting, mut client_kind) = (Awaiting::Finished, CertificateType::X509);
         let mut extensions = EncryptedExtensions {
-            // RFC 8449 section 4: only to a client that knows it.
-            record_size_limit: limit.filter(|_| hello.hello.extensions.record_size_limit.is_some()),
+            record_size_limit: hello.hello.extensions.record_size_limit.map(|_| read_limit),
             ..EncryptedExtensions::default()
         };
         match &choice.certificates {
