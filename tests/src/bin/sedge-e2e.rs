@@ -16,7 +16,7 @@ use sedge_broker::config::Config;
 use sedge_broker::store::DataDir;
 use sedge_broker::{Broker, Key};
 use sedge_client::tokio::{Client, Socket, client};
-use sedge_client::{ContentFormat, Error, Psk, Security};
+use sedge_client::{ContentFormat, Error, Psk, Security, SubscriptionId};
 use sedge_dtls::Retransmission;
 use sedge_sim::relay::{Options, Relay};
 use tokio::sync::watch;
@@ -232,14 +232,20 @@ async fn device(load: Load, relay: SocketAddr, number: u32, progress: Progress) 
     let subscriber = tokio::task::spawn_local(subscribe(load.clone(), relay, number, published, seen));
     for message in 1..=load.messages {
         let value = value(number, message, load.bytes);
+        let sessions = publisher.counters().handshakes_completed;
         while let Err(error) = publisher.publish(&topic, ContentFormat::OCTET_STREAM, &value).await {
             eprintln!("publisher-{number}: {error}, trying again");
             if matches!(error, Error::Refused(_)) {
                 return Err(error.into());
             }
         }
+        if publisher.counters().handshakes_completed != sessions {
+            eprintln!("publisher-{number}: value {message} took a new session");
+        }
         acknowledged.send_replace(message);
-        delivered.wait_for(|delivered| *delivered >= message).await?;
+        if delivered.wait_for(|delivered| *delivered >= message).await.is_err() {
+            return Err(subscriber.await?.err().unwrap_or_else(|| "a subscriber has left early".into()));
+        }
         progress[number as usize].set(message);
     }
     drop(acknowledged);
@@ -251,6 +257,17 @@ async fn device(load: Load, relay: SocketAddr, number: u32, progress: Progress) 
     Ok(tally)
 }
 
+/// Subscribes, however often the connection is lost meanwhile.
+async fn subscribed(client: &mut Client, number: u32, topic: &str) -> Outcome<SubscriptionId> {
+    loop {
+        match client.subscribe(topic).await {
+            Ok(subscription) => return Ok(subscription),
+            Err(Error::Disconnected(reason)) => eprintln!("subscriber-{number}: {reason}, trying again"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 async fn subscribe(
     load: Load,
     relay: SocketAddr,
@@ -260,7 +277,7 @@ async fn subscribe(
 ) -> Outcome<Tally> {
     let topic = format!("e2e/{number}");
     let mut client = connected(relay, "subscriber", number).await?;
-    let mut subscription = client.subscribe(&topic).await?;
+    let mut subscription = subscribed(&mut client, number, &topic).await?;
     let mut tally = Tally::default();
     let mut counts = vec![0_u64; load.messages as usize + 1];
     let mut buffer = vec![0; load.bytes.max(64)];
@@ -278,6 +295,13 @@ async fn subscribe(
                         return Err(format!("subscriber-{number}: value {message} was spoilt").into());
                     }
                     counts[message as usize] += 1;
+                    if counts[message as usize] > 1 {
+                        let sessions = client.counters().handshakes_completed;
+                        let subscriptions = tally.resubscribed + 1;
+                        eprintln!(
+                            "subscriber-{number}: value {message} came again, in session {sessions}, subscription {subscriptions}"
+                        );
+                    }
                     seen.send_modify(|seen| *seen = message.max(*seen));
                     silent_since = tokio::time::Instant::now();
                 }
@@ -291,7 +315,7 @@ async fn subscribe(
             }
             () = tokio::time::sleep_until(silent_since + patience), if behind => {
                 client.unsubscribe(subscription).await;
-                subscription = client.subscribe(&topic).await?;
+                subscription = subscribed(&mut client, number, &topic).await?;
                 tally.resubscribed += 1;
                 silent_since = tokio::time::Instant::now();
             }
