@@ -1,9 +1,10 @@
 //! Where a client gets a token: AS request creation hints.
 
+use sedge_cose::Scope;
 use sedge_cose::cbor::{Decoder, Encoder, Error, Label, NoRoom};
 
 use crate::parameter as p;
-use crate::scope::Scope;
+use crate::scope;
 
 /// What a resource server tells a client that has no token for what it asked
 /// ([RFC 9200 section 5.3](https://www.rfc-editor.org/rfc/rfc9200#section-5.3)), as body of a 4.01.
@@ -36,7 +37,7 @@ impl<'a> CreationHints<'a> {
                 Label::Int(p::AS) => hints.authorization_server = Some(value.text()?),
                 Label::Int(p::KID) => hints.kid = Some(value.bytes()?),
                 Label::Int(p::AUDIENCE) => hints.audience = Some(value.text()?),
-                Label::Int(p::SCOPE) => hints.scope = Some(Scope::decode(value)?),
+                Label::Int(p::SCOPE) => hints.scope = Some(scope::decode(value)?),
                 Label::Int(p::CNONCE) => hints.cnonce = Some(value.bytes()?),
                 _ => {}
             }
@@ -70,7 +71,7 @@ impl<'a> CreationHints<'a> {
             encoder.int(p::AUDIENCE).text(audience);
         }
         if let Some(scope) = self.scope {
-            scope.encode(encoder.int(p::SCOPE));
+            scope::encode(scope, encoder.int(p::SCOPE));
         }
         if let Some(cnonce) = self.cnonce {
             encoder.int(p::CNONCE).bytes(cnonce);

@@ -8,7 +8,7 @@
 //! ```
 //! use sedge_ace::{Scope, TokenRequest};
 //!
-//! let scope = Scope::Binary(&[0x81, 0x82, 0x61, b't', 0x04]);
+//! let scope = Scope::Bytes(&[0x81, 0x82, 0x61, b't', 0x04]);
 //! let request = TokenRequest { audience: Some("plant-a"), scope: Some(scope), ..TokenRequest::default() };
 //! let mut buffer = [0; 64];
 //! let body = request.encode(&mut buffer)?;
@@ -28,6 +28,7 @@
     )
 )]
 
+mod access_token;
 mod error;
 mod hints;
 mod introspection;
@@ -36,15 +37,19 @@ mod psk_identity;
 mod scope;
 mod token;
 mod token_hash;
+mod token_keys;
 mod trl;
 
+pub use access_token::{TokenError, open_token};
 pub use error::{ErrorCode, ErrorResponse};
 pub use hints::CreationHints;
 pub use introspection::{IntrospectionRequest, IntrospectionResponse};
 pub use psk_identity::{DERIVED_KEY_LEN, PskIdentity, derive_key};
-pub use scope::{Profile, Scope};
+pub use scope::Profile;
+pub use sedge_cose::Scope;
 pub use token::{TokenRequest, TokenRequestError, TokenResponse};
 pub use token_hash::TokenHash;
+pub use token_keys::TokenKeys;
 pub use trl::{Patch, TrlError, TrlQuery, TrlResponse, encode_diff, encode_full};
 
 #[cfg(test)]

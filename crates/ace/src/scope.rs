@@ -1,30 +1,20 @@
 //! Scopes and profiles, as several messages carry them.
 
+use sedge_cose::Scope;
 use sedge_cose::cbor::{Decoder, Encoder, Error, Type};
 
-/// What a token is to permit, or permits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope<'a> {
-    /// Names in a text, separated by spaces.
-    Text(&'a str),
-    /// An encoded structure, such as that of AIF ([RFC 9237](https://www.rfc-editor.org/rfc/rfc9237)).
-    Binary(&'a [u8]),
+pub(crate) fn decode<'a>(value: &mut Decoder<'a>) -> Result<Scope<'a>, Error> {
+    match value.peek()? {
+        Type::Text => value.text().map(Scope::Text),
+        _ => value.bytes().map(Scope::Bytes),
+    }
 }
 
-impl<'a> Scope<'a> {
-    pub(crate) fn decode(value: &mut Decoder<'a>) -> Result<Self, Error> {
-        match value.peek()? {
-            Type::Text => value.text().map(Self::Text),
-            _ => value.bytes().map(Self::Binary),
-        }
-    }
-
-    pub(crate) fn encode(self, encoder: &mut Encoder<'_>) {
-        let _all = match self {
-            Self::Text(text) => encoder.text(text),
-            Self::Binary(bytes) => encoder.bytes(bytes),
-        };
-    }
+pub(crate) fn encode(scope: Scope<'_>, encoder: &mut Encoder<'_>) {
+    let _all = match scope {
+        Scope::Text(text) => encoder.text(text),
+        Scope::Bytes(bytes) => encoder.bytes(bytes),
+    };
 }
 
 /// How client and resource server protect what they say to each other

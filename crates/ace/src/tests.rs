@@ -141,7 +141,7 @@ fn scope() -> impl Strategy<Value = Option<(bool, Vec<u8>)>> {
 
 fn as_scope(scope: &Option<(bool, Vec<u8>)>) -> Option<Scope<'_>> {
     scope.as_ref().map(|(binary, bytes)| match binary {
-        true => Scope::Binary(bytes),
+        true => Scope::Bytes(bytes),
         false => Scope::Text(std::str::from_utf8(bytes).unwrap()),
     })
 }
@@ -197,7 +197,7 @@ proptest! {
     fn damaged_messages_do_no_harm(at in 0usize..40, value: u8) {
         let scope = [0x81, 0x82, 0x61, b't', 0x04];
         let request = TokenRequest {
-            audience: Some("plant-a"), scope: Some(Scope::Binary(&scope)), ..TokenRequest::default()
+            audience: Some("plant-a"), scope: Some(Scope::Bytes(&scope)), ..TokenRequest::default()
         };
         let mut out = [0; 64];
         let body = request.encode(&mut out).unwrap();

@@ -3,10 +3,11 @@
 
 use core::fmt;
 
+use sedge_cose::Scope;
 use sedge_cose::cbor::{Decoder, Encoder, Error, Label, NoRoom, Type};
 
 use crate::parameter as p;
-use crate::scope::{Profile, Scope};
+use crate::scope::{self, Profile};
 
 /// What a client asks of the token endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +65,7 @@ impl<'a> TokenRequest<'a> {
         decoder.map(|label, value| {
             match label {
                 Label::Int(p::AUDIENCE) => request.audience = Some(value.text()?),
-                Label::Int(p::SCOPE) => request.scope = Some(Scope::decode(value)?),
+                Label::Int(p::SCOPE) => request.scope = Some(scope::decode(value)?),
                 Label::Int(p::REQ_CNF) => request.req_cnf = Some(map_item(value)?),
                 Label::Int(p::CLIENT_ID) => request.client_id = Some(value.text()?),
                 Label::Int(p::CNONCE) => request.cnonce = Some(value.bytes()?),
@@ -105,7 +106,7 @@ impl<'a> TokenRequest<'a> {
             encoder.int(p::AUDIENCE).text(audience);
         }
         if let Some(scope) = self.scope {
-            scope.encode(encoder.int(p::SCOPE));
+            scope::encode(scope, encoder.int(p::SCOPE));
         }
         if let Some(client_id) = self.client_id {
             encoder.int(p::CLIENT_ID).text(client_id);
@@ -156,7 +157,7 @@ impl<'a> TokenResponse<'a> {
             match label {
                 Label::Int(p::ACCESS_TOKEN) => token = Some(value.bytes()?),
                 Label::Int(p::EXPIRES_IN) => response.expires_in = Some(value.unsigned()?),
-                Label::Int(p::SCOPE) => response.scope = Some(Scope::decode(value)?),
+                Label::Int(p::SCOPE) => response.scope = Some(scope::decode(value)?),
                 Label::Int(p::CNF) => response.cnf = Some(map_item(value)?),
                 Label::Int(p::RS_CNF) => response.rs_cnf = Some(map_item(value)?),
                 Label::Int(p::ACE_PROFILE) => response.ace_profile = Some(Profile(value.int()?)),
@@ -191,7 +192,7 @@ impl<'a> TokenResponse<'a> {
             encoder.int(p::CNF).raw(cnf);
         }
         if let Some(scope) = self.scope {
-            scope.encode(encoder.int(p::SCOPE));
+            scope::encode(scope, encoder.int(p::SCOPE));
         }
         encoder.int(p::TOKEN_TYPE).unsigned(p::POP);
         if let Some(profile) = self.ace_profile {

@@ -15,4 +15,24 @@
 
 extern crate alloc;
 
+mod authority;
+mod cnf;
+mod endpoints;
+mod hex;
+mod issue;
+mod issued;
+mod keys;
+mod message;
 pub mod revocation;
+mod scope;
+mod seal;
+mod settings;
+mod store;
+
+pub use authority::{Authority, Issue, IssueError};
+pub use issue::NewToken;
+pub use issued::{Issued, TokenId};
+pub use keys::KeyId;
+pub use message::{Answer, Client, Clients, Context, Request};
+pub use settings::{Format, Settings, UnknownFormat};
+pub use store::{Change, Changes, Store};

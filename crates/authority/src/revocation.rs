@@ -122,7 +122,7 @@ impl RevocationList {
 
     /// The requester's part of the list
     /// ([RFC 9770 section 7](https://www.rfc-editor.org/rfc/rfc9770#section-7)).
-    pub fn full<'a>(&'a self, share: Share<'a>) -> impl Iterator<Item = &'a TokenHash> {
+    pub fn full<'a>(&'a self, share: Share<'a>) -> impl Iterator<Item = &'a TokenHash> + Clone {
         let pertains = move |token: &Revoked| match share {
             Share::All => true,
             Share::Of(name) => token.subject == name || token.audience == name,
@@ -280,10 +280,7 @@ mod tests {
             list.add([(hash(number), revoked(9))]);
         }
         // The update after number 39 is gone.
-        assert_eq!(
-            list.diff(Share::All, 0, cursor),
-            Ok(Diff { entries: vec![], cursor: None, more: true })
-        );
+        assert_eq!(list.diff(Share::All, 0, cursor), Ok(Diff { entries: vec![], cursor: None, more: true }));
         assert!(!list.diff(Share::All, 0, Some(40)).unwrap().entries.is_empty());
     }
 }

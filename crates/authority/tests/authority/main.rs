@@ -1,0 +1,5 @@
+//! The authorisation server as its clients, its resource servers and its administrators see it.
+
+mod endpoints;
+mod keeping;
+mod support;
