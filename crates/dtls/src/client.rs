@@ -45,6 +45,8 @@ struct Handed {
     contradicted: bool,
 }
 
+/// A version that the profile lacks is never the one, and no code is to be left of it: nothing of [`dtls12`] may be called but
+/// behind `P::DTLS_1_2`.
 #[expect(clippy::large_enum_variant, reason = "one of the two is all that there is")]
 enum Machine<P: Profile> {
     Dtls12(dtls12::client::Client<P>, Option<Handover<P>>),
@@ -66,7 +68,10 @@ impl<P: Profile> ClientHandshake<P> {
                 }
                 Err(error) => return Err(error),
             },
-            false => Machine::Dtls12(dtls12::client::Client::connect(cx, credentials, config)?, None),
+            false if P::DTLS_1_2 => {
+                Machine::Dtls12(dtls12::client::Client::connect(cx, credentials, config)?, None)
+            }
+            false => return Err(ConfigError::UnusableSuites),
         };
         Ok(Self { machine })
     }
@@ -74,7 +79,8 @@ impl<P: Profile> ClientHandshake<P> {
     /// The Connection ID that the client offered to find in records to it; empty if none.
     pub fn own_cid(&self) -> ConnectionId {
         match &self.machine {
-            Machine::Dtls12(client, _) => client.own_cid(),
+            Machine::Dtls12(client, _) if P::DTLS_1_2 => client.own_cid(),
+            Machine::Dtls12(..) => ConnectionId::EMPTY,
             Machine::Dtls13(client) => client.get().own_cid(),
         }
     }
@@ -82,7 +88,8 @@ impl<P: Profile> ClientHandshake<P> {
     /// When to call [`expire`](Self::expire).
     pub fn deadline(&self) -> Option<Instant> {
         match &self.machine {
-            Machine::Dtls12(client, _) => client.deadline(),
+            Machine::Dtls12(client, _) if P::DTLS_1_2 => client.deadline(),
+            Machine::Dtls12(..) => None,
             Machine::Dtls13(client) => client.get().deadline(),
         }
     }
@@ -96,7 +103,7 @@ impl<P: Profile> ClientHandshake<P> {
     ) -> Result<(), Failure> {
         let before = self.deadline();
         match &mut self.machine {
-            Machine::Dtls12(client, handed) => {
+            Machine::Dtls12(client, handed) if P::DTLS_1_2 => {
                 client.expire(cx, credentials)?;
                 let Some(handed) = handed.as_mut().filter(|_| P::DTLS_1_3).map(Slot::get_mut) else {
                     return Ok(());
@@ -112,6 +119,7 @@ impl<P: Profile> ClientHandshake<P> {
                 }
                 Ok(())
             }
+            Machine::Dtls12(..) => Ok(()),
             Machine::Dtls13(client) => client.get_mut().expire(cx, credentials),
         }
     }
@@ -124,7 +132,7 @@ impl<P: Profile> ClientHandshake<P> {
         record: &mut [u8],
     ) -> Result<Progress, Discard> {
         match &mut self.machine {
-            Machine::Dtls12(client, handed) => {
+            Machine::Dtls12(client, handed) if P::DTLS_1_2 => {
                 if P::DTLS_1_3
                     && let Some(handed) = handed
                     && dtls13::is_server_hello(record)
@@ -145,7 +153,7 @@ impl<P: Profile> ClientHandshake<P> {
                 self.machine = Machine::Dtls12(client, Slot::put(Handed { origin, contradicted: false }));
                 outcome
             }
-            Machine::Dtls13(_) => Err(Discard::Closed),
+            Machine::Dtls12(..) | Machine::Dtls13(_) => Err(Discard::Closed),
         }
     }
 
@@ -153,7 +161,8 @@ impl<P: Profile> ClientHandshake<P> {
     /// [`connect`](Self::connect), [`receive`](Self::receive) and [`expire`](Self::expire).
     pub fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         match &mut self.machine {
-            Machine::Dtls12(client, _) => client.poll_transmit(crypto, buf),
+            Machine::Dtls12(client, _) if P::DTLS_1_2 => client.poll_transmit(crypto, buf),
+            Machine::Dtls12(..) => None,
             Machine::Dtls13(client) => client.get_mut().poll_transmit(crypto, buf),
         }
     }
@@ -161,7 +170,8 @@ impl<P: Profile> ClientHandshake<P> {
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
     pub fn take_session(&mut self) -> Option<Established> {
         match &mut self.machine {
-            Machine::Dtls12(client, _) => client.take_session(),
+            Machine::Dtls12(client, _) if P::DTLS_1_2 => client.take_session(),
+            Machine::Dtls12(..) => None,
             Machine::Dtls13(client) => client.get_mut().take_session(),
         }
     }

@@ -35,6 +35,7 @@ pub struct ServerHandshake<P: Profile> {
 /// Takes no memory in a profile without DTLS 1.3.
 type Dtls13<P> = <<P as Profile>::Dtls13 as Presence>::Slot<dtls13::server::Server<P>>;
 
+/// As in a client: nothing of [`dtls12`] may be called but behind `P::DTLS_1_2`.
 #[expect(clippy::large_enum_variant, reason = "one of the two is all that there is")]
 enum Machine<P: Profile> {
     Dtls12(dtls12::server::Server<P>),
@@ -69,7 +70,8 @@ impl<P: Profile> ServerHandshake<P> {
     /// The Connection ID agreed on for records from the client; empty if it knows none.
     pub fn own_cid(&self) -> &ConnectionId {
         match &self.machine {
-            Machine::Dtls12(server) => server.own_cid(),
+            Machine::Dtls12(server) if P::DTLS_1_2 => server.own_cid(),
+            Machine::Dtls12(_) => &ConnectionId::EMPTY,
             Machine::Dtls13(server) => server.get().own_cid(),
         }
     }
@@ -78,7 +80,8 @@ impl<P: Profile> ServerHandshake<P> {
     /// [`receive`](Self::receive). Otherwise the client has started over.
     pub fn answers(&self, verified: &VerifiedHello<'_>) -> bool {
         match &self.machine {
-            Machine::Dtls12(server) => server.answers(verified),
+            Machine::Dtls12(server) if P::DTLS_1_2 => server.answers(verified),
+            Machine::Dtls12(_) => false,
             Machine::Dtls13(server) => server.get().answers(verified),
         }
     }
@@ -86,7 +89,8 @@ impl<P: Profile> ServerHandshake<P> {
     /// When to call [`expire`](Self::expire).
     pub fn deadline(&self) -> Option<Instant> {
         match &self.machine {
-            Machine::Dtls12(server) => server.deadline(),
+            Machine::Dtls12(server) if P::DTLS_1_2 => server.deadline(),
+            Machine::Dtls12(_) => None,
             Machine::Dtls13(server) => server.get().deadline(),
         }
     }
@@ -94,7 +98,8 @@ impl<P: Profile> ServerHandshake<P> {
     /// Sends the flight again, or gives up.
     pub fn expire(&mut self, now: Instant) -> Result<(), Failure> {
         match &mut self.machine {
-            Machine::Dtls12(server) => server.expire(now),
+            Machine::Dtls12(server) if P::DTLS_1_2 => server.expire(now),
+            Machine::Dtls12(_) => Ok(()),
             Machine::Dtls13(server) => server.get_mut().expire(now),
         }
     }
@@ -107,7 +112,8 @@ impl<P: Profile> ServerHandshake<P> {
         record: &mut [u8],
     ) -> Result<Progress, Discard> {
         match &mut self.machine {
-            Machine::Dtls12(server) => server.receive(cx, credentials, record),
+            Machine::Dtls12(server) if P::DTLS_1_2 => server.receive(cx, credentials, record),
+            Machine::Dtls12(_) => Err(Discard::Closed),
             Machine::Dtls13(server) => server.get_mut().receive(cx, credentials, record),
         }
     }
@@ -116,7 +122,8 @@ impl<P: Profile> ServerHandshake<P> {
     /// [`accept`](Self::accept), [`receive`](Self::receive) and [`expire`](Self::expire).
     pub fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         match &mut self.machine {
-            Machine::Dtls12(server) => server.poll_transmit(crypto, buf),
+            Machine::Dtls12(server) if P::DTLS_1_2 => server.poll_transmit(crypto, buf),
+            Machine::Dtls12(_) => None,
             Machine::Dtls13(server) => server.get_mut().poll_transmit(crypto, buf),
         }
     }
@@ -124,7 +131,8 @@ impl<P: Profile> ServerHandshake<P> {
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
     pub fn take_session(&mut self) -> Option<Established> {
         match &mut self.machine {
-            Machine::Dtls12(server) => server.take_session(),
+            Machine::Dtls12(server) if P::DTLS_1_2 => server.take_session(),
+            Machine::Dtls12(_) => None,
             Machine::Dtls13(server) => server.get_mut().take_session(),
         }
     }
