@@ -179,8 +179,8 @@ impl Authority {
             None => crate::scope::everything(&client.grants),
         };
         let bound = match &wanted.public_key {
-            Some(key) => Bound::PublicKey(*key),
-            None => Bound::NewKey,
+            Some(key) => Bound::Public(*key),
+            None => Bound::New,
         };
         let order = Order {
             subject: wanted.subject,

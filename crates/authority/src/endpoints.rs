@@ -31,7 +31,7 @@ impl Authority {
         if let Some(answer) = expect_post(request) {
             return answer;
         }
-        self.give(request, server_key, cx).unwrap_or_else(|error| refuse(error))
+        self.give(request, server_key, cx).unwrap_or_else(refuse)
     }
 
     fn give<C: Crypto, R: CryptoRng + ?Sized>(
@@ -62,10 +62,10 @@ impl Authority {
             }
         };
         let bound = match wanted.req_cnf {
-            None => Bound::NewKey,
+            None => Bound::New,
             Some(cnf) => self.bound(request.requester, &client, cnf)?,
         };
-        let with_public_key = matches!(bound, Bound::PublicKey(_));
+        let with_public_key = matches!(bound, Bound::Public(_));
         let order = Order {
             subject: request.requester,
             audience: &audience,
@@ -101,14 +101,14 @@ impl Authority {
     fn bound(&self, name: &str, client: &Client, wanted: &[u8]) -> Result<Bound, ErrorCode> {
         match cnf::wanted(wanted).ok_or(ErrorCode::UNSUPPORTED_POP_KEY)? {
             // Its session has proved that it holds the key that it is registered with, and no other.
-            cnf::Wanted::PublicKey(key) if client.public_key == Some(key) => Ok(Bound::PublicKey(key)),
+            cnf::Wanted::PublicKey(key) if client.public_key == Some(key) => Ok(Bound::Public(key)),
             cnf::Wanted::PublicKey(_) => Err(ErrorCode::UNSUPPORTED_POP_KEY),
             cnf::Wanted::Kid(kid) => {
                 let has_it = |token: &&crate::Issued| {
                     token.subject == name && token.kid.as_deref() == Some(kid) && !token.revoked
                 };
                 let token = self.tokens.iter().find(has_it).ok_or(ErrorCode::UNSUPPORTED_POP_KEY)?;
-                Ok(Bound::SameKey { kid: kid.to_vec(), key: token.pop_key.clone() })
+                Ok(Bound::Same { kid: kid.to_vec(), key: token.pop_key.clone() })
             }
         }
     }

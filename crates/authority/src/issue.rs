@@ -29,15 +29,15 @@ pub(crate) struct Order<'a> {
 /// To which key a token is bound.
 pub(crate) enum Bound {
     /// A symmetric one that is made for it.
-    NewKey,
+    New,
     /// The symmetric one of an earlier token.
-    SameKey {
+    Same {
         kid: Vec<u8>,
         /// The key itself; none if it was derived from the earlier token.
         key: Option<Secret<16>>,
     },
     /// The client's own.
-    PublicKey(PublicKey),
+    Public(PublicKey),
 }
 
 /// A token, and what its bearer has to know.
@@ -87,12 +87,12 @@ impl Authority {
         let mut kid = None;
         let mut pop_key: Option<Secret<16>> = None;
         match &order.bound {
-            Bound::PublicKey(_) => {}
-            Bound::SameKey { kid: known, key } => {
+            Bound::Public(_) => {}
+            Bound::Same { kid: known, key } => {
                 kid = Some(known.clone());
                 pop_key.clone_from(key);
             }
-            Bound::NewKey => {
+            Bound::New => {
                 let mut fresh = [0; 8];
                 cx.rng.fill_bytes(&mut fresh);
                 kid = Some(fresh.to_vec());
@@ -113,7 +113,7 @@ impl Authority {
             issued_at: Some(date(cx.now)),
             id: Some(&id),
             confirmation: match &order.bound {
-                Bound::PublicKey(key) => Some(cnf::public(key)),
+                Bound::Public(key) => Some(cnf::public(key)),
                 _ => kid.as_ref().map(|kid| cnf::symmetric(kid, carried.map(|key| &key.expose()[..]))),
             },
             scope: Some(Scope::Bytes(&scope)),
@@ -123,8 +123,8 @@ impl Authority {
         let claims = Zeroizing::new(encoded(|encoder| claims.write(encoder)));
         let token = seal::seal(order.format, generation, &keys, &claims, cx).ok_or(IssueError::NotReady)?;
         let new_key = match (&order.bound, &pop_key) {
-            (Bound::NewKey, Some(key)) => Some(key.clone()),
-            (Bound::NewKey, None) => {
+            (Bound::New, Some(key)) => Some(key.clone()),
+            (Bound::New, None) => {
                 const { assert!(DERIVED_KEY_LEN == 16) };
                 Some(derive_key(cx.crypto, keys.derivation.expose(), &token))
             }
