@@ -21,10 +21,14 @@ impl Algorithm {
     pub const HMAC_256: Self = Self(5);
     /// AES in CCM mode with a 128-bit key, an 8-byte tag and a 13-byte nonce.
     pub const AES_CCM_16_64_128: Self = Self(10);
+    /// AES in CCM mode with a 128-bit key, an 8-byte tag and a 7-byte nonce, for messages longer than 64 KB.
+    pub const AES_CCM_64_64_128: Self = Self(12);
     /// ChaCha20 and Poly1305 with a 256-bit key and a 16-byte tag.
     pub const CHACHA20_POLY1305: Self = Self(24);
     /// AES in CCM mode with a 128-bit key, a 16-byte tag and a 13-byte nonce.
     pub const AES_CCM_16_128_128: Self = Self(30);
+    /// AES in CCM mode with a 128-bit key, a 16-byte tag and a 7-byte nonce.
+    pub const AES_CCM_64_128_128: Self = Self(32);
     /// ECDSA with SHA-256, here always in P-256.
     pub const ES256: Self = Self(-7);
 
@@ -35,8 +39,10 @@ impl Algorithm {
             Self::HMAC_256_64 => "HMAC 256/64",
             Self::HMAC_256 => "HMAC 256/256",
             Self::AES_CCM_16_64_128 => "AES-CCM-16-64-128",
+            Self::AES_CCM_64_64_128 => "AES-CCM-64-64-128",
             Self::CHACHA20_POLY1305 => "ChaCha20/Poly1305",
             Self::AES_CCM_16_128_128 => "AES-CCM-16-128-128",
+            Self::AES_CCM_64_128_128 => "AES-CCM-64-128-128",
             Self::ES256 => "ES256",
             _ => return None,
         })
@@ -46,8 +52,8 @@ impl Algorithm {
     pub const fn aead(self) -> Option<Aead> {
         match self {
             Self::A128GCM => Some(Aead::Aes128Gcm),
-            Self::AES_CCM_16_64_128 => Some(Aead::Aes128Ccm8),
-            Self::AES_CCM_16_128_128 => Some(Aead::Aes128Ccm),
+            Self::AES_CCM_16_64_128 | Self::AES_CCM_64_64_128 => Some(Aead::Aes128Ccm8),
+            Self::AES_CCM_16_128_128 | Self::AES_CCM_64_128_128 => Some(Aead::Aes128Ccm),
             Self::CHACHA20_POLY1305 => Some(Aead::ChaCha20Poly1305),
             _ => None,
         }
@@ -58,6 +64,7 @@ impl Algorithm {
         match self {
             Self::A128GCM | Self::CHACHA20_POLY1305 => Some(12),
             Self::AES_CCM_16_64_128 | Self::AES_CCM_16_128_128 => Some(13),
+            Self::AES_CCM_64_64_128 | Self::AES_CCM_64_128_128 => Some(7),
             _ => None,
         }
     }
