@@ -56,7 +56,8 @@ discards! {
     HandshakeRepeated = "handshake_repeated";
     /// A handshake message ahead of its turn.
     HandshakeEarly = "handshake_early";
-    /// A handshake message longer than the buffer for it.
+    /// A handshake message longer than the buffer for it; after the handshake, a ticket in fragments, which is acknowledged
+    /// and passed over.
     HandshakeTooLong = "handshake_too_long";
     /// A fragment of a handshake message of which too many pieces lie apart.
     TooManyFragments = "too_many_fragments";

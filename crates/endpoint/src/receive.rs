@@ -145,6 +145,8 @@ impl<M: Memory> Endpoint<M> {
             Ok(opened) => opened,
             Err(reason) => {
                 self.counters.discard(reason);
+                // Junk may be reason enough for new keys, and what is passed over is acknowledged.
+                self.send_own(id, host);
                 return None;
             }
         };

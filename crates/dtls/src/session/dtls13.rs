@@ -16,11 +16,13 @@ use crate::suite::CipherSuite;
 mod cids;
 mod export;
 mod limits;
+mod parts;
 mod post_handshake;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use cids::Cids;
+use parts::Partial;
 pub(crate) use post_handshake::Outstanding;
 
 /// The epoch that a session begins in.
@@ -112,6 +114,8 @@ pub(crate) enum Extra {
     Resumption(ResumptionSecret),
     /// Of a server: the secret of the client's epoch 2, in which it repeats its last flight.
     Handshake(TrafficSecret),
+    /// The beginning of a message that comes in fragments. What stood here is lost for it.
+    Partial(Partial),
 }
 
 /// What the handshake agreed on.

@@ -125,7 +125,8 @@ impl<P: Profile> Machine<P> {
             }
             ContentType::HANDSHAKE => {
                 let Identity { principal, authentication, .. } = state.server;
-                if let Content::Ticket(ticket) = state.session.post_handshake(cx.crypto, plaintext)?
+                // Whatever comes of it, it shows that the server is done.
+                if let Ok(Content::Ticket(ticket)) = state.session.post_handshake(cx.crypto, plaintext)
                     && let Some(resumption) = ticket.resumption(cx.now, principal, authentication)
                 {
                     credentials.remember(&resumption);

@@ -2,7 +2,7 @@
 
 use sedge_crypto::Secret;
 
-use super::{Cids, Direction, Extra, Outstanding, Session13, flag, limits};
+use super::{Cids, Direction, Extra, Outstanding, Partial, Session13, flag, limits};
 use crate::dtls13::protection::RecordKeys;
 use crate::dtls13::schedule::{ResumptionSecret, TrafficSecret};
 use crate::session::Role;
@@ -32,8 +32,13 @@ impl Session13 {
             out.bytes(keys.iv.expose());
             out.bytes(keys.sn.expose());
         }
+        let partial = match &self.extra {
+            Extra::Partial(partial) => partial.to_bytes(),
+            _ => [0; 32],
+        };
         let (kind, secret) = match &self.extra {
-            Extra::Nothing => (0, &[0; 32]),
+            Extra::Nothing => (0, &partial),
+            Extra::Partial(_) => (3, &partial),
             Extra::Resumption(ResumptionSecret(secret)) => (1, secret.expose()),
             Extra::Handshake(TrafficSecret(secret)) => (2, secret.expose()),
         };
@@ -78,6 +83,7 @@ impl Session13 {
             (0, _) => Extra::Nothing,
             (1, secret) => Extra::Resumption(ResumptionSecret(secret)),
             (2, secret) => Extra::Handshake(TrafficSecret(secret)),
+            (3, bytes) => Extra::Partial(Partial::from_bytes(bytes.expose())?),
             _ => return None,
         };
         let own = bytes.vec8()?;

@@ -11,6 +11,7 @@
 
 use sedge_crypto::{Crypto, Secret};
 
+use super::parts::Part;
 use super::{Cids, Extra, Session13, Unprotected, flag};
 use crate::cid::ConnectionId;
 use crate::discard::Discard;
@@ -226,13 +227,14 @@ impl Session13 {
         Ok(Content::Nothing)
     }
 
-    /// Takes in the handshake messages of one record: all of them, or else the record is not acknowledged.
+    /// Takes in the handshake messages of one record: all of them, or else the record is not acknowledged. One that is
+    /// passed over for its length is acknowledged all the same.
     pub(crate) fn post_handshake<'d, C: Crypto>(
         &mut self,
         crypto: &C,
         mut messages: &'d [u8],
     ) -> Result<Content<'d>, Discard> {
-        let mut content = Content::Nothing;
+        let (mut content, mut too_long) = (Content::Nothing, false);
         while !messages.is_empty() {
             let (fragment, rest) = Fragment::parse(messages).ok_or(Discard::MalformedHandshake)?;
             messages = rest;
@@ -243,12 +245,18 @@ impl Session13 {
             if fragment.message_seq > self.next_received {
                 return Err(Discard::HandshakeEarly);
             }
-            if !fragment.is_whole() {
-                return Err(Discard::HandshakeTooLong);
-            }
             // RFC 9147 section 8: nothing comes behind a KeyUpdate in its epoch.
             if self.has(flag::NEXT_EPOCH_READ) {
                 return Err(Discard::UnexpectedHandshake);
+            }
+            if !fragment.is_whole() {
+                match self.part(&fragment)? {
+                    Part::More => continue,
+                    Part::Enough => {}
+                    Part::TooLong => too_long = true,
+                }
+                self.next_received = self.next_received.checked_add(1).ok_or(Discard::UnexpectedHandshake)?;
+                continue;
             }
             let new = self.message(crypto, &fragment)?;
             self.next_received = self.next_received.checked_add(1).ok_or(Discard::UnexpectedHandshake)?;
@@ -257,7 +265,7 @@ impl Session13 {
             }
         }
         self.set(flag::ACK_DUE);
-        Ok(content)
+        if too_long { Err(Discard::HandshakeTooLong) } else { Ok(content) }
     }
 
     fn message<'d, C: Crypto>(&mut self, crypto: &C, message: &Fragment<'d>) -> Result<Content<'d>, Discard> {
