@@ -26,11 +26,18 @@
 //! ```
 
 pub mod energy;
+mod host;
 pub mod kernel;
 pub mod link;
 pub mod network;
 mod random;
+pub mod record;
 #[cfg(unix)]
 pub mod relay;
+mod simulation;
 
+pub use host::{
+    Device, DeviceMemory, NoRoute, Program, SecurityMode, Sent, SimulatedRng, Socket, VirtualClock,
+};
 pub use random::Random;
+pub use simulation::{Action, Builder, Invalid, Observer, Protocol, Simulation};
