@@ -3,6 +3,7 @@
 use core::fmt;
 
 use sedge_cose::cbor::{Decoder, Encoder, Error, Label};
+use sedge_cose::{Algorithm, SymmetricKey};
 use sedge_crypto::{Aead, CryptoRng, Secret};
 
 use crate::id::{Gid, SenderId};
@@ -120,6 +121,11 @@ impl GroupKey {
     /// The key itself.
     pub(crate) fn key(&self) -> &[u8] {
         self.key.expose().get(..self.cipher.aead().key_len()).unwrap_or_default()
+    }
+
+    /// The key for its one algorithm.
+    pub(crate) fn symmetric(&self) -> Result<SymmetricKey<'_>, sedge_cose::Error> {
+        SymmetricKey::new(Algorithm(self.cipher.to_cose()), self.key())
     }
 
     /// What nonces are made of.

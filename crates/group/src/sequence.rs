@@ -30,7 +30,7 @@ pub const NUMBERS: u64 = 1 << 16;
 pub struct Context([u8; 8]);
 
 impl Context {
-    pub(crate) fn new<C: Crypto>(crypto: &C, parts: [&[u8]; 4]) -> Self {
+    pub(crate) fn new<C: Crypto>(crypto: &C, parts: [&[u8]; 3]) -> Self {
         let mut hash = crypto.sha256();
         for part in parts {
             hash.update(&(part.len() as u64).to_be_bytes());

@@ -43,14 +43,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashSet;
-    use std::vec::Vec;
 
     proptest! {
         /// Against a memory that forgets nothing.
         #[test]
         fn agrees_with_a_set(numbers in proptest::collection::vec(prop_oneof![0u64..80, (1u64<<40)-40..(1u64<<40)], 0..60)) {
             let (mut window, mut seen, mut highest) = (Window::default(), HashSet::new(), None);
-            for number in Vec::from(numbers) {
+            for number in numbers {
                 let old = highest.is_some_and(|highest| number + Window::SIZE <= highest);
                 prop_assert_eq!(window.admits(number), !old && !seen.contains(&number));
                 if window.admits(number) {

@@ -33,10 +33,10 @@ pub fn read_gids(bytes: &[u8], mut each: impl FnMut(Gid)) -> Result<(), Error> {
 ///
 /// # Errors
 /// The buffer is too short.
-pub fn encode_names<'o>(
+pub fn encode_names(
     groups: impl ExactSizeIterator<Item = (Gid, impl AsRef<str>)> + Clone,
-    buffer: &'o mut [u8],
-) -> Result<&'o mut [u8], NoRoom> {
+    buffer: &mut [u8],
+) -> Result<&mut [u8], NoRoom> {
     let mut encoder = Encoder::new(buffer);
     encoder.map(3).int(key::GID).array(groups.len());
     for (gid, _) in groups.clone() {
