@@ -18,6 +18,7 @@ extern crate alloc;
 mod authority;
 mod cnf;
 mod endpoints;
+pub mod groups;
 mod hex;
 mod issue;
 mod issued;
