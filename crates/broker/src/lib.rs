@@ -4,6 +4,7 @@
 //! [`admin::connect_local`].
 
 pub mod admin;
+mod authority;
 mod broker;
 mod clock;
 pub mod config;
@@ -18,6 +19,7 @@ mod security;
 mod shard;
 mod state;
 pub mod store;
+mod tokens;
 
 pub use broker::{Broker, StartError};
 pub(crate) use directory::{Directory, Principal};

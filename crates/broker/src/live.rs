@@ -29,8 +29,8 @@ impl Live for Running {
         self.shared.device_changed(principal);
     }
 
-    fn policy_changed(&self) {
-        self.shared.policy_changed();
+    fn reload(&self) -> Result<(), String> {
+        self.shared.reload()
     }
 
     fn topic_changed(&self, topic: TopicId) {

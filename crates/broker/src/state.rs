@@ -3,14 +3,18 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sedge_access::Policy;
+use sedge_authority::Authority;
 use sedge_crypto::PublicKey;
 use sedge_pubsub::{Rate, Settings, Topics};
 
 use crate::Directory;
+use crate::authority;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::first_start;
 use crate::security;
-use crate::store::{DataDir, RedbOptions, RedbStore, Store, StoreError};
+use crate::tokens::Tokens;
+use crate::store::{Change, DataDir, RedbOptions, RedbStore, Store, StoreError, Urgency};
 
 /// The broker's memory, and the store behind it. Shared by all shards and by administration.
 pub(crate) struct State {
@@ -22,6 +26,12 @@ pub(crate) struct State {
     /// The rules that hold: replaced as a whole.
     policy: RwLock<Arc<Policy>>,
     set_up: bool,
+    /// Which tokens there are.
+    pub(crate) authority: Mutex<Authority>,
+    /// Which of them the broker was shown.
+    pub(crate) tokens: Tokens,
+    /// The one that only goes forward.
+    pub(crate) clock: Clock,
 }
 
 impl State {
@@ -52,15 +62,29 @@ impl State {
                 tracing::error!(topic = name.as_str(), %refusal, "the store holds a topic twice; it was left out");
             }
         }
+        // The configuration has the last word; this is for those who work on the store alone.
+        let policy = snapshot.policy.as_deref().map(minicbor::decode).and_then(Result::ok);
+        let policy = policy.and_then(|definition| Policy::new(definition).ok()).unwrap_or_default();
         let set_up = first_start::is_over(&snapshot.secrets);
-        Ok(Self {
+        let clock = Clock::start();
+        let mut authority = Authority::new(authority::settings(&config.authority));
+        for (key, record) in &snapshot.records {
+            // Others' are kept in the same place.
+            let _mine = authority.restore(key, record);
+        }
+        let state = Self {
             store,
             directory,
             public_key,
             topics: Mutex::new(topics),
-            policy: RwLock::default(),
+            policy: RwLock::new(Arc::new(policy)),
             set_up,
-        })
+            authority: Mutex::new(authority),
+            tokens: Tokens::new(clock, config.authority.audience.clone(), config.limits.tokens),
+            clock,
+        };
+        state.begin_authority().await?;
+        Ok(state)
     }
 
     /// Whether the first start on this store is over.
@@ -75,6 +99,9 @@ impl State {
 
     /// Has other rules hold. Whoever works by the old ones is to be told.
     pub(crate) fn set_policy(&self, policy: Policy) {
+        // Into memory this cannot fail.
+        let bytes = minicbor::to_vec(policy.definition()).unwrap_or_default();
+        self.store.submit(Change::Policy(bytes), Urgency::Grouped, None);
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
     }
 

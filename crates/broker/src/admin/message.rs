@@ -86,6 +86,8 @@ mod tests {
                 grants: Grants::administrator(),
                 public_key: None,
                 certificate_name: None,
+                roles: vec!["reader".into()],
+                segment: Some("north".into()),
             }),
             AdminRequest::DeviceAdd(NewDevice {
                 public_key: Some(PublicKey::new([4; 65]).unwrap()),

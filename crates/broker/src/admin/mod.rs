@@ -5,6 +5,7 @@
 //! - From elsewhere, as `POST /sedge/admin` over coaps with an administrator's credential: the body is
 //!   [`AdminRequest::to_cbor`], the answer's payload is read with [`AdminReply::from_cbor`].
 
+mod access;
 mod local;
 mod message;
 mod reply;
@@ -19,9 +20,10 @@ mod tests;
 pub use local::{AdminError, LocalAdmin, connect_local};
 pub use message::{ADMIN_PATH, VERSION};
 pub use reply::{
-    AdminReply, Counter, DeviceInfo, Page, Reason, Refusal, SessionInfo, Status, TopicInfo, ValueInfo,
+    AccessAnswer, AccessRule, AdminReply, Counter, DeviceInfo, Page, Reason, Refusal, SessionInfo, Status,
+    TopicInfo, ValueInfo,
 };
-pub use request::{AdminRequest, After, NewDevice, TopicSettings};
+pub use request::{AccessQuestion, AdminRequest, After, DeviceRights, NewDevice, TopicSettings};
 pub use service::check_device_name;
 pub(crate) use service::{Live, PageBuilder, Service, unix_seconds};
 pub(crate) use socket::{listen, serve};

@@ -3,7 +3,7 @@
 //! Field numbers are never reused; a field that a later version adds is optional.
 
 use minicbor::{Decode, Encode};
-use sedge_access::Grants;
+use sedge_access::{Definition, Grants};
 use sedge_crypto::PublicKey;
 
 use super::{After, TopicSettings};
@@ -40,6 +40,42 @@ pub enum AdminReply {
     /// It was not done.
     #[n(8)]
     Refused(#[n(0)] Refusal),
+    /// The answers to questions about access, in their order.
+    #[n(10)]
+    Access(#[n(0)] Vec<AccessAnswer>),
+    /// The rules that hold.
+    #[n(11)]
+    AccessRules(#[n(0)] Definition),
+}
+
+/// Whether a device may do something, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct AccessAnswer {
+    /// Whether it may.
+    #[n(0)]
+    pub allowed: bool,
+    /// Why not: `no-grant`, `lacks-verb`, `other-segment`, `not-a-topic`; `no-device` if nobody has the name.
+    #[n(1)]
+    pub cause: Option<String>,
+    /// Every rule that spoke.
+    #[n(2)]
+    pub rules: Vec<AccessRule>,
+}
+
+/// A rule that spoke for or against.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct AccessRule {
+    /// Whether it speaks for.
+    #[n(0)]
+    pub allows: bool,
+    /// Its kind: `grant`, `bridge`, `same-segment` and so on.
+    #[n(1)]
+    pub kind: String,
+    /// What it says, in words.
+    #[n(2)]
+    pub text: String,
 }
 
 /// Part of a list.
@@ -70,6 +106,12 @@ pub struct DeviceInfo {
     /// When it was enrolled, in seconds since 1970.
     #[n(3)]
     pub created: u64,
+    /// The roles that it has.
+    #[cbor(n(5), default)]
+    pub roles: Vec<String>,
+    /// The segment that it is in.
+    #[n(6)]
+    pub segment: Option<String>,
 }
 
 /// A topic and how it is used.

@@ -3,7 +3,7 @@
 //! Field numbers are never reused; a field that a later version adds is optional.
 
 use minicbor::{Decode, Encode};
-use sedge_access::Grants;
+use sedge_access::{Definition, Grants};
 use sedge_crypto::PublicKey;
 
 use crate::Key;
@@ -42,6 +42,20 @@ pub enum AdminRequest {
     /// Sessions of a running broker. Answer: [`AdminReply::Sessions`](super::AdminReply::Sessions).
     #[n(9)]
     SessionList(#[n(0)] After),
+    /// Changes what a device may do, while its sessions last. Answer: [`AdminReply::Device`](super::AdminReply::Device).
+    #[n(10)]
+    DeviceSet(#[n(0)] DeviceRights),
+    /// Who may do what, and why; under other rules than those that hold if some are given. Answer:
+    /// [`AdminReply::Access`](super::AdminReply::Access).
+    #[n(11)]
+    AccessExplain(#[n(0)] Vec<AccessQuestion>, #[n(1)] Option<Definition>),
+    /// The rules that hold. Answer: [`AdminReply::AccessRules`](super::AdminReply::AccessRules).
+    #[n(12)]
+    AccessShow,
+    /// Has a running broker read its rules again from its configuration file. Answer:
+    /// [`AdminReply::AccessRules`](super::AdminReply::AccessRules).
+    #[n(13)]
+    AccessReload,
 }
 
 /// Where a list goes on: after the entry with this name. The default is the beginning.
@@ -71,6 +85,45 @@ pub struct NewDevice {
     /// The name in its certificate, if it authenticates by one: 1 to 128 bytes.
     #[n(5)]
     pub certificate_name: Option<String>,
+    /// The roles that it has.
+    #[cbor(n(6), default)]
+    pub roles: Vec<String>,
+    /// The segment that it is in.
+    #[n(7)]
+    pub segment: Option<String>,
+}
+
+/// What is to change in a device's rights. What is not given stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct DeviceRights {
+    /// The device's name.
+    #[n(0)]
+    pub name: String,
+    /// What it may do itself, in place of what it may now.
+    #[n(1)]
+    pub grants: Option<Grants>,
+    /// The roles that it has, in place of those that it has now.
+    #[n(2)]
+    pub roles: Option<Vec<String>>,
+    /// The segment that it is to be in; an empty name for none.
+    #[n(3)]
+    pub segment: Option<String>,
+}
+
+/// Whether a device may do something.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct AccessQuestion {
+    /// The device's name.
+    #[n(0)]
+    pub device: String,
+    /// What it wants to do: publish, read (or subscribe), delete or configure.
+    #[n(1)]
+    pub verb: String,
+    /// The topic's name.
+    #[n(2)]
+    pub topic: String,
 }
 
 /// How a topic is set up: the properties of draft-ietf-core-coap-pubsub, and two that only administrators set.

@@ -22,6 +22,8 @@ const PAGE_BYTES: usize = 32 << 10;
 pub(crate) struct Service {
     state: Arc<State>,
     live: Option<Arc<dyn Live>>,
+    /// Who is changing a device's rights.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// What a running broker adds to its state.
@@ -31,8 +33,8 @@ pub(crate) trait Live: Send + Sync {
     fn device_removed(&self, principal: Principal);
     /// Has the sessions of a device go on with its present rights.
     fn rights_changed(&self, principal: Principal);
-    /// Has all sessions go on under the present rules.
-    fn policy_changed(&self);
+    /// Reads the rules again from the configuration file, and has all sessions go on under them; or says why not.
+    fn reload(&self) -> Result<(), String>;
     /// Tells the observers of a topic what has changed there.
     fn topic_changed(&self, topic: TopicId);
     /// Fills in what only a running broker knows.
@@ -43,7 +45,7 @@ pub(crate) trait Live: Send + Sync {
 
 impl Service {
     pub(crate) fn new(state: Arc<State>, live: Option<Arc<dyn Live>>) -> Self {
-        Self { state, live }
+        Self { state, live, turn: tokio::sync::Mutex::default() }
     }
 
     /// Executes one request. Nothing that a request says makes this fail otherwise than by a refusal.
@@ -61,6 +63,10 @@ impl Service {
             AdminRequest::TopicShow(name) => self.topic_show(&name),
             AdminRequest::TopicDelete(name) => self.topic_delete(&name).await,
             AdminRequest::Status => Ok(AdminReply::Status(Box::new(self.status().await))),
+            AdminRequest::DeviceSet(rights) => self.device_set(rights).await,
+            AdminRequest::AccessExplain(questions, rules) => self.access_explain(&questions, rules),
+            AdminRequest::AccessShow => Ok(self.access_show()),
+            AdminRequest::AccessReload => self.access_reload(),
             AdminRequest::SessionList(after) => match &self.live {
                 Some(live) => Ok(AdminReply::Sessions(live.sessions(&after).await)),
                 None => {
@@ -78,9 +84,11 @@ impl Service {
             name: new.name,
             grants: new.grants,
             created: unix_seconds(),
-            roles: Vec::new(),
-            segment: None,
+            roles: new.roles,
+            segment: new.segment,
         };
+        self.check_rights(&device)?;
+        let _turn = self.turn().await;
         // The directory says whether the name is free. A device whose key was made here can connect only once the store
         // has it, because nobody has been told the key before.
         let _ = self.state.directory.insert(device.clone()).map_err(|taken| taken_by(&device, taken))?;
@@ -99,6 +107,7 @@ impl Service {
     }
 
     async fn device_remove(&self, name: &str) -> Result<AdminReply, Refusal> {
+        let _turn = self.turn().await;
         // First from the store: a device that is still there after a restart was not removed.
         if self.state.directory.by_name(name).is_none() {
             return Err(no_device(name));
@@ -129,6 +138,11 @@ impl Service {
 
     pub(super) fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Waits until nobody else changes a device.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     pub(super) fn live(&self) -> Option<&dyn Live> {
@@ -167,12 +181,14 @@ impl<T: minicbor::Encode<()>> PageBuilder<T> {
 }
 
 impl DeviceInfo {
-    fn of(device: &Device) -> Self {
+    pub(super) fn of(device: &Device) -> Self {
         Self {
             name: device.name.clone(),
             login: device.credential.login(),
             grants: device.grants.clone(),
             created: device.created,
+            roles: device.roles.clone(),
+            segment: device.segment.clone(),
         }
     }
 }
@@ -221,7 +237,7 @@ pub fn check_device_name(name: &str) -> Result<(), &'static str> {
     )
 }
 
-fn no_device(name: &str) -> Refusal {
+pub(super) fn no_device(name: &str) -> Refusal {
     Refusal::new(Reason::NotFound, format!("there is no device `{name}`; `sedge device list` shows all"))
 }
 

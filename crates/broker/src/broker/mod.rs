@@ -106,6 +106,7 @@ impl Broker {
             control: handle,
             config,
         });
+        shared.set_rules(&shared.config).map_err(|error| StartError::Security(error.to_string()))?;
         let running = Running { shared: shared.clone(), listening: sockets.uris() };
         let service = Arc::new(Service::new(state, Some(Arc::new(running))));
         let mut broker = Self {
@@ -157,6 +158,14 @@ impl Broker {
         execution.await.unwrap_or_else(|_| {
             AdminReply::Refused(Refusal::new(Reason::NotRunning, "the broker is ending: start it again"))
         })
+    }
+
+    /// Reads roles, segments and bridges again from the configuration file; observations that they no longer permit end.
+    ///
+    /// # Errors
+    /// What is wrong with the file, as one line; then the rules of before go on to hold.
+    pub fn reload(&self) -> Result<(), String> {
+        self.shared.reload()
     }
 
     /// Ends all sessions, commits what is pending, and returns when nothing runs any more.

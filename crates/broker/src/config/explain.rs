@@ -23,9 +23,26 @@ fn nearest(written: &str) -> Option<String> {
     keys.extend(
         defaults.values().filter_map(toml::Value::as_table).flat_map(|section| section.keys().cloned()),
     );
+    // Those that are printed as comments, because their sections have names.
+    keys.extend(NAMED.map(str::to_owned));
     let (edits, key) = keys.into_iter().map(|key| (edits(written, &key), key)).min()?;
     (edits <= 1 + written.len() / 3).then_some(key)
 }
+
+const NAMED: [&str; 12] = [
+    "role",
+    "segment",
+    "bridge",
+    "publish",
+    "subscribe",
+    "delete",
+    "configure",
+    "topics",
+    "from",
+    "to",
+    "both",
+    "verbs",
+];
 
 /// Levenshtein distance in bytes.
 fn edits(a: &str, b: &str) -> usize {

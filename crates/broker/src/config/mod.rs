@@ -3,19 +3,25 @@
 //! [`DEFAULT_TOML`] is what `sedge broker --print-config` prints: every key with its default and a comment. A
 //! test holds it equal to [`Config::default`]. Unknown keys are refused with their line and the nearest known key.
 
+mod access;
+mod authority;
 mod dtls;
 mod explain;
 mod span;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sedge_access::{Definition, Policy, PolicyError};
 use serde::Deserialize;
 
 use crate::Auth;
 
+pub use access::{Bridge, Role, Segment};
+pub use authority::{Authority, TokenFormat};
 pub use dtls::{ClientCertificates, Dtls, ReturnRoutability, Version};
 
 /// The commented configuration file with every key at its default.
@@ -33,6 +39,15 @@ pub struct Config {
     pub dtls: Dtls,
     /// What peers without any security may do.
     pub insecure: Insecure,
+    /// What those may do who have a role, by its name.
+    pub role: BTreeMap<String, Role>,
+    /// Which topics belong together, apart from others.
+    pub segment: BTreeMap<String, Segment>,
+    /// The ways from one segment to another.
+    #[serde(deserialize_with = "access::bridges")]
+    pub bridge: Vec<Bridge>,
+    /// The authorisation server in the broker, and as what it knows the broker.
+    pub authority: Authority,
     /// Upper bounds on what peers can make the broker hold or do.
     pub limits: Limits,
     /// Timers.
@@ -45,6 +60,9 @@ pub struct Config {
     pub admin: Admin,
     /// What is logged.
     pub log: Log,
+    /// The file that it was read from, to be read again.
+    #[serde(skip)]
+    pub source: Option<PathBuf>,
 }
 
 /// Addresses served.
@@ -93,6 +111,8 @@ pub struct Limits {
     pub remembered: usize,
     /// Datagrams waiting between two shards.
     pub handover: usize,
+    /// Tokens that were shown and are good.
+    pub tokens: usize,
 }
 
 /// Timers.
@@ -209,6 +229,7 @@ impl Default for Limits {
             bodies_per_session: 2,
             remembered: 65_536,
             handover: 4096,
+            tokens: 100_000,
         }
     }
 }
@@ -291,8 +312,19 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let config: Self =
             toml::from_str(text).map_err(|error| ConfigError(explain::explain(text, &error)))?;
+        config.policy().map_err(|error| ConfigError(access::explain(text, &error)))?;
         config.check()?;
         Ok(config)
+    }
+
+    /// Roles, segments and bridges, as the rules that they make.
+    pub fn access(&self) -> Definition {
+        access::definition(&self.role, &self.segment, &self.bridge)
+    }
+
+    /// The same, compiled.
+    pub(crate) fn policy(&self) -> Result<Policy, PolicyError> {
+        Policy::new(self.access())
     }
 
     /// Reads the file at `path`.
@@ -302,7 +334,9 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError(format!("cannot read {}: {error}", path.display())))?;
-        Self::parse(&text).map_err(|error| ConfigError(format!("{}: {error}", path.display())))
+        let config =
+            Self::parse(&text).map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+        Ok(Self { source: Some(path.to_owned()), ..config })
     }
 
     /// Holds the values to ranges in which the broker works.
@@ -322,6 +356,7 @@ impl Config {
             ("limits.bodies_per_session", limits.bodies_per_session, 1, 64),
             ("limits.remembered", limits.remembered, 64, 1 << 26),
             ("limits.handover", limits.handover, 16, 1 << 20),
+            ("limits.tokens", limits.tokens, 1, 1 << 24),
             ("timing.max_retransmit", self.timing.max_retransmit.into(), 1, 20),
             ("topics.max", self.topics.max, 1, 1 << 24),
             ("topics.history", self.topics.history.into(), 1, 1024),
@@ -336,6 +371,8 @@ impl Config {
             return Err(ConfigError("listen.coaps is empty: the broker would serve nobody".into()));
         }
         self.dtls.check(&self.listen).map_err(ConfigError)?;
+        self.authority.check().map_err(ConfigError)?;
+        let _compiles = self.policy().map_err(|error| ConfigError(error.to_string()))?;
         for (key, value) in [
             ("timing.handshake_retransmit", self.timing.handshake_retransmit),
             ("timing.ack_timeout", self.timing.ack_timeout),
@@ -366,7 +403,12 @@ mod tests {
     #[test]
     fn every_key_is_printed() {
         let printed: toml::Table = DEFAULT_TOML.parse().unwrap();
-        let known = format!("{:?}", Config::default());
+        // Those that have names of their own, and what is no key, are printed as comments, or not at all.
+        let absent = ["role: {}, ", "segment: {}, ", "bridge: [], ", ", source: None"];
+        let known = absent.iter().fold(format!("{:?}", Config::default()), |known, absent| {
+            assert!(known.contains(absent), "{known}");
+            known.replace(absent, "")
+        });
         let keys: usize = printed.values().map(|value| value.as_table().map_or(1, toml::Table::len)).sum();
         // `{:?}` shows each field once as `name: `; sections are fields of `Config` too.
         let sections = printed.values().filter(|value| value.is_table()).count();

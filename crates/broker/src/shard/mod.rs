@@ -26,7 +26,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sedge_access::{Policy as Rules, Subject};
+use sedge_access::{Definition, Policy as Rules, PolicyError, Subject};
 use sedge_coap::block::BlockSize;
 use sedge_dtls::{Transport, peek_cid};
 use sedge_endpoint::{CidLayout, Incoming, PathValidation, Procedure};
@@ -77,11 +77,27 @@ impl Shared {
         }
     }
 
-    /// Tells every shard that other rules hold.
-    pub(crate) fn policy_changed(&self) {
+    /// Has the roles, segments and bridges of this configuration hold, for sessions under way, too.
+    pub(crate) fn set_rules(&self, config: &Config) -> Result<(), PolicyError> {
+        let policy = config.policy()?;
+        let Definition { roles, segments, bridges } = policy.definition();
+        tracing::info!(roles = roles.len(), segments = segments.len(), bridges = bridges.len(), "rules");
+        self.state.set_policy(policy);
         for mailbox in &self.mailboxes {
             mailbox.rights_changed(|rights| rights.policy = true);
         }
+        Ok(())
+    }
+
+    /// The same, read again from the configuration file.
+    pub(crate) fn reload(&self) -> Result<(), String> {
+        let Some(path) = &self.config.source else {
+            return Err(
+                "the broker was started without a configuration file: there is nothing to read".into()
+            );
+        };
+        let config = Config::read(path).map_err(|error| error.to_string())?;
+        self.set_rules(&config).map_err(|error| error.to_string())
     }
 
     /// Ends every session of a device, wherever it is.

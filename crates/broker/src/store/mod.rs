@@ -76,6 +76,10 @@ pub enum Change {
     Topic(Persist),
     /// Keeps one of the broker's own secrets under a name.
     Secret(String, Vec<u8>),
+    /// Keeps the rules that hold, as CBOR.
+    Policy(Vec<u8>),
+    /// Keeps and forgets records of the authorisation server, all at once.
+    Records(Vec<sedge_authority::Change>),
     /// Changes nothing, and is done when everything before it is.
     Nothing,
 }
@@ -87,6 +91,10 @@ pub struct Snapshot {
     pub devices: Vec<Device>,
     /// Every topic, with its newest value.
     pub topics: Vec<(TopicRecord, Option<Value>)>,
+    /// The rules that held last.
+    pub policy: Option<Vec<u8>>,
+    /// The records of the authorisation server by key.
+    pub records: Vec<(String, zeroize::Zeroizing<Vec<u8>>)>,
     /// The broker's own secrets by name.
     pub secrets: Vec<(String, zeroize::Zeroizing<Vec<u8>>)>,
 }

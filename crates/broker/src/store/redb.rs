@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use minicbor::Encode;
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use sedge_authority::Change as Record;
 use sedge_pubsub::{Stored, TopicRecord, Value};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
@@ -26,6 +27,7 @@ const DEVICES: Table = TableDefinition::new("devices");
 const TOPICS: Table = TableDefinition::new("topics");
 const VALUES: Table = TableDefinition::new("values");
 const SECRETS: Table = TableDefinition::new("secrets");
+const RECORDS: Table = TableDefinition::new("authority");
 
 /// The layout of the tables. A store of a later one is refused.
 const LAYOUT: &[u8] = &[1];
@@ -228,13 +230,24 @@ fn write(database: &Database, batch: &Batch) -> Result<(), StoreError> {
     {
         let mut devices = transaction.open_table(DEVICES)?;
         let mut secrets = transaction.open_table(SECRETS)?;
+        let mut meta = transaction.open_table(META)?;
+        let mut records = transaction.open_table(RECORDS)?;
         for (change, _) in &batch.others {
             match change {
                 Change::Device(device) => {
                     drop(devices.insert(device.name.as_str(), encode(device)?.as_slice())?);
                 }
                 Change::RemoveDevice(name) => drop(devices.remove(name.as_str())?),
+                Change::Policy(rules) => drop(meta.insert("policy", rules.as_slice())?),
                 Change::Secret(name, secret) => drop(secrets.insert(name.as_str(), secret.as_slice())?),
+                Change::Records(changes) => {
+                    for change in changes {
+                        match change {
+                            Record::Put(key, record) => drop(records.insert(key.as_str(), record.as_slice())?),
+                            Record::Remove(key) => drop(records.remove(key.as_str())?),
+                        }
+                    }
+                }
                 // The queue keeps topics apart from the rest.
                 Change::Topic(_) | Change::Nothing => {}
             }
@@ -260,6 +273,8 @@ fn write(database: &Database, batch: &Batch) -> Result<(), StoreError> {
 fn read(database: &Database) -> Result<Snapshot, StoreError> {
     let transaction = database.begin_read()?;
     let mut snapshot = Snapshot::default();
+    let policy = transaction.open_table(META)?.get("policy")?.map(|rules| rules.value().to_vec());
+    snapshot.policy = policy;
     for row in transaction.open_table(DEVICES)?.iter()? {
         snapshot.devices.push(minicbor::decode(row?.1.value())?);
     }
@@ -272,6 +287,16 @@ fn read(database: &Database) -> Result<Snapshot, StoreError> {
     for row in transaction.open_table(SECRETS)?.iter()? {
         let (name, secret) = row?;
         snapshot.secrets.push((name.value().to_owned(), Zeroizing::new(secret.value().to_vec())));
+    }
+    // A store that an earlier version made has none of these.
+    match transaction.open_table(RECORDS) {
+        Err(redb::TableError::TableDoesNotExist(_)) => {}
+        table => {
+            for row in table?.iter()? {
+                let (key, record) = row?;
+                snapshot.records.push((key.value().to_owned(), Zeroizing::new(record.value().to_vec())));
+            }
+        }
     }
     Ok(snapshot)
 }

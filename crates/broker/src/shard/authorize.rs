@@ -1,0 +1,215 @@
+//! Tokens: shown at `/authz-info`, got at `/token`, looked into at `/introspect`; and what becomes of sessions whose token
+//! is over ([RFC 9200](https://www.rfc-editor.org/rfc/rfc9200), [RFC 9202](https://www.rfc-editor.org/rfc/rfc9202)).
+
+use sedge_access::{Kind, Subject};
+use sedge_ace::CreationHints;
+use sedge_authority::{Answer as Given, Request};
+use sedge_coap::{Code, ContentFormat, Message};
+use sedge_cose::cbor::{Decoder, Error, Label};
+use sedge_endpoint::{SessionId, Ticket};
+use sedge_pubsub::{Payload, Response};
+use sedge_time::{Duration, Instant};
+
+use super::answers::{content, problem, unavailable};
+use super::mail::Answer;
+use super::requests::Whole;
+use super::{Order, Shard};
+use crate::admin::unix_seconds;
+use crate::tokens;
+
+/// How long a session whose token is over stays for its peer to hear of that.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// The endpoints of the authorisation server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Token,
+    Introspect,
+    Revocations,
+}
+
+impl Endpoint {
+    /// The one that the request is for.
+    pub(super) fn of(message: &Message<'_>) -> Option<Self> {
+        let mut path = message.uri_path();
+        match (path.next(), path.next()) {
+            (Some(b"token"), None) => Some(Self::Token),
+            (Some(b"introspect"), None) => Some(Self::Introspect),
+            (Some(b"trl"), None) => Some(Self::Revocations),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the request is for the resource that takes tokens.
+pub(super) fn is_authz_info(message: &Message<'_>) -> bool {
+    message.uri_path().eq([&b"authz-info"[..]])
+}
+
+impl Shard {
+    /// Takes a token that somebody shows, or says what the one permits that the session goes by.
+    pub(super) fn authz_info(&mut self, now: Instant, ticket: Ticket, whole: &Whole<'_>) {
+        let response = match whole.message.code() {
+            Code::POST => self.show_token(whole),
+            Code::GET => self.describe_token(&ticket),
+            _ => problem(Code::METHOD_NOT_ALLOWED, "POST a token"),
+        };
+        self.respond(now, ticket, &response, whole);
+    }
+
+    fn show_token(&mut self, whole: &Whole<'_>) -> Response {
+        let token = match whole.message.content_format() {
+            None | Some(ContentFormat::CWT) => Some(whole.body),
+            Some(ContentFormat::ACE_CBOR) => access_token(whole.body),
+            Some(_) => return problem(Code::UNSUPPORTED_CONTENT_FORMAT, "application/cwt or application/ace+cbor"),
+        };
+        let Some(token) = token else { return Response::new(Code::BAD_REQUEST) };
+        match self.shared.state.tokens.show(unix_seconds(), token) {
+            Ok(principal) => {
+                // A session that goes on by the same key has what the new token permits.
+                self.shared.device_changed(principal);
+                Response::new(Code::CREATED)
+            }
+            Err(refused) => {
+                tracing::debug!(reason = refused.as_str(), "a token is refused");
+                Response::new(refused.code())
+            }
+        }
+    }
+
+    fn describe_token(&self, ticket: &Ticket) -> Response {
+        match self.shared.state.tokens.get(ticket.principal()) {
+            Some(shown) => {
+                let body = shown.described(self.shared.state.tokens.audience());
+                Response { max_age: Some(0), ..content(Code::CONTENT, ContentFormat::ACE_CBOR, body) }
+            }
+            None => self.hints(Code::UNAUTHORIZED),
+        }
+    }
+
+    /// The answer to somebody who has no token for what it asked: where to get one
+    /// ([RFC 9200 section 5.3](https://www.rfc-editor.org/rfc/rfc9200#section-5.3)).
+    pub(super) fn hints(&self, code: Code) -> Response {
+        let authority = &self.shared.config.authority;
+        let hints = CreationHints {
+            authorization_server: Some(authority.uri.as_str()).filter(|uri| !uri.is_empty()),
+            audience: Some(&authority.audience),
+            ..CreationHints::default()
+        };
+        let mut body = vec![0; 32 + authority.uri.len() + authority.audience.len()];
+        let len = hints.encode(&mut body).map_or(0, |body| body.len());
+        body.truncate(len);
+        content(code, ContentFormat::ACE_CBOR, body)
+    }
+
+    /// What is answered in place of `response` to somebody who lacks a token.
+    pub(super) fn with_hints(&self, subject: &Subject, response: Response) -> Response {
+        let lacks_token = match response.code {
+            Code::UNAUTHORIZED => true,
+            Code::FORBIDDEN => subject.kind() == Kind::Anyone && self.shared.config.authority.enabled,
+            _ => false,
+        };
+        if lacks_token { self.hints(Code::UNAUTHORIZED) } else { response }
+    }
+
+    /// Has the authorisation server answer, elsewhere, because that waits for the disk.
+    pub(super) fn ask_authority(&mut self, now: Instant, ticket: Ticket, endpoint: Endpoint, whole: &Whole<'_>) {
+        let asked = whole.message.block2();
+        let session = ticket.session().to_u64();
+        if asked.is_some_and(|block| block.num() > 0) {
+            let kept = self.kept.get(session).cloned();
+            let response =
+                kept.unwrap_or_else(|| problem(Code::REQUEST_ENTITY_INCOMPLETE, "ask again from the beginning"));
+            return self.respond(now, ticket, &response, whole);
+        }
+        // Who the client is, is known from its own credential; a token is no way to get others.
+        let Some(device) = self.shared.state.directory.by_principal(ticket.principal()) else {
+            let response = problem(Code::UNAUTHORIZED, "for enrolled devices only");
+            return self.respond(now, ticket, &response, whole);
+        };
+        let (code, content_format) = (whole.message.code(), whole.message.content_format());
+        let query: Vec<Vec<u8>> = whole.message.uri_query().map(<[u8]>::to_vec).collect();
+        let body = zeroize::Zeroizing::new(whole.body.to_vec());
+        let Ok(deferred) = self.link.endpoint.defer(now, ticket) else { return };
+        let (shared, number, block1) = (self.shared.clone(), self.number, whole.block1);
+        drop(self.shared.control.spawn(async move {
+            let query: Vec<&[u8]> = query.iter().map(Vec::as_slice).collect();
+            let server_key = shared.security.identity.public_key;
+            let outcome = shared.state.authorise(
+                |authority, lent| {
+                    let request = Request {
+                        requester: &device.name,
+                        code,
+                        path: &[],
+                        query: &query,
+                        content_format,
+                        payload: &body,
+                    };
+                    match endpoint {
+                        Endpoint::Token => authority.token(&request, Some(&server_key), lent),
+                        Endpoint::Introspect => authority.introspect(&request, lent),
+                        Endpoint::Revocations => authority.revocations(&request, lent),
+                    }
+                },
+                &|principal| shared.device_changed(principal),
+            );
+            let response = match outcome.await {
+                Ok(given) => response(given),
+                Err(error) => unavailable(&error),
+            };
+            let answer = Answer { deferred, session, asked, block1, response, keep: true };
+            shared.mailboxes[number].order(Order::Answer(answer));
+        }));
+    }
+
+    /// Takes all rights from a session whose token is good no more. Its observations end with 4.01, and it ends when its
+    /// peer has heard of that ([RFC 9202 section 5](https://www.rfc-editor.org/rfc/rfc9202#section-5)).
+    pub(super) fn dismiss(&mut self, now: Instant, session: SessionId) {
+        if let Some(subject) = self.subjects.get(session.to_u64()) {
+            let subject = subject.as_ref().clone().revoked().into();
+            self.regrant(now, session, subject);
+        }
+        self.dismissed.push((now + FAREWELL, session));
+    }
+
+    /// Ends sessions that were dismissed and have heard of it, unless they have got a new token meanwhile.
+    pub(super) fn see_off(&mut self, now: Instant) {
+        let mut dismissed = std::mem::take(&mut self.dismissed);
+        dismissed.retain(|(until, session)| {
+            let Some(subject) = self.subjects.get(session.to_u64()) else { return false };
+            if !subject.is_revoked() && subject.valid_until().is_none_or(|end| end > now) {
+                return false;
+            }
+            let stays = *until > now && self.subscriptions.has_any(session.to_u64());
+            if !stays {
+                self.end(*session);
+            }
+            stays
+        });
+        self.dismissed = dismissed;
+    }
+}
+
+/// The token in a body of ACE.
+fn access_token(body: &[u8]) -> Option<&[u8]> {
+    const ACCESS_TOKEN: Label<'_> = Label::Int(1);
+    let mut token = None;
+    let mut decoder = Decoder::new(body);
+    let read = decoder.map(|label, value| {
+        if label == ACCESS_TOKEN {
+            token = Some(value.bytes()?);
+        }
+        Ok::<_, Error>(())
+    });
+    read.and_then(|()| decoder.end()).ok().and(token)
+}
+
+fn response(given: Given) -> Response {
+    let Given { code, content_format, max_age, location, payload } = given;
+    Response { content_format, max_age, location, payload: Payload::Bytes(payload), ..Response::new(code) }
+}
+
+/// Whether sessions of this number go by a token.
+pub(super) const fn goes_by_token(principal: crate::Principal) -> bool {
+    principal >= tokens::FIRST
+}
