@@ -133,9 +133,9 @@ impl<P: Profile> Server<P> {
         let mut transcript = Transcript::new(cx.crypto);
         transcript.add_bytes(verified.message);
         let machine = match resume::find::<P, R>(cx, credentials, config, verified) {
-            Some(saved) => {
-                let chosen = Chosen::resuming::<P, R>(cx, config, verified, own_cid, &saved)?;
-                Machine::resume(cx, config, chosen, transcript, verified, saved)?
+            Some(found) => {
+                let chosen = Chosen::resuming::<P, R>(cx, config, verified, own_cid, &found.saved)?;
+                Machine::resume(cx, &*credentials, config, chosen, transcript, verified, found)?
             }
             None => {
                 let chosen = Chosen::from_hello::<P, R>(cx, credentials, config, verified, own_cid)?;

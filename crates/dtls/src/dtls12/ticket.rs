@@ -11,8 +11,9 @@ use crate::wire::{Reader, Writer};
 
 /// What a ticket of DTLS 1.2 is sealed as.
 const KIND: u8 = 2;
-/// Suite, extended master secret, authentication, master secret, principal and expiry in seconds.
-const CONTENT: usize = 2 + 1 + 1 + 48 + 4 + 4;
+/// Suite, extended master secret, authentication, master secret, principal, when the peer proved who it is, and expiry,
+/// both in seconds.
+const CONTENT: usize = 2 + 1 + 1 + 48 + 4 + 4 + 4;
 
 /// A ticket of this crate's servers.
 #[derive(Clone, Debug)]
@@ -27,13 +28,14 @@ impl Ticket {
     /// Length of the NewSessionTicket's body.
     pub(crate) const BODY: usize = 4 + 2 + Self::LEN;
 
-    /// Seals what is to be remembered of a session.
+    /// Seals what is to be remembered of a session whose peer proved at `authenticated` who it is.
     pub(crate) fn seal<C: Crypto, R: CryptoRng + ?Sized>(
         keys: &TicketKeys,
         crypto: &C,
         rng: &mut R,
         now: Instant,
         session: &SavedSession,
+        authenticated: Instant,
     ) -> Option<Self> {
         let mut content = Secret::<CONTENT>::zero();
         let mut out = Writer::new(content.expose_mut());
@@ -42,6 +44,7 @@ impl Ticket {
         out.u8(session.authentication as u8);
         out.bytes(session.secret.expose());
         out.bytes(&session.principal.to_be_bytes());
+        out.bytes(&seconds(authenticated).to_be_bytes());
         out.bytes(&seconds(session.expires).to_be_bytes());
         let _ = out.finish()?;
         let mut sealed = [0; Self::LEN];
@@ -50,13 +53,13 @@ impl Ticket {
         (len == Self::LEN).then_some(Self { lifetime, sealed })
     }
 
-    /// What a ticket says, unless it is too old or was not sealed by this server.
+    /// What a ticket says, and when the peer proved who it is, unless it is too old or was not sealed by this server.
     pub(crate) fn open<C: Crypto>(
         keys: &TicketKeys,
         crypto: &C,
         now: Instant,
         ticket: &[u8],
-    ) -> Option<SavedSession> {
+    ) -> Option<(SavedSession, Instant)> {
         let mut content = Secret::<CONTENT>::zero();
         let mut content = Reader::new(keys.open(crypto, KIND, ticket, content.expose_mut())?);
         let suite = CipherSuite(content.u16()?);
@@ -64,17 +67,15 @@ impl Ticket {
         let authentication = Authentication::from_u8(content.u8()?)?;
         let secret = Secret::new(content.array()?);
         let principal = content.array().map(u32::from_be_bytes)?;
-        let expires = content.array().map(u32::from_be_bytes)?;
-        let expires = Instant::EPOCH + Duration::from_secs(expires.into());
+        let mut instant = || {
+            let seconds = content.array().map(u32::from_be_bytes)?;
+            Some(Instant::EPOCH + Duration::from_secs(seconds.into()))
+        };
+        let (authenticated, expires) = (instant()?, instant()?);
         let good = content.is_empty() && now < expires;
-        good.then_some(SavedSession {
-            suite,
-            secret,
-            principal,
-            expires,
-            extended_master_secret,
-            authentication,
-        })
+        let saved =
+            SavedSession { suite, secret, principal, expires, extended_master_secret, authentication };
+        good.then_some((saved, authenticated))
     }
 
     /// Writes the body of the NewSessionTicket that carries it, [`BODY`](Self::BODY) bytes.

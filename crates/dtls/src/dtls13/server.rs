@@ -74,6 +74,8 @@ struct Secured<P: Profile> {
     client_certificate: ClientCertificate,
     client_kind: CertificateType,
     client: Identity,
+    /// When the client proved who it is, if that was in the session that is resumed.
+    authenticated: Option<Instant>,
     read_limit: u16,
     write_limit: u16,
     return_routability: bool,

@@ -9,6 +9,7 @@
 use core::fmt;
 
 use sedge_crypto::{Aead, Crypto, CryptoRng, Secret};
+use sedge_time::{Duration, Instant};
 
 use crate::wire::{Reader, Writer};
 
@@ -20,6 +21,16 @@ use crate::wire::{Reader, Writer};
 pub struct TicketKeys {
     current: TicketKey,
     previous: TicketKey,
+}
+
+/// For how long one proof of who a peer is lets it come back without another, however often its ticket is renewed (RFC 8446
+/// section 4.6.1): a week, which is also the longest lifetime of a ticket. Then a certificate has to be shown again, and in
+/// DTLS 1.2 the secret of all those sessions is replaced.
+pub(crate) const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// When a new ticket for somebody who is known since `authenticated` ends; `None` if it is too late for any.
+pub(crate) fn ends(now: Instant, lifetime: Duration, authenticated: Instant) -> Option<Instant> {
+    Some((now + lifetime).min(authenticated + MAX_AGE)).filter(|&end| end > now)
 }
 
 /// One key, and how a ticket names it.

@@ -201,9 +201,9 @@ fn a_forged_ticket_resumes_nothing() {
         world.connect();
         world.run();
         let hello = world.trace[2].1.clone();
-        hello.windows(4).position(|window| window == [0, 35, 0, 92]).unwrap()
+        hello.windows(4).position(|window| window == [0, 35, 0, 96]).unwrap()
     };
-    for at in ticket + 4..ticket + 4 + 92 {
+    for at in ticket + 4..ticket + 4 + 96 {
         let mut world = acquainted(mutual(), By::Ticket);
         world.tamper = Box::new(move |_, direction, datagram| {
             if direction == Direction::ToServer && is_client_hello(datagram) {
@@ -332,6 +332,55 @@ fn a_forged_new_session_ticket_delays_and_is_not_remembered() {
                 world.assert_established();
                 assert!(resumed(&mut world), "{case:?}: {seq} before {at}");
             }
+        }
+    }
+}
+
+/// RFC 5077 section 3.3: a device that comes back now and then is given a new ticket before the old one ends, and only
+/// then; but once a week it has to prove anew who it is (RFC 8446 section 4.6.1).
+#[test]
+fn a_ticket_is_renewed_for_whoever_comes_back_in_time_and_for_a_week() {
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
+    let mut world = acquainted(mutual(), By::Ticket);
+    let known_since = world.now;
+    let pause = Duration::from_secs(1_500);
+    let (mut with_ticket, mut without, mut proved) = (0, 0, Vec::new());
+    while world.now.saturating_since(known_since) < WEEK + WEEK {
+        let ticket = world.client_party.recall(&[]).unwrap().expires();
+        world.now = world.now + pause;
+        world.connect();
+        world.run();
+        world.assert_established();
+        assert_eq!(world.discards, []);
+        if !resumed(&mut world) {
+            proved.push(world.now.saturating_since(known_since));
+        }
+        match world.client_party.recall(&[]).unwrap().expires() == ticket {
+            true => without += 1,
+            false => with_ticket += 1,
+        }
+    }
+    // Tickets of an hour: 25 minutes before it ends there is no need for a new one yet.
+    assert!(without > 350 && with_ticket > 350, "{with_ticket} {without}");
+    assert!(matches!(proved[..], [first, ..] if first > WEEK && first < WEEK + pause + pause), "{proved:?}");
+    assert!(proved.len() <= 2, "{proved:?}");
+}
+
+/// The new ticket stands before the server's Finished, and comes again with it.
+#[test]
+fn a_renewed_ticket_may_be_lost_with_its_flight_or_come_in_fragments() {
+    for mtu in [1152, 300] {
+        for index in 0..7 {
+            let mut world = acquainted(mutual(), By::Ticket);
+            world.setup.transport = Transport { mtu, ..Transport::default() };
+            let old = world.client_party.recall(&[]).unwrap().expires();
+            world.now = world.now + Duration::from_secs(2_000);
+            world.fate = losing(move |at| at == index);
+            world.connect();
+            world.run();
+            world.assert_established();
+            assert!(resumed(&mut world));
+            assert!(world.client_party.recall(&[]).unwrap().expires() > old, "{mtu} {index}");
         }
     }
 }

@@ -133,3 +133,27 @@ fn a_client_that_wants_none_gets_none() {
     let world = World::established(setup);
     assert!(world.setup.client.resumption.is_none());
 }
+
+/// RFC 8446 section 4.6.1: a device that comes back every hour is given a new ticket every time, but once a week it has to
+/// prove anew who it is.
+#[test]
+fn tickets_are_renewed_for_a_week() {
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+    let kind = CertificateType::RawPublicKey;
+    let mut setup = with_tickets(mutual(kind, kind));
+    setup.server.tickets = setup.server.tickets.map(|(keys, _)| (keys, Duration::from_secs(5 * 3600)));
+    let mut world = World::established(setup);
+    let known_since = world.now;
+    let pause = Duration::from_secs(4 * 3600);
+    let mut proved = Vec::new();
+    while world.now.saturating_since(known_since) < WEEK + WEEK {
+        world.now = world.now + pause;
+        again(&mut world);
+        world.assert_established();
+        if world.resumed == (Some(false), Some(false)) {
+            proved.push(world.now.saturating_since(known_since));
+        }
+    }
+    assert!(matches!(proved[..], [first, ..] if first >= WEEK && first < WEEK + pause), "{proved:?}");
+    assert!(proved.len() <= 2, "{proved:?}");
+}

@@ -17,7 +17,7 @@ use crate::dtls12::ticket::Ticket;
 use crate::dtls12::transcript::Transcript;
 use crate::handshake::message::{Message, MessageType};
 use crate::handshake::resumption::{Handle, HandleKind, Resumption, SavedSession};
-use crate::handshake::{Authentication, Context, Failure, Progress};
+use crate::handshake::{Authentication, Context, Failure, Progress, ticket};
 use crate::profile::{Profile, Slot};
 use crate::psk::Psk;
 use crate::session::{LastFlight, Parameters, Role, Session12};
@@ -202,8 +202,10 @@ impl<P: Profile> Machine<P> {
         {
             // RFC 5077 section 3.3: after the client's Finished and before ours.
             let (keys, lifetime) = credentials.tickets().ok_or(Discard::Closed)?;
-            let saved = chosen.saved(master.secret(), peer, cx.now + lifetime);
-            let made = Ticket::seal(keys, cx.crypto, cx.rng, cx.now, &saved).ok_or(Discard::Closed)?;
+            let expires = ticket::ends(cx.now, lifetime, cx.now).ok_or(Discard::Closed)?;
+            let saved = chosen.saved(master.secret(), peer, expires);
+            let made = Ticket::seal(keys, cx.crypto, cx.rng, cx.now, &saved, cx.now);
+            let made = made.ok_or(Discard::Closed)?;
             let mut body = [0; Ticket::BODY];
             made.write(&mut Writer::new(&mut body));
             let message_type = MessageType::NEW_SESSION_TICKET;

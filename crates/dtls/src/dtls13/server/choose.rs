@@ -1,6 +1,7 @@
 //! What a server chooses from a ClientHello (RFC 8446 sections 4.1.1 and 4.2).
 
 use sedge_crypto::{Crypto, CryptoRng, NamedGroup, Secret, constant_time_eq};
+use sedge_time::Instant;
 
 use crate::alert::AlertDescription;
 use crate::cid::ConnectionId;
@@ -28,6 +29,8 @@ pub(super) struct Choice<'d> {
     /// Which of the client's pre-shared keys.
     pub(super) identity: Option<u16>,
     pub(super) client: Identity,
+    /// When the client proved who it is, if that was in the session that is resumed.
+    pub(super) authenticated: Option<Instant>,
     /// With a pre-shared key there are none of these.
     pub(super) certificates: Option<Certificates>,
     pub(super) own_cid: ConnectionId,
@@ -52,6 +55,8 @@ struct Found {
     identity: u16,
     early: EarlySecret,
     client: Identity,
+    /// When the client proved who it is, if that was not now.
+    authenticated: Option<Instant>,
 }
 
 impl<'d> Choice<'d> {
@@ -87,8 +92,9 @@ impl<'d> Choice<'d> {
             Some(_) if P::PSK => find_psk::<P, R>(cx, credentials, hello, transcript, certifiable)?,
             _ => None,
         };
+        let authenticated = found.as_ref().and_then(|found| found.authenticated);
         let (early, identity, client, share, certificates) = match (found, psk_share) {
-            (Some(Found { early, identity, client }), Some(share)) => {
+            (Some(Found { early, identity, client, .. }), Some(share)) => {
                 (early, Some(identity), client, share, None)
             }
             _ => {
@@ -110,6 +116,7 @@ impl<'d> Choice<'d> {
             early,
             identity,
             client,
+            authenticated,
             certificates,
             own_cid: if peer_cid.is_some() { own_cid } else { ConnectionId::EMPTY },
             peer_cid,
@@ -221,31 +228,31 @@ fn find_psk<P: Profile, R: CryptoRng + ?Sized>(
     let mut found = None;
     for (index, psk) in (0..).zip(offered.iter().take(MAX_IDENTITIES)) {
         let ticketed = if P::RESUMPTION { open_ticket(cx, credentials, psk.identity) } else { None };
-        if let Some(Ticketed { psk: key, principal, authentication, .. }) = ticketed {
+        if let Some(Ticketed { psk: key, principal, authentication, authenticated, .. }) = ticketed {
             let key = Psk::new(key.expose()).ok_or(AlertDescription::INTERNAL_ERROR)?;
             let client = Identity { principal, authentication, resumed: true };
-            found = Some((index, psk.binder, key, PskOrigin::Resumption, client));
+            found = Some((index, psk.binder, key, PskOrigin::Resumption, client, Some(authenticated)));
             break;
         }
         if let Some((key, principal)) = credentials.psk(psk.identity) {
-            found = Some((index, psk.binder, key, PskOrigin::External, Identity::of_psk(principal)));
+            found = Some((index, psk.binder, key, PskOrigin::External, Identity::of_psk(principal), None));
             break;
         }
     }
-    let (index, binder, key, origin, client) = match found {
+    let (index, binder, key, origin, client, authenticated) = match found {
         Some(found) => found,
         None if certifiable => return Ok(None),
         None => {
             let key = Psk::new(nobody.expose()).ok_or(AlertDescription::INTERNAL_ERROR)?;
             let binder = offered.iter().next().map_or(&[][..], |psk| psk.binder);
-            (0, binder, key, PskOrigin::External, Identity::ANONYMOUS)
+            (0, binder, key, PskOrigin::External, Identity::ANONYMOUS, None)
         }
     };
     let early = EarlySecret::new(cx.crypto, Some(key.expose()));
     let truncated = hello.body.get(..hello.hello.truncated_len()).ok_or(AlertDescription::DECODE_ERROR)?;
     let hash = transcript.hash_truncated(hello.body.len(), truncated);
     match constant_time_eq(binder, &early.binder(cx.crypto, origin, &hash)) {
-        true => Ok(Some(Found { identity: index, early, client })),
+        true => Ok(Some(Found { identity: index, early, client, authenticated })),
         false => Err(AlertDescription::DECRYPT_ERROR),
     }
 }

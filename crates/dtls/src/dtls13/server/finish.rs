@@ -130,9 +130,14 @@ fn write_ticket<P: Profile, R: CryptoRng + ?Sized>(
     let (keys, lifetime) = credentials.tickets().filter(|_| secured.takes_tickets)?;
     let Identity { principal, authentication, .. } = secured.client;
     let resumption = secured.master.resumption(cx.crypto, &secured.transcript.hash());
-    let ticketed =
-        Ticketed { suite: secured.suite, authentication, psk: resumption.psk(cx.crypto, NONCE), principal };
-    let lifetime = Ticketed::lifetime(lifetime);
+    let ticketed = Ticketed {
+        suite: secured.suite,
+        authentication,
+        psk: resumption.psk(cx.crypto, NONCE),
+        principal,
+        authenticated: secured.authenticated.unwrap_or(cx.now),
+    };
+    let lifetime = ticketed.lifetime(cx.now, lifetime)?;
     let sealed = ticketed.seal(keys, cx.crypto, cx.rng, cx.now, lifetime)?;
     let age_add = cx.rng.next_u32();
     flight.push(MessageType::NEW_SESSION_TICKET, secured.next_message, |out| {

@@ -129,6 +129,7 @@ impl<P: Profile> Machine<P> {
                 client_certificate: config.client_certificate,
                 client_kind,
                 client: choice.client,
+                authenticated: choice.authenticated,
                 read_limit: extensions.record_size_limit.unwrap_or(MAX_PLAINTEXT + 1),
                 write_limit: choice.write_limit,
                 return_routability: choice.return_routability,
