@@ -19,6 +19,7 @@ use crate::{Context, Format, Settings, issued, keys};
 /// - Inputs: [`restore`](Self::restore) at the start, then [`begin`](Self::begin); [`expire`](Self::expire) at
 ///   [`deadline`](Self::deadline).
 /// - Requests: [`token`](Self::token), [`introspect`](Self::introspect), [`revocations`](Self::revocations).
+/// - Outputs: [`take_revoked`](Self::take_revoked).
 /// - Commands: [`issue`](Self::issue), [`revoke`](Self::revoke), [`revoke_subject`](Self::revoke_subject),
 ///   [`rotate`](Self::rotate).
 /// - Getters: [`tokens`](Self::tokens), [`revoked`](Self::revoked), [`audience_keys`](Self::audience_keys).
@@ -28,6 +29,8 @@ pub struct Authority {
     pub(crate) keys: Keys,
     pub(crate) tokens: Tokens,
     pub(crate) revocations: RevocationList,
+    /// Revoked, and not yet told to the host.
+    untold: Vec<TokenHash>,
 }
 
 /// What an administrator asks a token for.
@@ -89,6 +92,7 @@ impl Authority {
             keys: Keys::default(),
             tokens: Tokens::default(),
             revocations: RevocationList::default(),
+            untold: Vec::new(),
         }
     }
 
@@ -201,6 +205,7 @@ impl Authority {
         let hash = token.hash;
         let revoked = Revoked::of(token);
         self.revocations.add([(hash, revoked)]);
+        self.untold.push(hash);
         Some(hash)
     }
 
@@ -218,9 +223,15 @@ impl Authority {
                 revoked.push((token.hash, Revoked::of(token)));
             }
         }
-        let hashes = revoked.iter().map(|(hash, _)| *hash).collect();
+        let hashes: Vec<_> = revoked.iter().map(|(hash, _)| *hash).collect();
         self.revocations.add(revoked);
+        self.untold.extend(&hashes);
         hashes
+    }
+
+    /// The tokens that were revoked since this was called last: for a resource server in the same process.
+    pub fn take_revoked(&mut self) -> Vec<TokenHash> {
+        core::mem::take(&mut self.untold)
     }
 
     /// The resource server that is meant.

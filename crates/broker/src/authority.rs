@@ -1,8 +1,8 @@
 //! The authorisation server in a broker's process: what it is lent, and where its state goes.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
-use sedge_access::{Grants, Verb};
+use sedge_access::{Grants, Subject, Verb};
 use sedge_authority::revocation::Share;
 use sedge_authority::{Authority, Changes, Client, Clients, Context, Settings};
 
@@ -74,6 +74,16 @@ impl State {
         let audiences = authority.settings().audiences.iter();
         let keys = audiences.flat_map(|audience| authority.audience_keys(&crypto, audience)).collect();
         self.tokens.set_keys(keys);
+    }
+}
+
+impl State {
+    /// What whoever has this number may do by its token. The segment is that of the device that the token was issued to.
+    pub(crate) fn subject_of_token(&self, principal: Principal) -> Option<Arc<Subject>> {
+        let shown = self.tokens.get(principal)?;
+        let device = self.directory.by_name(&shown.subject);
+        let segment = device.as_ref().and_then(|device| device.segment.as_deref());
+        self.tokens.subject(principal, segment)
     }
 }
 

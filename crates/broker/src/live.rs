@@ -58,6 +58,7 @@ impl Live for Running {
         }
         let own = self.shared.security.counters.entries();
         counters.extend(own.map(|(name, value)| Counter { name: name.to_owned(), value }));
+        counters.extend(self.shared.state.tokens.counters().map(|(name, value)| Counter { name, value }));
         let topics = self.shared.state.topics();
         counters.extend(
             topics

@@ -13,8 +13,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::first_start;
 use crate::security;
-use crate::tokens::Tokens;
 use crate::store::{Change, DataDir, RedbOptions, RedbStore, Store, StoreError, Urgency};
+use crate::tokens::Tokens;
 
 /// The broker's memory, and the store behind it. Shared by all shards and by administration.
 pub(crate) struct State {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Weak, mpsc};
+use std::sync::{Arc, PoisonError, Weak, mpsc};
 use std::task::{Context, Poll, Wake};
 use std::thread::{self, JoinHandle};
 
@@ -72,6 +72,43 @@ pub(super) async fn rotate_tickets(shared: Weak<Shared>) {
         tokio::time::sleep(lifetime).await;
         let Some(shared) = shared.upgrade() else { return };
         shared.security.rotate_tickets();
+    }
+}
+
+/// Forgets tokens that are over, and replaces the keys of the authorisation server in their time.
+pub(super) async fn keep_tokens(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let state = &shared.state;
+        state.tokens.expire();
+        let now = unix_seconds();
+        let (is_over, is_old) = {
+            let authority = state.authority.lock().unwrap_or_else(PoisonError::into_inner);
+            let rotation = shared.config.authority.rotation.as_secs();
+            let since = authority.keys_since();
+            (
+                authority.deadline().is_some_and(|end| end <= now),
+                since.is_some_and(|since| since.saturating_add(rotation) <= now),
+            )
+        };
+        if !is_over && !is_old {
+            continue;
+        }
+        let changed = |principal| shared.device_changed(principal);
+        let kept = state.authorise(
+            |authority, lent| {
+                _ = authority.expire(lent);
+                if is_old {
+                    authority.rotate(lent);
+                    tracing::info!("the keys of tokens were replaced");
+                }
+            },
+            &changed,
+        );
+        if let Err(error) = kept.await {
+            tracing::error!(%error, "what became of tokens is not kept");
+        }
     }
 }
 

@@ -14,7 +14,6 @@ use sedge_access::{Grants, Permissions, Subject, TopicPattern};
 use sedge_crypto::PublicKey;
 
 use crate::admin::{self, AdminReply, AdminRequest, Reason, Refusal, Service};
-use crate::clock::Clock;
 use crate::config::{Config, MAX_SHARDS};
 use crate::first_start::{FirstStart, first_start};
 use crate::live::Running;
@@ -23,7 +22,7 @@ use crate::security::Security;
 use crate::shard::{Mailbox, Order, Shard, Shared};
 use crate::state::State;
 use crate::store::{DataDir, Lock, RedbOptions, RedbStore, Store, StoreError};
-use control::{Control, expire_topics, rotate_tickets, wait, watch_revocation};
+use control::{Control, expire_topics, keep_tokens, rotate_tickets, wait, watch_revocation};
 
 pub use error::StartError;
 
@@ -101,7 +100,7 @@ impl Broker {
             security,
             mailboxes: (0..shards).map(|_| Mailbox::new(config.limits.handover)).collect(),
             observers: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
-            clock: Clock::start(),
+            clock: state.clock,
             insecure,
             control: handle,
             config,
@@ -125,6 +124,7 @@ impl Broker {
         drop(broker.shared.control.spawn(admin::serve(admin_socket, broker.service.clone())));
         drop(broker.shared.control.spawn(expire_topics(Arc::downgrade(&broker.shared))));
         drop(broker.shared.control.spawn(rotate_tickets(Arc::downgrade(&broker.shared))));
+        drop(broker.shared.control.spawn(keep_tokens(Arc::downgrade(&broker.shared))));
         drop(broker.shared.control.spawn(watch_revocation(Arc::downgrade(&broker.shared))));
         tracing::info!(shards, listening = ?broker.secure, insecure = ?broker.insecure, "serving");
         Ok(broker)

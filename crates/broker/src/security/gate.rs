@@ -33,8 +33,13 @@ impl<'a> Gate<'a> {
             count(counter);
             AlertDescription::UNSUPPORTED_CERTIFICATE
         })?;
-        match self.state.directory.by_login(&Login::PublicKey(public_key)) {
-            Some((principal, _)) => Ok(Verified { public_key, principal }),
+        let device = self.state.directory.by_login(&Login::PublicKey(public_key));
+        let principal = match device {
+            Some((principal, _)) => Some(principal),
+            None => self.state.tokens.by_public_key(&public_key),
+        };
+        match principal {
+            Some(principal) => Ok(Verified { public_key, principal }),
             None => {
                 count(counter);
                 Err(AlertDescription::CERTIFICATE_UNKNOWN)
@@ -74,13 +79,17 @@ impl<'a> Gate<'a> {
 
 impl Credentials<Provider> for Gate<'_> {
     fn psk(&mut self, identity: &[u8]) -> Option<(Psk, Principal)> {
-        let found = self.state.directory.by_login(&Login::Psk(identity.to_vec()));
-        let found = found.filter(|_| self.security.psk);
+        if !self.security.psk {
+            return None;
+        }
+        let found = match self.state.directory.by_login(&Login::Psk(identity.to_vec())) {
+            Some((principal, device)) => Some((Psk::new(device.credential.key()?.expose())?, principal)),
+            None => self.state.tokens.by_identity(unix_seconds(), identity),
+        };
         if found.is_none() {
             count(&self.security.counters.unknown_identities);
         }
-        let (principal, device) = found?;
-        Some((Psk::new(device.credential.key()?.expose())?, principal))
+        found
     }
 
     fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
@@ -118,11 +127,14 @@ impl Credentials<Provider> for Gate<'_> {
         (!lifetime.is_zero()).then(|| (&*self.tickets, lifetime.into()))
     }
 
-    /// A device that was removed has lost its number for ever.
+    /// A device that was removed has lost its number for ever, and so has a key whose token is over.
     fn may_resume(&mut self, principal: Principal) -> bool {
         match principal {
             0 => self.security.admits_anonymous(),
-            principal => self.state.directory.by_principal(principal).is_some(),
+            principal => {
+                self.state.directory.by_principal(principal).is_some()
+                    || self.state.tokens.get(principal).is_some()
+            }
         }
     }
 }

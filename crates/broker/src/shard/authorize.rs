@@ -61,7 +61,9 @@ impl Shard {
         let token = match whole.message.content_format() {
             None | Some(ContentFormat::CWT) => Some(whole.body),
             Some(ContentFormat::ACE_CBOR) => access_token(whole.body),
-            Some(_) => return problem(Code::UNSUPPORTED_CONTENT_FORMAT, "application/cwt or application/ace+cbor"),
+            Some(_) => {
+                return problem(Code::UNSUPPORTED_CONTENT_FORMAT, "application/cwt or application/ace+cbor");
+            }
         };
         let Some(token) = token else { return Response::new(Code::BAD_REQUEST) };
         match self.shared.state.tokens.show(unix_seconds(), token) {
@@ -113,13 +115,19 @@ impl Shard {
     }
 
     /// Has the authorisation server answer, elsewhere, because that waits for the disk.
-    pub(super) fn ask_authority(&mut self, now: Instant, ticket: Ticket, endpoint: Endpoint, whole: &Whole<'_>) {
+    pub(super) fn ask_authority(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        endpoint: Endpoint,
+        whole: &Whole<'_>,
+    ) {
         let asked = whole.message.block2();
         let session = ticket.session().to_u64();
         if asked.is_some_and(|block| block.num() > 0) {
             let kept = self.kept.get(session).cloned();
-            let response =
-                kept.unwrap_or_else(|| problem(Code::REQUEST_ENTITY_INCOMPLETE, "ask again from the beginning"));
+            let response = kept
+                .unwrap_or_else(|| problem(Code::REQUEST_ENTITY_INCOMPLETE, "ask again from the beginning"));
             return self.respond(now, ticket, &response, whole);
         }
         // Who the client is, is known from its own credential; a token is no way to get others.
@@ -135,6 +143,7 @@ impl Shard {
         drop(self.shared.control.spawn(async move {
             let query: Vec<&[u8]> = query.iter().map(Vec::as_slice).collect();
             let server_key = shared.security.identity.public_key;
+            let changed = |principal| shared.device_changed(principal);
             let outcome = shared.state.authorise(
                 |authority, lent| {
                     let request = Request {
@@ -151,7 +160,7 @@ impl Shard {
                         Endpoint::Revocations => authority.revocations(&request, lent),
                     }
                 },
-                &|principal| shared.device_changed(principal),
+                &changed,
             );
             let response = match outcome.await {
                 Ok(given) => response(given),

@@ -5,6 +5,7 @@ use sedge_pubsub::{Content, ObservationId};
 use sedge_time::Instant;
 
 use super::Shard;
+use super::authorize::goes_by_token;
 use crate::clock;
 
 impl Shard {
@@ -47,6 +48,10 @@ impl Shard {
         let Agreed { version, suite, authentication, resumed } = agreed;
         if let Some(subject) = self.subject_of(principal) {
             self.subjects.set(session, subject);
+        }
+        if goes_by_token(principal) && self.subjects.get(session.to_u64()).is_some() {
+            tracing::debug!(%version, suite = suite.as_str(), ?authentication, resumed, "session by a token begins");
+            return;
         }
         match self.shared.state.directory.by_principal(principal) {
             Some(device) => tracing::debug!(

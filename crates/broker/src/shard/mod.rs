@@ -5,6 +5,7 @@
 
 mod administer;
 mod answers;
+mod authorize;
 mod events;
 mod kept;
 mod link;
@@ -29,7 +30,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sedge_access::{Definition, Policy as Rules, PolicyError, Subject};
 use sedge_coap::block::BlockSize;
 use sedge_dtls::{Transport, peek_cid};
-use sedge_endpoint::{CidLayout, Incoming, PathValidation, Procedure};
+use sedge_endpoint::{CidLayout, Incoming, PathValidation, Procedure, SessionId};
 use sedge_pubsub::{Bodies, BodyLimits, Policy, Reliability, Subscriptions, TopicId};
 use sedge_time::{Duration, Instant};
 
@@ -72,8 +73,11 @@ pub(crate) struct Shared {
 impl Shared {
     /// Tells every shard that a device was changed or removed.
     pub(crate) fn device_changed(&self, principal: Principal) {
+        // The segment of a device counts for those, too, who go by a token that was issued to it.
+        let device = self.state.directory.by_principal(principal);
+        let bearers = device.map(|device| self.state.tokens.of_subject(&device.name)).unwrap_or_default();
         for mailbox in &self.mailboxes {
-            mailbox.rights_changed(|rights| _ = rights.devices.insert(principal));
+            mailbox.rights_changed(|rights| rights.devices.extend(bearers.iter().chain([&principal])));
         }
     }
 
@@ -128,6 +132,8 @@ pub(crate) struct Shard {
     /// The rules that hold, as far as this shard has heard.
     policy: Arc<Rules>,
     subjects: Subjects,
+    /// Sessions whose token is over, each until when it may stay.
+    dismissed: Vec<(Instant, SessionId)>,
     refused: Refused,
     bodies: Bodies,
     kept: Kept,
@@ -220,6 +226,7 @@ impl Shard {
             subscriptions: Subscriptions::new(policy),
             policy: shared.state.policy(),
             subjects: Subjects::default(),
+            dismissed: Vec::new(),
             refused: Refused::default(),
             bodies: Bodies::new(body_limits),
             kept: Kept::default(),
@@ -366,6 +373,7 @@ impl Shard {
             self.next_chores = now + CHORES;
             self.link.wire.try_again();
             self.bodies.expire(now);
+            self.see_off(now);
             self.kept.expire(now);
             self.count_observers();
         }

@@ -63,12 +63,14 @@ impl Shard {
             if id <= after.0 {
                 continue;
             }
-            let device = self.shared.state.directory.by_principal(principal);
+            let state = &self.shared.state;
+            let device = state.directory.by_principal(principal).map(|device| device.name.clone());
+            let device = device.or_else(|| Some(state.tokens.get(principal)?.subject.clone()));
             let peer = self.link.endpoint.path(session).map(|path| path.peer().to_string());
             let heard = self.link.endpoint.last_heard(session).unwrap_or(now);
             let info = SessionInfo {
                 id: id.clone(),
-                device: device.map(|device| device.name.clone()),
+                device,
                 peer: peer.unwrap_or_default(),
                 idle: now.saturating_since(heard).as_secs(),
             };

@@ -9,6 +9,7 @@ use sedge_pubsub::{self as pubsub, BodyError, Received, Response};
 use sedge_time::Instant;
 
 use super::answers::{links, problem, unavailable};
+use super::authorize::{Endpoint, is_authz_info};
 use super::mail::Answer;
 use super::proof::Proof;
 use super::{Order, Shard};
@@ -98,6 +99,12 @@ impl Shard {
             problem(Code::PROXYING_NOT_SUPPORTED, "not a proxy")
         } else if is_discovery(whole.message) {
             links(whole.message)
+        } else if is_authz_info(whole.message) {
+            return self.authz_info(now, ticket, whole);
+        } else if let Some(endpoint) =
+            Endpoint::of(whole.message).filter(|_| self.shared.config.authority.enabled)
+        {
+            return self.ask_authority(now, ticket, endpoint, whole);
         } else if self.shared.config.admin.remote
             && whole.message.uri_path().eq(ADMIN_PATH.map(str::as_bytes))
         {
@@ -143,6 +150,10 @@ impl Shard {
             }
             drop(topics);
             if let Some(response) = outcome.response {
+                let response = match outcome.denied {
+                    Some(_) => self.with_hints(subject, response),
+                    None => response,
+                };
                 self.respond(now, ticket, &response, whole);
             }
             if outcome.ready {

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use sedge_access::Subject;
+use sedge_access::{Kind, Subject};
 use sedge_endpoint::SessionId;
 use sedge_pubsub::Subscriptions;
 use sedge_time::Instant;
 
 use super::Shard;
+use super::authorize::goes_by_token;
 use super::link::Outlet;
 use crate::Principal;
 
@@ -23,6 +24,7 @@ impl Shard {
             for (session, principal) in theirs.collect::<Vec<_>>() {
                 match self.subject_of(principal) {
                     Some(subject) => self.regrant(now, session, subject),
+                    None if goes_by_token(principal) => self.dismiss(now, session),
                     None => self.end(session),
                 }
             }
@@ -38,6 +40,7 @@ impl Shard {
     pub(super) fn subject_of(&self, principal: Principal) -> Option<Arc<Subject>> {
         match principal {
             0 => Some(self.shared.insecure.clone()),
+            principal if goes_by_token(principal) => self.shared.state.subject_of_token(principal),
             principal => self.shared.state.directory.subject(principal),
         }
     }
@@ -60,6 +63,9 @@ impl Shard {
     pub(super) fn expire_rights(&mut self, now: Instant) {
         while let Some(session) = self.subjects.expired(now) {
             self.recheck(now, session);
+            if self.subjects.get(session.to_u64()).is_some_and(|subject| subject.kind() == Kind::Token) {
+                self.dismiss(now, session);
+            }
         }
     }
 

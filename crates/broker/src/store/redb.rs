@@ -243,7 +243,9 @@ fn write(database: &Database, batch: &Batch) -> Result<(), StoreError> {
                 Change::Records(changes) => {
                     for change in changes {
                         match change {
-                            Record::Put(key, record) => drop(records.insert(key.as_str(), record.as_slice())?),
+                            Record::Put(key, record) => {
+                                drop(records.insert(key.as_str(), record.as_slice())?)
+                            }
                             Record::Remove(key) => drop(records.remove(key.as_str())?),
                         }
                     }

@@ -95,9 +95,10 @@ impl Counters {
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (String, u64)> {
         let accepted = ("tokens.accepted".to_owned(), self.accepted.load(Ordering::Relaxed));
-        let refused = Refused::ALL.iter().zip(&self.refused).map(|((name, _), counter)| {
-            (format!("tokens.refused.{name}"), counter.load(Ordering::Relaxed))
-        });
+        let refused = Refused::ALL
+            .iter()
+            .zip(&self.refused)
+            .map(|((name, _), counter)| (format!("tokens.refused.{name}"), counter.load(Ordering::Relaxed)));
         std::iter::once(accepted).chain(refused)
     }
 }

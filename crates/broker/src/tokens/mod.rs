@@ -17,6 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sedge_access::{Grants, Subject};
 use sedge_ace::{PskIdentity, TokenHash, TokenKeys};
+use sedge_cose::{Audience, Claims, NumericDate, Scope};
 use sedge_crypto::PublicKey;
 use sedge_dtls::Psk;
 use sedge_time::Instant;
@@ -61,6 +62,27 @@ pub(crate) struct Shown {
     pub(crate) end: Instant,
 }
 
+impl Shown {
+    /// What it says: its claims, for whoever goes by it.
+    pub(crate) fn described(&self, audience: &str) -> Vec<u8> {
+        let date = |seconds| NumericDate::new(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let scope = self.scope.to_scope();
+        let claims = Claims {
+            subject: Some(&self.subject),
+            audience: Some(Audience::one(audience)),
+            expires: Some(date(self.expires)),
+            issued_at: self.issued.map(date),
+            id: Some(&self.id),
+            scope: Some(Scope::Bytes(&scope)),
+            ..Claims::default()
+        };
+        let mut encoded = vec![0; 96 + self.subject.len() + audience.len() + self.id.len() + scope.len()];
+        let len = claims.encode(&mut encoded).map_or(0, |claims| claims.len());
+        encoded.truncate(len);
+        encoded
+    }
+}
+
 impl Tokens {
     pub(crate) fn new(clock: Clock, audience: String, max: usize) -> Self {
         Self {
@@ -86,9 +108,9 @@ impl Tokens {
     ///
     /// Showing a token gives nobody anything: only its key does.
     pub(crate) fn show(&self, unix: u64, token: &[u8]) -> Result<Principal, Refused> {
-        let outcome = self.judge(unix, token).and_then(|(shown, pop, kid)| {
-            self.write().insert(self.clock.now(), Arc::new(shown), pop, kid)
-        });
+        let outcome = self
+            .judge(unix, token)
+            .and_then(|(shown, pop, kid)| self.write().insert(self.clock.now(), Arc::new(shown), pop, kid));
         match &outcome {
             Ok(_) => self.counters.accepted(),
             Err(refused) => self.counters.refused(*refused),
@@ -97,7 +119,7 @@ impl Tokens {
     }
 
     /// The number and the key of whoever claims this identity in a handshake: the identifier of a key, or a token.
-    pub(crate) fn by_identity(&self, unix: u64, identity: &[u8]) -> Option<(Principal, Psk)> {
+    pub(crate) fn by_identity(&self, unix: u64, identity: &[u8]) -> Option<(Psk, Principal)> {
         let principal = match PskIdentity::parse(identity)? {
             PskIdentity::Kid(kid) => self.read().by_kid(kid)?,
             PskIdentity::Token(token) => self.show(unix, token).ok()?,
@@ -105,7 +127,7 @@ impl Tokens {
         let entries = self.read();
         let entry = entries.get(principal, self.clock.now())?;
         match &entry.pop {
-            Pop::Symmetric(key) => Some((principal, key.clone())),
+            Pop::Symmetric(key) => Some((key.clone(), principal)),
             Pop::Public(_) => None,
         }
     }

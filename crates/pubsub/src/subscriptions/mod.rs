@@ -90,6 +90,11 @@ impl Subscriptions {
         self.observations.len()
     }
 
+    /// Whether a session has any.
+    pub fn has_any(&self, session: u64) -> bool {
+        self.sessions.first(session, &self.observations).is_some()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
