@@ -8,7 +8,7 @@ use sedge_crypto::Secret;
 use sedge_dtls::Resumption;
 use sedge_endpoint::memory::Buffer;
 use sedge_endpoint::{Agreed, Counters};
-use sedge_time::Duration;
+use sedge_time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::core::{Core, Kind, Missed, Notification, Standing, SubscribeError, SubscriptionId};
@@ -327,6 +327,38 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     /// The socket, which may be exchanged for another one at any time: a session with a Connection ID goes on.
     pub const fn socket_mut(&mut self) -> &mut D {
         &mut self.socket
+    }
+
+    /// The providers of cryptography and of randomness.
+    pub(crate) const fn providers(&mut self) -> (&CryptoOf<M>, &mut RngOf<M>) {
+        self.core.providers()
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// How long to wait before asking again for what does not exist yet.
+    pub(crate) const fn topic_poll(&self) -> Duration {
+        self.core.config().topic_poll
+    }
+
+    /// Does nothing until `deadline` but what keeps the connection: values that come meanwhile are kept.
+    pub(crate) async fn idle_until(&mut self, deadline: Instant) {
+        while self.clock.now() < deadline && !self.core.is_closed() {
+            let turn = self.core.deadline(None).map_or(deadline, |own| own.min(deadline));
+            let _sent = self.advance(None).await;
+            let arrived =
+                either(self.socket.receive(self.datagram.as_mut()), self.clock.sleep_until(turn)).await;
+            let now = self.clock.now();
+            if let Either::First(Ok(len)) = arrived {
+                let datagram = self.datagram.as_mut().get_mut(..len).unwrap_or_default();
+                self.core.receive(now, datagram, None, &mut self.outbox);
+            }
+            self.core.expire(now, None, &mut self.outbox);
+            let _sent = self.flush().await;
+        }
     }
 
     /// Fetches the blocks that follow the first one, which stands at the front of the queue.

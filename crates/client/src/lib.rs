@@ -70,6 +70,7 @@ mod error;
 mod io;
 mod memory;
 mod outbox;
+pub mod protected;
 mod request;
 mod security;
 #[cfg(feature = "tokio")]

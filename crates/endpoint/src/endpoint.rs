@@ -135,6 +135,11 @@ impl<M: Memory> Endpoint<M> {
         }
     }
 
+    /// The providers of cryptography and of randomness, for whoever does more with them than the endpoint.
+    pub const fn providers(&mut self) -> (&CryptoOf<M>, &mut M::Rng) {
+        (&self.crypto, &mut self.rng)
+    }
+
     /// What happened so far, in numbers.
     pub const fn counters(&self) -> &Counters {
         &self.counters

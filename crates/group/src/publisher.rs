@@ -110,6 +110,11 @@ impl<S: Storage> Publisher<S> {
         self.keys.as_ref().map(|(key, _)| key.number())
     }
 
+    /// Whether sequence numbers are noted anywhere, so that [`resume`](Self::resume) can work.
+    pub fn is_durable(&self) -> bool {
+        self.sequence.is_durable()
+    }
+
     /// The sequence numbers: how often their memory was written.
     pub const fn sequence(&self) -> &Sequence<S> {
         &self.sequence

@@ -140,6 +140,11 @@ impl<S: Storage> Sequence<S> {
         Ok(number)
     }
 
+    /// Whether there is a memory for records.
+    pub fn is_durable(&self) -> bool {
+        self.storage.slots() > 0
+    }
+
     /// How often a slot was written in the life of the memory.
     pub const fn writes(&self) -> u32 {
         self.serial

@@ -144,7 +144,7 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
         *self = Self::new();
     }
 
-    /// Opens a message; the value is put somewhere into `out`, which has to be as long as the message.
+    /// Opens a message; the value is put to the beginning of `out`, which has to be as long as the message.
     ///
     /// `signed` says whether messages of this group must be countersigned, `public_key` which key a publisher signs with.
     ///
@@ -170,9 +170,11 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
         };
         let sender = sender.ok_or(OpenError::Forged)?;
         let repeated = self.note(found.generation, sender, found.number)?;
-        let end = message.len().saturating_sub(found.tag_len);
+        let range = found.start..message.len().saturating_sub(found.tag_len).max(found.start);
+        let len = range.len();
+        out.copy_within(range, 0);
         Ok(Opened {
-            payload: out.get_mut(found.start..end).unwrap_or_default(),
+            payload: out.get_mut(..len).unwrap_or_default(),
             content_format: found.content_format,
             sender,
             verified: found.verified,

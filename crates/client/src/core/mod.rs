@@ -136,6 +136,11 @@ impl<M: Memory> Core<M> {
         self.endpoint.counters()
     }
 
+    /// The providers of cryptography and of randomness.
+    pub(crate) const fn providers(&mut self) -> (&CryptoOf<M>, &mut RngOf<M>) {
+        self.endpoint.providers()
+    }
+
     /// What was lost or turned away.
     pub fn missed(&self) -> Missed {
         Missed { values: self.inbox.lost, datagrams: self.endpoint.counters().unknown_peer }

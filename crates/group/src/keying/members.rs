@@ -1,6 +1,6 @@
 //! Who publishes in a group: credentials, and the Sender IDs that belong to them.
 
-use sedge_cose::cbor::{Decoder, Error, Label};
+use sedge_cose::cbor::{Decoder, Encoder, Error, Label, NoRoom};
 
 use super::credential::MemberCredential;
 use super::key;
@@ -51,6 +51,27 @@ impl<'b> Members<'b> {
             left: self.count,
         }
     }
+}
+
+/// Writes the request for the credential of one publisher: `FETCH /ace-group/GROUPNAME/creds`
+/// ([RFC 9594 section 4.4.1](https://www.rfc-editor.org/rfc/rfc9594#section-4.4.1)).
+///
+/// # Errors
+/// The buffer is too short.
+pub fn ask_for(sender: SenderId, buffer: &mut [u8]) -> Result<&mut [u8], NoRoom> {
+    let mut encoder = Encoder::new(buffer);
+    encoder.map(1).int(key::GET_CREDS).array(3).bool(true).array(0).array(1).bytes(sender.as_bytes());
+    encoder.finish()
+}
+
+/// Reads the answer of `/ace-group/GROUPNAME/num`: the number of the newest key.
+///
+/// # Errors
+/// It is none.
+pub fn read_number(bytes: &[u8]) -> Result<u64, Error> {
+    let mut decoder = Decoder::new(bytes);
+    let number = decoder.unsigned()?;
+    decoder.end().map(|()| number)
 }
 
 /// Collects both lists from a map.

@@ -16,7 +16,7 @@ pub use challenge::{Challenge, NONCE_LEN, Nonce, possession};
 pub use credential::MemberCredential;
 pub use join::{Join, Roles};
 pub use keys::{GroupPolicy, Keys};
-pub use members::{Members, MembersIter};
+pub use members::{Members, MembersIter, ask_for, read_number};
 pub use names::{encode_names, read_gids};
 
 /// The first segment of the path of everything at the key distribution centre.
