@@ -25,16 +25,21 @@
 //! # Ok::<(), sedge_sim::link::InvalidImpairments>(())
 //! ```
 
+pub mod adaptation;
 pub mod energy;
 mod host;
 pub mod kernel;
 pub mod link;
+pub mod mac;
 pub mod network;
+pub mod phy;
 mod random;
 pub mod record;
 #[cfg(unix)]
 pub mod relay;
+pub mod routing;
 mod simulation;
+pub mod theory;
 
 pub use host::{
     Device, DeviceMemory, NoRoute, Program, SecurityMode, Sent, SimulatedRng, Socket, VirtualClock,

@@ -1,7 +1,7 @@
 //! Everything below IPv6: nodes that send packets to one another over a modelled medium.
 //!
 //! A [`Network`] is sans-I/O: packets go in with [`Network::send`], virtual time with [`Network::advance`], and
-//! what has arrived comes out of [`Network::poll`]. Whoever drives it calls `advance` at each
+//! what has arrived comes out of [`Network::poll`], after either. Whoever drives it calls `advance` at each
 //! [`deadline`](Network::deadline) in turn. The same [`Config`], seed and calls give the same
 //! [`hash`](Network::hash).
 //!
@@ -29,7 +29,8 @@
 mod config;
 mod core;
 mod ideal;
-mod packet;
+mod ieee802154;
+pub(crate) mod packet;
 mod trace;
 
 use std::net::Ipv6Addr;
@@ -39,8 +40,9 @@ use sedge_time::{Duration, Instant};
 use crate::energy::Energy;
 use crate::kernel::Streams;
 pub use config::{Config, ConfigError, Ideal, Jammer, Medium, NodeConfig, Prefix, Role, TraceOptions};
-pub(crate) use core::Core;
+pub(crate) use core::{Core, short_address};
 pub use core::{Counters, Delivered};
+pub use ieee802154::Ieee802154;
 pub use packet::udp_packet;
 pub use trace::{DropReason, Event, Outcome, RadioState, Trace};
 
@@ -134,9 +136,9 @@ impl Network {
         self.lower.send(&mut self.core, now, node, id, packet);
     }
 
-    /// When something happens next by itself.
+    /// When something happens next by itself. What [`poll`](Self::poll) has ready does not count.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.core.delivered.is_empty() { self.lower.deadline() } else { Some(Instant::EPOCH) }
+        self.lower.deadline()
     }
 
     /// Does everything that is due at `now`, and shows what happened since the last call.

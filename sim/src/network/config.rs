@@ -6,7 +6,8 @@ use std::rc::Rc;
 use sedge_time::Duration;
 
 use super::ideal::IdealMedium;
-use super::{Core, Lower};
+use super::ieee802154::Stack;
+use super::{Core, Ieee802154, Lower};
 use crate::energy::Profile;
 use crate::link::Probability;
 
@@ -87,6 +88,8 @@ impl Role {
 pub enum Medium {
     /// Packets arrive whole after a fixed time, or are lost by chance.
     Ideal(Ideal),
+    /// Radios of IEEE 802.15.4, with 6LoWPAN.
+    Ieee802154(Box<Ieee802154>),
 }
 
 impl Default for Medium {
@@ -170,9 +173,10 @@ impl Config {
 }
 
 impl Medium {
-    pub(super) fn build(self, core: &mut Core, _nodes: &[NodeConfig]) -> Result<Box<dyn Lower>, ConfigError> {
+    pub(super) fn build(self, core: &mut Core, nodes: &[NodeConfig]) -> Result<Box<dyn Lower>, ConfigError> {
         Ok(match self {
             Self::Ideal(ideal) => Box::new(IdealMedium::new(ideal, core)),
+            Self::Ieee802154(config) => Box::new(Stack::new(*config, core, nodes)?),
         })
     }
 }

@@ -6,8 +6,10 @@ use std::net::Ipv6Addr;
 use sedge_time::{Duration, Instant};
 
 use super::{Config, DropReason, Event, NodeId, PacketId, Prefix, RadioState, Trace, TraceOptions};
+use crate::adaptation::iphc::interface;
 use crate::energy::Meter;
 use crate::kernel::{Fingerprint, Streams};
+use crate::mac::Addressing;
 
 /// A packet that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,10 +64,13 @@ pub(crate) struct Core {
     pub(crate) positions: Vec<[f64; 3]>,
     pub(crate) alive: Vec<bool>,
     pub(crate) meters: Vec<Meter>,
+    pub(crate) powers_dbm: Vec<f64>,
     pub(crate) counters: Vec<Counters>,
     pub(crate) delivered: VecDeque<Delivered>,
     /// Which side of a cut each node is on, while there is one.
     island: Option<Vec<bool>>,
+    /// Addresses end with what frames name a node by.
+    pub(crate) addressing: Addressing,
     prefix: Prefix,
     options: TraceOptions,
     events: Vec<Trace>,
@@ -80,31 +85,41 @@ impl Core {
             positions: nodes.iter().map(|node| node.position).collect(),
             alive: vec![true; nodes.len()],
             meters: nodes.iter().map(|node| Meter::new(node.profile.clone(), node.power_dbm)).collect(),
+            powers_dbm: nodes.iter().map(|node| node.power_dbm).collect(),
             counters: vec![Counters::default(); nodes.len()],
             delivered: VecDeque::new(),
             island: None,
+            addressing: Addressing::default(),
             prefix: config.prefix,
             options: config.trace,
             events: Vec::new(),
         }
     }
 
-    /// The address whose last half is the one that a short address makes
+    /// The address whose last half is the one that the node's address in frames makes
     /// ([RFC 4944 section 6](https://www.rfc-editor.org/rfc/rfc4944#section-6), with the universal bit clear as in
     /// [RFC 6282 section 3.2.2](https://www.rfc-editor.org/rfc/rfc6282#section-3.2.2)).
     pub(crate) fn address(&self, node: NodeId) -> Ipv6Addr {
         let mut octets = [0; 16];
         octets[..8].copy_from_slice(&self.prefix.0);
-        octets[11..13].copy_from_slice(&[0xff, 0xfe]);
-        octets[14..].copy_from_slice(&short_address(node).to_be_bytes());
+        if let Some(interface) = interface(self.addressing.of(node)) {
+            octets[8..].copy_from_slice(&interface);
+        }
         octets.into()
     }
 
     /// The node that has this address, if it is of this network.
     pub(crate) fn node_at(&self, address: &[u8]) -> Option<NodeId> {
         let (prefix, interface) = address.split_at_checked(8)?;
-        let [0, 0, 0, 0xff, 0xfe, 0, high, low] = *interface else { return None };
-        let node = node_of(u16::from_be_bytes([high, low]))?;
+        let number = match *interface {
+            [0, 0, 0, 0xff, 0xfe, 0, high, low] => [high, low],
+            [0, 0x5e, 0xd6, 0xff, 0xfe, 0, high, low] if self.addressing == Addressing::Extended => {
+                let number = NodeId(u16::from_be_bytes([high, low]));
+                short_address(number).to_be_bytes()
+            }
+            _ => return None,
+        };
+        let node = node_of(u16::from_be_bytes(number))?;
         let known = prefix == self.prefix.0 || prefix == [0xfe, 0x80, 0, 0, 0, 0, 0, 0];
         (known && node.index() < self.positions.len()).then_some(node)
     }
@@ -137,6 +152,16 @@ impl Core {
         if self.meters[node.index()].switch(now, state) && self.options.radio {
             self.events.push(Trace { at: now, node, event: Event::Radio { state } });
         }
+    }
+
+    /// Charges a node for waking up to send or to ask.
+    pub(crate) fn charge_wake(&mut self, now: Instant, node: NodeId) {
+        let meter = &mut self.meters[node.index()];
+        let (time, charge) = (meter.profile().wake_cpu_us.value, meter.profile().wake_uc.value);
+        let time = Duration::from_micros(time as u64);
+        meter.charge_cpu(time);
+        meter.charge_uc(charge);
+        self.trace(now, node, Event::Cpu { time });
     }
 
     pub(crate) fn deliver(&mut self, now: Instant, node: NodeId, id: PacketId, packet: Vec<u8>) {

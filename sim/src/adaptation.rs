@@ -1,0 +1,52 @@
+//! 6LoWPAN: IPv6 packets in frames of 127 bytes.
+//!
+//! Headers shrink by IPHC and the UDP header compression ([`iphc`], RFC 6282); what still does not fit one frame
+//! goes in fragments (RFC 4944), which a router either puts together or sends on one by one (RFC 8930).
+
+pub mod fragment;
+pub mod iphc;
+mod reassembly;
+mod virtual_buffer;
+
+pub(crate) use reassembly::{Reassembly, Taken};
+pub(crate) use virtual_buffer::VirtualBuffers;
+
+use sedge_time::Duration;
+
+/// How packets become frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Adaptation {
+    /// What a router does with fragments that are not for itself.
+    pub forwarding: Forwarding,
+    /// How many packets a node puts together at a time; the border router has eight times as many.
+    pub reassemblies: usize,
+    /// How long fragments wait for the others (RFC 4944 allows up to 60 s).
+    pub reassembly_timeout: Duration,
+    /// How many packets' fragments a router sends on at a time.
+    pub virtual_buffers: usize,
+    /// The longest packet.
+    pub mtu: usize,
+}
+
+impl Default for Adaptation {
+    fn default() -> Self {
+        Self {
+            forwarding: Forwarding::default(),
+            reassemblies: 4,
+            reassembly_timeout: Duration::from_secs(5),
+            virtual_buffers: 16,
+            mtu: 1_280,
+        }
+    }
+}
+
+/// What a router does with fragments that are not for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Forwarding {
+    /// It puts the packet together, and fragments it again.
+    #[default]
+    Reassemble,
+    /// It sends each on as it comes, and remembers where the others go
+    /// ([RFC 8930](https://www.rfc-editor.org/rfc/rfc8930)).
+    Fragments,
+}

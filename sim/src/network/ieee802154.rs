@@ -1,0 +1,294 @@
+//! IEEE 802.15.4 with 6LoWPAN, from the host's packet to the air and back.
+
+mod fragments;
+
+use sedge_time::Instant;
+
+use super::packet::{HEADER_LEN, destination};
+use super::{ConfigError, Core, DropReason, Event, Jammer, LinkReport, Lower, NodeConfig, NodeId, PacketId};
+use crate::adaptation::iphc::{Contexts, Ends, compress, decompress};
+use crate::adaptation::{Adaptation, Reassembly, VirtualBuffers, fragment};
+use crate::kernel::Queue;
+use crate::mac::{Address, Indication, Job, Mac, Macs, To};
+use crate::phy::{Air, Phy};
+use crate::routing::{Routing, Tree};
+
+/// A network of IEEE 802.15.4 radios at 2.4 GHz.
+#[derive(Clone, Debug, Default)]
+pub struct Ieee802154 {
+    /// The channel.
+    pub phy: Phy,
+    /// How nodes use it.
+    pub mac: Mac,
+    /// How packets become frames.
+    pub adaptation: Adaptation,
+    /// How packets find their way.
+    pub routing: Routing,
+    /// Prefixes of addresses outside that frames shorten, besides the network's own.
+    pub contexts: Vec<[u8; 8]>,
+}
+
+#[derive(Debug)]
+pub(super) struct Stack {
+    macs: Macs,
+    adaptation: Adaptation,
+    contexts: Contexts,
+    nodes: Vec<Node>,
+    tree: Tree,
+    timers: Queue<Timer>,
+    handles: u64,
+}
+
+#[derive(Debug)]
+struct Node {
+    reassembly: Reassembly,
+    passing: VirtualBuffers,
+    tag: u16,
+    forwards: bool,
+}
+
+#[derive(Debug)]
+enum Timer {
+    Reassembly(NodeId),
+}
+
+/// The dispatch of a packet whose headers are as they were
+/// ([RFC 4944 section 5.1](https://www.rfc-editor.org/rfc/rfc4944#section-5.1)).
+const UNCOMPRESSED: u8 = 0x41;
+
+impl Stack {
+    pub(super) fn new(
+        config: Ieee802154,
+        core: &mut Core,
+        nodes: &[NodeConfig],
+    ) -> Result<Self, ConfigError> {
+        let Ieee802154 { phy, mac, adaptation, routing, contexts } = config;
+        if !(11..=26).contains(&phy.channel) {
+            return Err(ConfigError(format!("channel {}: 11 to 26 are at 2.4 GHz", phy.channel)));
+        }
+        core.addressing = mac.addressing;
+        let air = Air::new(phy, core.streams, nodes, &core.positions);
+        let tree = match routing {
+            Routing::Star => Tree::star(nodes.len()),
+            Routing::ShortestPaths => Tree::shortest(nodes, &air.links()),
+            Routing::Static(parents) if parents.len() == nodes.len() => Tree::of(parents)
+                .ok_or_else(|| ConfigError("the parents go in a circle, or one is no node".to_owned()))?,
+            Routing::Static(parents) => {
+                return Err(ConfigError(format!("{} parents for {} nodes", parents.len(), nodes.len())));
+            }
+        };
+        let node = |(index, config): (usize, &NodeConfig)| {
+            let most = adaptation.reassemblies * if index == 0 { 8 } else { 1 };
+            let timeout = adaptation.reassembly_timeout;
+            Node {
+                reassembly: Reassembly::new(most, timeout),
+                passing: VirtualBuffers::new(adaptation.virtual_buffers, timeout),
+                tag: index as u16,
+                forwards: index == 0 || config.role.forwards(),
+            }
+        };
+        let mut prefixes = vec![core.prefix()];
+        prefixes.extend(contexts);
+        let mut stack = Self {
+            macs: Macs::new(mac, air, core, nodes),
+            adaptation,
+            contexts: Contexts::new(&prefixes),
+            nodes: nodes.iter().enumerate().map(node).collect(),
+            tree,
+            timers: Queue::default(),
+            handles: 0,
+        };
+        for index in 0..nodes.len() {
+            let node = NodeId(index as u16);
+            stack.macs.set_parent(node, stack.tree.parent(node));
+        }
+        Ok(stack)
+    }
+
+    /// Sends a packet on its way: from the host, or for another.
+    fn route(&mut self, core: &mut Core, now: Instant, node: NodeId, id: PacketId, packet: Vec<u8>) {
+        let Some(to) = destination(&packet) else {
+            return core.drop(now, node, Some(id), DropReason::Malformed);
+        };
+        if to[0] == 0xff {
+            return self.transmit(core, now, node, To::Everyone, id, &packet);
+        }
+        let target = core.node_at(to);
+        let link_local = to.starts_with(&[0xfe, 0x80]);
+        let next = match target {
+            Some(target) if target == node => return core.deliver(now, node, id, packet),
+            Some(target) if link_local => Some(target),
+            // What is for nobody here leaves through the border router, whose host knows the way.
+            None if node == NodeId(0) => return core.deliver(now, node, id, packet),
+            target => self.tree.next_hop(node, target.unwrap_or(NodeId(0))),
+        };
+        match next {
+            Some(next) => self.transmit(core, now, node, To::Node(next), id, &packet),
+            None => core.drop(now, node, Some(id), DropReason::NoRoute),
+        }
+    }
+
+    /// Sends a packet over one link.
+    fn transmit(&mut self, core: &mut Core, now: Instant, node: NodeId, to: To, id: PacketId, packet: &[u8]) {
+        let Some((headers, covered)) = compress(packet, self.ends(node, to), &self.contexts) else {
+            return core.drop(now, node, Some(id), DropReason::Malformed);
+        };
+        if packet.len() > self.adaptation.mtu {
+            return core.drop(now, node, Some(id), DropReason::TooLong);
+        }
+        self.handles += 1;
+        let handle = self.handles;
+        let room = self.macs.payload_room();
+        let payloads = if headers.len() + packet.len() - covered <= room {
+            vec![[&headers, &packet[covered..]].concat()]
+        } else {
+            let state = &mut self.nodes[node.index()];
+            state.tag = state.tag.wrapping_add(1);
+            fragment::cut(packet, &headers, covered, state.tag, room)
+        };
+        if payloads.len() > self.macs.room(node) {
+            return core.drop(now, node, Some(id), DropReason::QueueFull);
+        }
+        if payloads.len() > 1 {
+            core.trace(now, node, Event::Fragmented { id, count: payloads.len() as u16 });
+        }
+        for payload in payloads {
+            let job = Job::data(to, payload, Some(id), handle);
+            if let Err(reason) = self.macs.submit(core, now, node, job) {
+                self.macs.cancel(node, handle);
+                return core.drop(now, node, Some(id), reason);
+            }
+        }
+    }
+
+    fn ends(&self, from: NodeId, to: To) -> Ends {
+        let addressing = self.macs.mac().addressing;
+        let destination = match to {
+            To::Node(to) => addressing.of(to),
+            To::Everyone => Address::BROADCAST,
+        };
+        Ends { source: addressing.of(from), destination }
+    }
+
+    fn indicate(&mut self, core: &mut Core, now: Instant, indication: Indication) {
+        match indication {
+            Indication::Received { node, from, payload, id, broadcast } => {
+                let id = id.unwrap_or_default();
+                let to = if broadcast { To::Everyone } else { To::Node(node) };
+                if fragment::Fragment::begins(&payload) {
+                    return self.fragment(core, now, node, from, id, &payload);
+                }
+                let packet = if payload.first() == Some(&UNCOMPRESSED) {
+                    Some(payload[1..].to_vec())
+                } else {
+                    decompress(&payload, self.ends(from, to), &self.contexts, None).map(|mut headers| {
+                        headers.bytes.extend_from_slice(&payload[headers.compressed..]);
+                        headers.bytes
+                    })
+                };
+                match packet {
+                    Some(packet) => self.input(core, now, node, id, packet),
+                    None => core.drop(now, node, Some(id), DropReason::Malformed),
+                }
+            }
+            Indication::Done { node, to, handle, id, outcome, .. } => {
+                let Err(reason) = outcome else { return };
+                if handle == u64::MAX {
+                    // A poll that nobody acknowledged; the next one comes.
+                    return;
+                }
+                self.macs.cancel(node, handle);
+                if let To::Node(next) = to
+                    && handle & fragments::PASSING != 0
+                {
+                    self.nodes[node.index()].passing.close(next, handle as u16);
+                }
+                core.drop(now, node, id, reason);
+            }
+        }
+    }
+
+    /// A packet has arrived over one link.
+    fn input(&mut self, core: &mut Core, now: Instant, node: NodeId, id: PacketId, mut packet: Vec<u8>) {
+        let Some(to) = destination(&packet) else {
+            return core.drop(now, node, Some(id), DropReason::Malformed);
+        };
+        if to[0] == 0xff || self.is_for(core, node, to) {
+            return core.deliver(now, node, id, packet);
+        }
+        if let Err(reason) = self.may_forward(node, &packet) {
+            return core.drop(now, node, Some(id), reason);
+        }
+        packet[7] -= 1;
+        let target = core.node_at(&packet[24..HEADER_LEN]).unwrap_or(NodeId(0));
+        if let Some(next) = self.tree.next_hop(node, target) {
+            core.trace(now, node, Event::Forwarded { id, next });
+        }
+        self.route(core, now, node, id, packet);
+    }
+
+    fn is_for(&self, core: &Core, node: NodeId, to: &[u8]) -> bool {
+        core.node_at(to).unwrap_or(NodeId(0)) == node
+    }
+
+    fn may_forward(&self, node: NodeId, packet: &[u8]) -> Result<(), DropReason> {
+        if !self.nodes[node.index()].forwards {
+            return Err(DropReason::NoRoute);
+        }
+        if packet[7] <= 1 { Err(DropReason::HopLimit) } else { Ok(()) }
+    }
+}
+
+impl Lower for Stack {
+    fn send(&mut self, core: &mut Core, now: Instant, node: NodeId, id: PacketId, packet: Vec<u8>) {
+        self.route(core, now, node, id, packet);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [self.macs.deadline(), self.timers.deadline()].into_iter().flatten().min()
+    }
+
+    fn advance(&mut self, core: &mut Core, now: Instant) {
+        while self.deadline().is_some_and(|at| at <= now) {
+            self.macs.advance(core, now);
+            while let Some(indication) = self.macs.next_indication() {
+                self.indicate(core, now, indication);
+            }
+            while let Some((at, Timer::Reassembly(node))) = self.timers.pop(now) {
+                for id in self.nodes[node.index()].reassembly.expire(at) {
+                    core.drop(at, node, id, DropReason::ReassemblyTimeout);
+                }
+            }
+        }
+    }
+
+    fn set_alive(&mut self, core: &mut Core, now: Instant, node: NodeId, alive: bool) {
+        self.macs.set_alive(core, now, node, alive);
+        let state = &mut self.nodes[node.index()];
+        state.reassembly.clear();
+        state.passing.clear();
+    }
+
+    fn set_awake(&mut self, core: &mut Core, now: Instant, node: NodeId, awake: bool) {
+        self.macs.set_awake(core, now, node, awake);
+    }
+
+    fn moved(&mut self, core: &mut Core, now: Instant, node: NodeId) {
+        self.macs.moved(core, now, node);
+    }
+
+    fn jam(&mut self, core: &mut Core, now: Instant, jammer: Option<Jammer>) {
+        self.macs.jam(core, now, jammer);
+    }
+
+    fn links(&self, _core: &Core) -> Vec<LinkReport> {
+        self.macs.air.links()
+    }
+
+    fn parent(&self, node: NodeId) -> Option<NodeId> {
+        self.tree.parent(node)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+use super::super::{Loss, Propagation, airtime, per};
+use super::*;
+
+/// A receiver at 0 and transmitters at these distances, without shadowing.
+fn air(distances: &[f64]) -> Air {
+    let positions: Vec<[f64; 3]> =
+        std::iter::once(0.0).chain(distances.iter().copied()).map(|x| [x, 0.0, 0.0]).collect();
+    let nodes = vec![NodeConfig::default(); positions.len()];
+    let propagation = Propagation { shadowing_db: 0.0, ..Propagation::default() };
+    let mut air = Air::new(Phy { propagation, ..Phy::default() }, Streams::new(11), &nodes, &positions);
+    air.set_mode(NodeId(0), Mode::Listen);
+    air
+}
+
+fn frame(air: &mut Air, from: usize, bytes: usize) -> Transmission {
+    Transmission {
+        frame: air.number_frame(),
+        wanted: Wanted::Everyone,
+        acknowledgement: false,
+        id: None,
+        bytes: vec![0; bytes].into(),
+        row: from,
+    }
+}
+
+const START: Instant = Instant::EPOCH;
+
+/// The distance at which a signal of 0 dBm is this many decibels above a floor of -100.4 dBm.
+fn distance(ratio_db: f64) -> f64 {
+    10_f64.powf((100.4 - ratio_db - 40.0) / 35.0)
+}
+
+fn lost(count: u32, mut round: impl FnMut() -> Outcome) -> f64 {
+    f64::from((0..count).map(|_| u32::from(round() != Outcome::Ok)).sum::<u32>()) / f64::from(count)
+}
+
+/// `PER = 1 - (1 - BER)^(8n)` for frames of n = 60 bytes at constant ratios of signal to noise.
+#[test]
+fn noise_loses_as_many_frames_as_the_formula_says() {
+    for ratio_db in [-1.13, -0.14, 0.83] {
+        let mut air = air(&[distance(ratio_db)]);
+        let rate = lost(20_000, || {
+            let sent = frame(&mut air, 1, 60);
+            let slot = air.begin(START, sent, &|_| false);
+            let mut received = Vec::new();
+            air.end(START + airtime(60), slot, &mut received);
+            received[0].outcome
+        });
+        let exact = per(10_f64.powf(ratio_db / 10.0), 60);
+        let error = (exact * (1.0 - exact) / 20_000.0).sqrt();
+        assert!((rate - exact).abs() < 3.0 * error + 0.003, "{ratio_db} dB: {rate}, not {exact}");
+    }
+}
+
+/// A frame half of whose bits meet an interferer of equal power: each half survives by its own ratio.
+#[test]
+fn segments_count_by_their_own_interference() {
+    // 3 dB above the interferer, far above the noise.
+    let [near, far] = [10.0, 10.0 * 10_f64.powf(0.7 / 35.0)];
+    let mut air = air(&[near, far]);
+    let rate = lost(20_000, || {
+        let sent = frame(&mut air, 1, 100);
+        let slot = air.begin(START, sent, &|_| false);
+        let half = START + airtime(50);
+        let noise = frame(&mut air, 2, 100);
+        let other = air.begin(half, noise, &|_| false);
+        let mut received = Vec::new();
+        air.end(START + airtime(100), slot, &mut received);
+        air.end(half + airtime(100), other, &mut Vec::new());
+        assert_ne!(received[0].outcome, Outcome::Noise);
+        received[0].outcome
+    });
+    let exact = per(10_f64.powf(0.07), 50);
+    let error = (exact * (1.0 - exact) / 20_000.0).sqrt();
+    assert!((rate - exact).abs() < 3.0 * error + 0.002, "{rate}, not {exact}");
+}
+
+/// Three interferers that are 6 dB weaker each add up: the frame is lost although it is stronger than any.
+#[test]
+fn capture_follows_the_sum_of_interference() {
+    let interferers = |count: usize| {
+        let weaker = 10.0 * 10_f64.powf(4.0 / 35.0);
+        let mut distances = vec![10.0];
+        distances.extend(std::iter::repeat_n(weaker, count));
+        let mut air = air(&distances);
+        let sent = frame(&mut air, 1, 100);
+        let slot = air.begin(START, sent, &|_| false);
+        for other in 0..count {
+            let noise = frame(&mut air, 2 + other, 100);
+            air.begin(START + Duration::from_micros(400), noise, &|_| false);
+        }
+        let mut received = Vec::new();
+        air.end(START + airtime(100), slot, &mut received);
+        received[0].outcome
+    };
+    assert_eq!(interferers(1), Outcome::Ok);
+    assert_eq!(interferers(4), Outcome::Collision);
+}
+
+#[test]
+fn a_stronger_preamble_takes_the_receiver_and_a_stronger_frame_does_not() {
+    let begun = |after: u64| {
+        let mut air = air(&[20.0, 10.0]);
+        let (weak, strong) = (frame(&mut air, 1, 100), frame(&mut air, 2, 20));
+        let strong_frame = strong.frame;
+        air.begin(START, weak, &|_| false);
+        let slot = air.begin(START + Duration::from_micros(after), strong, &|_| false);
+        let mut received = Vec::new();
+        air.end(START + airtime(40), slot, &mut received);
+        (received.len(), strong_frame)
+    };
+    assert_eq!(begun(100).0, 1);
+    assert_eq!(begun(400).0, 0, "the receiver stays with the frame it locked on");
+}
+
+#[test]
+fn power_comes_and_goes_without_a_trace() {
+    let mut air = air(&[10.0, 12.0, 15.0]);
+    let quiet = air.energy_dbm(START, NodeId(0));
+    let slots: Vec<usize> = (1..=3)
+        .map(|from| {
+            let sent = frame(&mut air, from, 20);
+            air.begin(START, sent, &|_| false)
+        })
+        .collect();
+    assert!(air.energy_dbm(START, NodeId(0)) > -76.0);
+    for slot in [slots[1], slots[2], slots[0]] {
+        air.end(START + airtime(20), slot, &mut Vec::new());
+    }
+    assert_eq!(air.energy_dbm(START, NodeId(0)), quiet);
+    assert!(air.is_quiet());
+}
+
+#[test]
+fn a_disc_ends_at_its_range() {
+    let propagation =
+        Propagation { loss: Loss::Disc { range_m: 10.0 }, shadowing_db: 0.0, asymmetry_db: 0.0 };
+    let nodes = vec![NodeConfig::default(); 3];
+    let positions = [[0.0; 3], [10.0, 0.0, 0.0], [20.5, 0.0, 0.0]];
+    let air = Air::new(Phy { propagation, ..Phy::default() }, Streams::new(1), &nodes, &positions);
+    let links: Vec<(u16, u16)> = air.links().iter().map(|link| (link.from.0, link.to.0)).collect();
+    assert_eq!(links, [(0, 1), (1, 0)]);
+}

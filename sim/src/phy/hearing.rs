@@ -1,0 +1,168 @@
+//! Who hears whom, and how loud.
+
+use super::noise::floor_dbm;
+use super::power::{attowatts, dbm};
+use super::{Phy, Propagation};
+use crate::kernel::Streams;
+use crate::network::NodeConfig;
+
+/// Somebody who hears a transmitter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Hearer {
+    pub(super) node: u16,
+    /// Power of the transmitter's signal there.
+    pub(super) attowatts: u64,
+}
+
+/// For each transmitter, those who hear it, in the order of their numbers. After the nodes come the interferers.
+#[derive(Debug)]
+pub(super) struct Hearing {
+    rows: Vec<Vec<Hearer>>,
+    propagation: Propagation,
+    horizon_dbm: f64,
+    streams: Streams,
+}
+
+/// A shadow deeper or higher than this many deviations is left out of the search for hearers.
+const DEVIATIONS: f64 = 3.0;
+
+impl Hearing {
+    pub(super) fn new(phy: &Phy, streams: Streams, nodes: &[NodeConfig], positions: &[[f64; 3]]) -> Self {
+        let quietest =
+            nodes.iter().map(|node| floor_dbm(node.profile.sensitivity_dbm.value)).fold(f64::MAX, f64::min);
+        let mut hearing = Self {
+            rows: Vec::new(),
+            propagation: phy.propagation.clone(),
+            horizon_dbm: quietest - phy.horizon_db,
+            streams,
+        };
+        let cells = Cells::new(positions, hearing.reach_m(nodes, phy));
+        hearing.rows = (0..nodes.len())
+            .map(|node| {
+                hearing.row(
+                    positions,
+                    cells.near(positions[node]),
+                    positions[node],
+                    Some(node),
+                    nodes[node].power_dbm,
+                )
+            })
+            .collect();
+        hearing
+    }
+
+    /// Adds something that is heard but hears nothing, and returns its row.
+    pub(super) fn add_source(&mut self, positions: &[[f64; 3]], position: [f64; 3], power_dbm: f64) -> usize {
+        let everyone = (0..positions.len()).collect();
+        let row = self.row(positions, everyone, position, None, power_dbm);
+        self.rows.push(row);
+        self.rows.len() - 1
+    }
+
+    /// Whoever hears this transmitter.
+    pub(super) fn row(
+        &self,
+        positions: &[[f64; 3]],
+        candidates: Vec<usize>,
+        position: [f64; 3],
+        node: Option<usize>,
+        power_dbm: f64,
+    ) -> Vec<Hearer> {
+        let radiated = power_dbm + node.map_or(0.0, |node| self.propagation.offset_db(&self.streams, node));
+        let heard = |other: usize| {
+            let loss = self.propagation.decibels(&self.streams, position, positions[other])?;
+            let level = radiated - loss;
+            (level >= self.horizon_dbm).then(|| Hearer { node: other as u16, attowatts: attowatts(level) })
+        };
+        candidates.into_iter().filter(|&other| Some(other) != node).filter_map(heard).collect()
+    }
+
+    /// Looks again who hears whom after a node has moved.
+    pub(super) fn moved(&mut self, positions: &[[f64; 3]], powers_dbm: &[f64], node: usize) {
+        let everyone = || (0..positions.len()).collect();
+        self.rows[node] = self.row(positions, everyone(), positions[node], Some(node), powers_dbm[node]);
+        for other in (0..positions.len()).filter(|&other| other != node) {
+            let now = self.row(positions, vec![node], positions[other], Some(other), powers_dbm[other]);
+            let row = &mut self.rows[other];
+            row.retain(|hearer| usize::from(hearer.node) != node);
+            if let Some(&hearer) = now.first() {
+                let place = row.partition_point(|present| usize::from(present.node) < node);
+                row.insert(place, hearer);
+            }
+        }
+    }
+
+    pub(super) fn of(&self, row: usize) -> &[Hearer] {
+        &self.rows[row]
+    }
+
+    /// Power at `to` of what `from` sends.
+    pub(super) fn level_dbm(&self, from: usize, to: u16) -> Option<f64> {
+        let row = self.of(from);
+        row.binary_search_by_key(&to, |hearer| hearer.node).ok().map(|place| dbm(row[place].attowatts))
+    }
+
+    fn reach_m(&self, nodes: &[NodeConfig], phy: &Phy) -> f64 {
+        let strongest = nodes.iter().map(|node| node.power_dbm).fold(f64::MIN, f64::max);
+        let Propagation { loss, shadowing_db, asymmetry_db } = &phy.propagation;
+        let spread = DEVIATIONS * (shadowing_db + asymmetry_db);
+        loss.reach_m(strongest - self.horizon_dbm + spread)
+    }
+}
+
+/// Places sorted into squares, so that a search looks at a few of them only.
+struct Cells {
+    side_m: f64,
+    squares: std::collections::BTreeMap<(i64, i64), Vec<usize>>,
+}
+
+impl Cells {
+    fn new(positions: &[[f64; 3]], reach_m: f64) -> Self {
+        let mut cells = Self { side_m: reach_m.clamp(1.0, 1e9), squares: Default::default() };
+        for (node, &position) in positions.iter().enumerate() {
+            let square = cells.square(position);
+            cells.squares.entry(square).or_default().push(node);
+        }
+        cells
+    }
+
+    fn square(&self, position: [f64; 3]) -> (i64, i64) {
+        ((position[0] / self.side_m).floor() as i64, (position[1] / self.side_m).floor() as i64)
+    }
+
+    /// Everyone who may be within reach, in order.
+    fn near(&self, position: [f64; 3]) -> Vec<usize> {
+        let (x, y) = self.square(position);
+        let around = (x - 1..=x + 1).flat_map(|x| (y - 1..=y + 1).map(move |y| (x, y)));
+        let mut near: Vec<usize> =
+            around.filter_map(|square| self.squares.get(&square)).flatten().copied().collect();
+        near.sort_unstable();
+        near
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_by_squares_misses_nobody() {
+        let streams = Streams::new(9);
+        let mut random = streams.stream(crate::kernel::Purpose::HOST, 0);
+        let positions: Vec<[f64; 3]> =
+            (0..300).map(|_| [random.unit() * 900.0, random.unit() * 900.0, 0.0]).collect();
+        let nodes = vec![NodeConfig::default(); 300];
+        let phy = Phy {
+            propagation: Propagation { shadowing_db: 0.0, ..Propagation::default() },
+            ..Phy::default()
+        };
+        let hearing = Hearing::new(&phy, streams, &nodes, &positions);
+        let mut heard = 0;
+        for node in 0..300 {
+            let all = hearing.row(&positions, (0..300).collect(), positions[node], Some(node), 0.0);
+            assert_eq!(hearing.of(node), all);
+            heard += all.len();
+        }
+        assert!((2_000..60_000).contains(&heard), "some but not all: {heard}");
+    }
+}

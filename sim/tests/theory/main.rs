@@ -1,0 +1,4 @@
+//! The simulator beside the formulas it has to agree with. Seeds are fixed: a test that fails has changed.
+
+mod access;
+mod fragments;
