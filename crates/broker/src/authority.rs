@@ -1,6 +1,6 @@
 //! The authorisation server in a broker's process: what it is lent, and where its state goes.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use sedge_access::{Grants, Subject, Verb};
 use sedge_authority::revocation::Share;
@@ -39,10 +39,16 @@ impl State {
     /// Makes the first keys if there are none, and has tokens under them believed.
     pub(crate) async fn begin_authority(&self) -> Result<(), StoreError> {
         self.authorise(|authority, lent| authority.begin(lent), &|_| {}).await?;
-        let authority = self.authority.lock().unwrap_or_else(PoisonError::into_inner);
+        let authority = self.authority();
         self.tokens.revoke(authority.revoked().full(Share::All).copied());
         self.believe(&authority);
         Ok(())
+    }
+
+    /// The authorisation server.
+    pub(crate) fn authority(&self) -> MutexGuard<'_, Authority> {
+        // A panic elsewhere says nothing about the tokens, each of which changes in one step.
+        self.authority.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run_authority<T>(
@@ -51,7 +57,7 @@ impl State {
     ) -> (T, Changes, Vec<sedge_ace::TokenHash>) {
         let mut changes = Changes::default();
         let mut rng = Entropy::new();
-        let mut authority = self.authority.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut authority = self.authority();
         let mut lent = Context {
             now: unix_seconds(),
             crypto: &Provider::default(),
@@ -93,7 +99,7 @@ pub(crate) fn settings(config: &config::Authority) -> Settings {
     Settings {
         audiences: own.chain(config.audiences.iter().cloned()).collect(),
         lifetime: config.lifetime.as_secs(),
-        format: config.format.into(),
+        format: config.protection.into(),
         max_tokens: config.max_tokens,
     }
 }

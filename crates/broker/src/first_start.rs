@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::Key;
 use crate::admin::unix_seconds;
+use crate::audit::Actor;
 use crate::state::State;
 use crate::store::{Change, DataDir, Device, DeviceCredential, StoreError};
 
@@ -100,6 +101,7 @@ pub(crate) async fn first_start(
             segment: None,
         };
         state.store.commit(Change::Device(administrator.clone())).await?;
+        state.audit.enrolled(&Actor::process(), &administrator);
         // The name is free, and there was nobody else whose identity this could be.
         let _ = state.directory.insert(administrator);
     }

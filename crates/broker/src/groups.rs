@@ -100,8 +100,9 @@ impl State {
         (outcome, changes)
     }
 
-    /// Whether there is a key distribution centre here.
-    pub(crate) fn has_groups(&self) -> bool {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    /// How groups are set up unless something else is said; `None` if no keys are given out here.
+    pub(crate) fn group_defaults(&self) -> Option<GroupSettings> {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.as_ref().map(Groups::defaults)
     }
 }

@@ -4,6 +4,7 @@
 //! [`admin::connect_local`].
 
 pub mod admin;
+mod audit;
 mod authority;
 mod broker;
 mod clock;
@@ -11,6 +12,7 @@ pub mod config;
 mod directory;
 mod entropy;
 mod first_start;
+mod groups;
 mod key;
 mod live;
 mod login;

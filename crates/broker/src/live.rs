@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::Principal;
 use crate::admin::{After, Counter, Live, Page, SessionInfo, Status};
+use crate::audit::Actor;
 use crate::shard::{Mailbox, Order, Shared};
 
 /// A running broker.
@@ -29,8 +30,8 @@ impl Live for Running {
         self.shared.device_changed(principal);
     }
 
-    fn reload(&self) -> Result<(), String> {
-        self.shared.reload()
+    fn reload(&self, by: &Actor) -> Result<(), String> {
+        self.shared.reload(by)
     }
 
     fn topic_changed(&self, topic: TopicId) {
@@ -40,6 +41,7 @@ impl Live for Running {
     async fn describe(&self, status: &mut Status) {
         status.uptime = self.shared.clock.uptime();
         status.listening.clone_from(&self.listening);
+        status.warnings = self.shared.security.trust.warnings(crate::admin::unix_seconds());
         status.auth = self.shared.security.auth().map(|auth| auth.as_str().to_owned()).collect();
         let mut counters: Vec<Counter> = Vec::new();
         for mailbox in &self.shared.mailboxes {
@@ -59,6 +61,8 @@ impl Live for Running {
         let own = self.shared.security.counters.entries();
         counters.extend(own.map(|(name, value)| Counter { name: name.to_owned(), value }));
         counters.extend(self.shared.state.tokens.counters().map(|(name, value)| Counter { name, value }));
+        let audit = self.shared.state.audit.counters();
+        counters.extend(audit.map(|(name, value)| Counter { name: name.to_owned(), value }));
         let topics = self.shared.state.topics();
         counters.extend(
             topics

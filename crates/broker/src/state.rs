@@ -4,14 +4,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sedge_access::Policy;
 use sedge_authority::Authority;
+use sedge_authority::groups::Groups;
 use sedge_crypto::PublicKey;
 use sedge_pubsub::{Rate, Settings, Topics};
 
 use crate::Directory;
+use crate::audit::Audit;
 use crate::authority;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::first_start;
+use crate::groups;
 use crate::security;
 use crate::store::{Change, DataDir, RedbOptions, RedbStore, Store, StoreError, Urgency};
 use crate::tokens::Tokens;
@@ -26,8 +29,12 @@ pub(crate) struct State {
     /// The rules that hold: replaced as a whole.
     policy: RwLock<Arc<Policy>>,
     set_up: bool,
+    /// The record of who did what.
+    pub(crate) audit: Audit,
     /// Which tokens there are.
     pub(crate) authority: Mutex<Authority>,
+    /// Who is in the groups of protected topics, and their keys, if they are given out here.
+    pub(crate) groups: Mutex<Option<Groups>>,
     /// Which of them the broker was shown.
     pub(crate) tokens: Tokens,
     /// The one that only goes forward.
@@ -38,7 +45,8 @@ impl State {
     /// Reads what the folder's store keeps. The caller holds the folder's lock.
     pub(crate) async fn open(dir: &DataDir, config: &Config) -> Result<Self, StoreError> {
         let store = RedbStore::open(&dir.store(), RedbOptions::from(&config.store))?;
-        Self::load(Arc::new(store), config, security::public_key(dir)).await
+        let audit = Audit::open_existing(dir)?;
+        Self::load(Arc::new(store), config, security::public_key(dir), audit).await
     }
 
     /// Reads what `store` keeps.
@@ -46,8 +54,14 @@ impl State {
         store: Arc<dyn Store>,
         config: &Config,
         public_key: Option<PublicKey>,
+        audit: Audit,
     ) -> Result<Self, StoreError> {
         let snapshot = store.load().await?;
+        let mut groups =
+            groups::open(&config.groups).map_err(|error| StoreError::Unreadable(error.into()))?;
+        if let Some(groups) = &mut groups {
+            groups::restore(groups, &snapshot)?;
+        }
         let directory = Directory::default();
         for device in snapshot.devices {
             let name = device.name.clone();
@@ -79,7 +93,9 @@ impl State {
             topics: Mutex::new(topics),
             policy: RwLock::new(Arc::new(policy)),
             set_up,
+            audit,
             authority: Mutex::new(authority),
+            groups: Mutex::new(groups),
             tokens: Tokens::new(clock, config.authority.audience.clone(), config.limits.tokens),
             clock,
         };

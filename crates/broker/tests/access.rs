@@ -322,6 +322,78 @@ fn roles_and_segments_that_do_not_exist_are_refused_and_say_what_to_do() {
     assert_eq!(setup.ask(AdminRequest::DeviceSet(rights("t1"))).unwrap_err().reason, Reason::NotFound);
 }
 
+/// Who did what is in the record, in an order that cannot be changed; and no key.
+#[test]
+fn what_happens_is_recorded_and_no_secret() {
+    let mut setup = Setup::new();
+    let own = Grants::none().with("own/#".parse().unwrap(), Permissions::READ);
+    let key = setup.enrol("reader", own, &["reader"], Some("plant-a"));
+    let mut reader = setup.connect("reader", &key);
+    for _ in 0..50 {
+        assert_eq!(reader.put("d/own/1", b"x").code, Code::FORBIDDEN);
+    }
+    assert_eq!(reader.get("d/b/1").code, Code::FORBIDDEN);
+    let address = setup.broker.as_ref().unwrap().addresses()[0];
+    assert!(Device::try_connect(address, "nobody", &key, SECOND).is_none());
+    assert!(Device::try_connect(address, "reader", &Key::random().unwrap(), SECOND).is_none());
+    setup.set(DeviceRights { roles: Some(Vec::new()), ..rights("reader") });
+    setup.reload(RULES);
+    let removed = setup.ask(AdminRequest::DeviceRemove("reader".into()));
+    assert_eq!(removed, Ok(AdminReply::Done));
+    setup.stop();
+    // The same on the store alone.
+    let later = setup.enrol("later", Grants::administrator(), &[], None);
+
+    let folder = setup.dir.audit();
+    let verified = sedge_audit::verify(&folder).unwrap();
+    let mut log = sedge_audit::Reader::new(&folder);
+    let records = log.next_batch().unwrap();
+    assert_eq!(records.len() as u64, verified.records);
+    let user = format!("user {}", nix::unistd::getuid());
+    let count = |kind: &str, subject: &str, detail: (&str, &str)| {
+        let matching = records.iter().filter(|record| {
+            record.kind == kind
+                && record.subject.as_deref() == Some(subject)
+                && record.details.get(detail.0).is_some_and(|value| value == detail.1)
+        });
+        matching.count()
+    };
+    assert_eq!(count("enrolment", "admin", ("auth", "psk")), 1);
+    assert_eq!(count("enrolment", "reader", ("auth", "psk")), 1);
+    assert_eq!(count("grant", "reader", ("roles", "reader")), 1);
+    assert_eq!(count("grant", "reader", ("roles", "")), 1);
+    assert_eq!(count("grant", "reader", ("subscribe", "own/#")), 2);
+    assert_eq!(count("revocation", "reader", ("what", "the device was removed")), 1);
+    assert_eq!(count("grant", "later", ("administrator", "yes")), 1);
+    assert_eq!(count("sign-in-failure", "nobody", ("reason", "unknown-identity")), 1);
+    assert_eq!(count("administration", "", ("what", "the broker ends")), 1);
+    assert_eq!(count("administration", "", ("what", "roles, segments and bridges were read again")), 1);
+    // One refusal for each reason, and how often it came again.
+    assert_eq!(count("refusal", "reader", ("topic", "own/1")), 2);
+    assert_eq!(count("refusal", "reader", ("again", "49 times")), 1);
+    assert_eq!(count("refusal", "reader", ("reason", "other-segment")), 1);
+    assert!(
+        records.iter().any(|record| {
+            record.details.get("reason").is_some_and(|reason| reason == "handshake-failed")
+        })
+    );
+    let acts =
+        records.iter().filter(|record| record.kind == "grant" && record.subject.as_deref() != Some("admin"));
+    assert!(acts.into_iter().all(|record| record.by.as_deref() == Some(&*user)));
+
+    let admin = sedge_client::Credential::read(setup.dir.admin_credential()).unwrap();
+    let sedge_client::Login::Psk { key: admin, .. } = admin.login else { panic!() };
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        for secret in [key.expose(), later.expose(), &admin] {
+            let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+            for text in [secret, hex.as_bytes()] {
+                assert!(!bytes.windows(text.len()).any(|window| window == text));
+            }
+        }
+    }
+}
+
 /// Whoever has no rights and goes on asking is refused each time, and harms nobody.
 #[test]
 fn hammering_without_rights_costs_others_nothing() {

@@ -274,6 +274,10 @@ fn a_certificate_that_is_revoked_ends_its_sessions_and_opens_no_other() {
         assert!(is_alive(&mut survivor).await);
         drop(setup.connected(&good, Versions::ONLY_1_2).await);
 
+        // It ends within the day, and somebody should know.
+        let warnings = setup.status().await.warnings;
+        assert!(matches!(&warnings[..], [one] if one.contains("ends in 2")), "{warnings:?}");
+
         // A list that is damaged changes nothing but a counter.
         write_over(&list, b"no list").unwrap();
         tokio::time::sleep(SECOND / 2).await;
@@ -285,6 +289,9 @@ fn a_certificate_that_is_revoked_ends_its_sessions_and_opens_no_other() {
         let _der =
             setup.ca.authority.write_crl(&setup.ca.issuer, now() - 120, now() - 60, &mut rng()).unwrap();
         tokio::time::sleep(SECOND / 2).await;
+        // Before anybody is refused for it.
+        let warnings = setup.status().await.warnings;
+        assert!(matches!(&warnings[..], [one] if one.contains("ended 0 h 1 min ago")), "{warnings:?}");
         setup.refused(&good).await;
         assert!(setup.counter("auth.revocation_list_expired").await >= 1);
         assert!(is_alive(&mut survivor).await);

@@ -10,10 +10,11 @@ use super::service::{Service, no_device, store_failed};
 use super::{
     AccessAnswer, AccessQuestion, AccessRule, AdminReply, DeviceInfo, DeviceRights, Reason, Refusal,
 };
+use crate::audit::Actor;
 use crate::store::{Change, Device};
 
 impl Service {
-    pub(super) async fn device_set(&self, rights: DeviceRights) -> Result<AdminReply, Refusal> {
+    pub(super) async fn device_set(&self, rights: DeviceRights, by: &Actor) -> Result<AdminReply, Refusal> {
         let state = self.state();
         // One after the other, so that neither of two administrators undoes what the other did.
         let _turn = self.turn().await;
@@ -38,6 +39,7 @@ impl Service {
         if let Some(live) = self.live() {
             live.rights_changed(principal);
         }
+        state.audit.granted(by, &device);
         tracing::info!(device = device.name, "other rights");
         Ok(AdminReply::Device(DeviceInfo::of(&device)))
     }
@@ -92,12 +94,12 @@ impl Service {
         AdminReply::AccessRules(self.state().policy().definition().clone())
     }
 
-    pub(super) fn access_reload(&self) -> Result<AdminReply, Refusal> {
+    pub(super) fn access_reload(&self, by: &Actor) -> Result<AdminReply, Refusal> {
         let Some(live) = self.live() else {
             let message = "no broker is running: one reads its configuration when it starts";
             return Err(Refusal::new(Reason::NotRunning, message));
         };
-        live.reload().map_err(|message| Refusal::new(Reason::Invalid, message))?;
+        live.reload(by).map_err(|message| Refusal::new(Reason::Invalid, message))?;
         Ok(self.access_show())
     }
 }

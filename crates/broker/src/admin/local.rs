@@ -10,6 +10,7 @@ use tokio::net::UnixStream;
 
 use super::service::Service;
 use super::{AdminReply, AdminRequest, Refusal, socket};
+use crate::audit::Actor;
 use crate::config::Config;
 use crate::state::State;
 use crate::store::{DataDir, Lock, StoreError};
@@ -98,6 +99,10 @@ pub async fn connect_local(dir: &DataDir) -> Result<LocalAdmin, AdminError> {
     }
 }
 
+fn uid() -> u32 {
+    nix::unistd::getuid().as_raw()
+}
+
 impl LocalAdmin {
     /// Whether a running broker is at the other end.
     pub fn is_running(&self) -> bool {
@@ -110,7 +115,7 @@ impl LocalAdmin {
     /// A refusal, or the way is closed.
     pub async fn call(&mut self, request: AdminRequest) -> Result<AdminReply, AdminError> {
         let reply = match &mut self.0 {
-            Way::Store { service, .. } => service.execute(request).await,
+            Way::Store { service, .. } => service.execute(request, &Actor::user(uid())).await,
             Way::Socket(stream) => {
                 let lost = |_| AdminError::Disconnected;
                 socket::send(stream, &zeroize::Zeroizing::new(request.to_cbor())).await.map_err(lost)?;

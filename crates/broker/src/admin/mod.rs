@@ -12,6 +12,7 @@ mod reply;
 mod request;
 mod service;
 mod socket;
+mod tokens;
 mod topics;
 
 #[cfg(test)]
@@ -23,7 +24,8 @@ pub use reply::{
     AccessAnswer, AccessRule, AdminReply, Counter, DeviceInfo, Page, Reason, Refusal, SessionInfo, Status,
     TopicInfo, ValueInfo,
 };
-pub use request::{AccessQuestion, AdminRequest, After, DeviceRights, NewDevice, TopicSettings};
+pub use request::{AccessQuestion, AdminRequest, After, DeviceRights, NewDevice, Protection, TopicSettings};
 pub use service::check_device_name;
 pub(crate) use service::{Live, PageBuilder, Service, unix_seconds};
 pub(crate) use socket::{listen, serve};
+pub use tokens::{NewToken, TokenChoice, TokenInfo, TokenIssued, TokenOpened};

@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use sedge_access::{Definition, Grants};
 use sedge_crypto::PublicKey;
 
-use super::{After, TopicSettings};
+use super::{After, TokenInfo, TokenIssued, TokenOpened, TopicSettings};
 use crate::login::public_key;
 use crate::{Key, Login};
 
@@ -46,6 +46,18 @@ pub enum AdminReply {
     /// The rules that hold.
     #[n(11)]
     AccessRules(#[n(0)] Definition),
+    /// A new token, with the key that it is bound to, which nobody is shown again.
+    #[n(20)]
+    TokenIssued(#[n(0)] Box<TokenIssued>),
+    /// Some tokens.
+    #[n(21)]
+    Tokens(#[n(0)] Page<TokenInfo>),
+    /// So many tokens were revoked.
+    #[n(22)]
+    TokensRevoked(#[n(0)] u64),
+    /// A token that was opened.
+    #[n(23)]
+    TokenOpened(#[n(0)] TokenOpened),
 }
 
 /// Whether a device may do something, and why.
@@ -181,6 +193,9 @@ pub struct Status {
     /// The ways to authenticate that are open to devices, if a broker is running: `psk`, `rpk`, `cert`.
     #[cbor(n(10), default)]
     pub auth: Vec<String>,
+    /// What somebody should do something about, each in a sentence.
+    #[cbor(n(11), default)]
+    pub warnings: Vec<String>,
 }
 
 /// Something counted.

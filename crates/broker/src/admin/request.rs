@@ -6,6 +6,7 @@ use minicbor::{Decode, Encode};
 use sedge_access::{Definition, Grants};
 use sedge_crypto::PublicKey;
 
+use super::{NewToken, TokenChoice};
 use crate::Key;
 use crate::login::public_key;
 
@@ -56,6 +57,21 @@ pub enum AdminRequest {
     /// [`AdminReply::AccessRules`](super::AdminReply::AccessRules).
     #[n(13)]
     AccessReload,
+    /// Issues a token. Answer: [`AdminReply::TokenIssued`](super::AdminReply::TokenIssued).
+    #[n(20)]
+    TokenIssue(#[n(0)] NewToken),
+    /// The tokens that are not over. Answer: [`AdminReply::Tokens`](super::AdminReply::Tokens).
+    #[n(21)]
+    TokenList(#[n(0)] After),
+    /// Revokes tokens. Answer: [`AdminReply::TokensRevoked`](super::AdminReply::TokensRevoked).
+    #[n(22)]
+    TokenRevoke(#[n(0)] TokenChoice),
+    /// Opens a token. Answer: [`AdminReply::TokenOpened`](super::AdminReply::TokenOpened).
+    #[n(23)]
+    TokenOpen(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// Replaces the keys of tokens. Answer: [`AdminReply::Done`](super::AdminReply::Done).
+    #[n(24)]
+    KeysRotate,
 }
 
 /// Where a list goes on: after the entry with this name. The default is the beginning.
@@ -160,4 +176,22 @@ pub struct TopicSettings {
     /// How many recent values are kept for subscribers that are behind; as configured if not given.
     #[n(9)]
     pub history: Option<u16>,
+    /// Whether values are encrypted end to end, and how: then only Content-Format 16 may be published.
+    #[n(10)]
+    pub protection: Option<Protection>,
+}
+
+/// How the values of a topic are protected end to end. What is not given is as configured where the keys are given out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Protection {
+    /// Whether publishers countersign.
+    #[n(0)]
+    pub signed: Option<bool>,
+    /// The cipher, by its number in the registry of COSE.
+    #[n(1)]
+    pub cipher: Option<i64>,
+    /// The Content-Format of the values themselves.
+    #[n(2)]
+    pub content_format: Option<u16>,
 }

@@ -10,6 +10,7 @@ use sedge_pubsub::TopicId;
 use super::{
     AdminReply, AdminRequest, After, DeviceInfo, NewDevice, Page, Reason, Refusal, SessionInfo, Status,
 };
+use crate::audit::Actor;
 use crate::directory::Taken;
 use crate::state::State;
 use crate::store::{Change, Device, DeviceCredential, StoreError};
@@ -34,7 +35,7 @@ pub(crate) trait Live: Send + Sync {
     /// Has the sessions of a device go on with its present rights.
     fn rights_changed(&self, principal: Principal);
     /// Reads the rules again from the configuration file, and has all sessions go on under them; or says why not.
-    fn reload(&self) -> Result<(), String>;
+    fn reload(&self, by: &Actor) -> Result<(), String>;
     /// Tells the observers of a topic what has changed there.
     fn topic_changed(&self, topic: TopicId);
     /// Fills in what only a running broker knows.
@@ -48,25 +49,30 @@ impl Service {
         Self { state, live, turn: tokio::sync::Mutex::default() }
     }
 
-    /// Executes one request. Nothing that a request says makes this fail otherwise than by a refusal.
-    pub(crate) async fn execute(&self, request: AdminRequest) -> AdminReply {
+    /// Executes one request, on behalf of whoever it is recorded by. Nothing that a request says makes this fail otherwise than by a refusal.
+    pub(crate) async fn execute(&self, request: AdminRequest, by: &Actor) -> AdminReply {
         let outcome = match request {
-            AdminRequest::DeviceAdd(new) => self.device_add(new).await,
+            AdminRequest::DeviceAdd(new) => self.device_add(new, by).await,
             AdminRequest::DeviceList(after) => Ok(AdminReply::Devices(self.device_list(&after))),
             AdminRequest::DeviceShow(name) => match self.state.directory.by_name(&name) {
                 Some(device) => Ok(AdminReply::Device(DeviceInfo::of(&device))),
                 None => Err(no_device(&name)),
             },
-            AdminRequest::DeviceRemove(name) => self.device_remove(&name).await,
-            AdminRequest::TopicCreate(settings) => self.topic_create(&settings).await,
+            AdminRequest::DeviceRemove(name) => self.device_remove(&name, by).await,
+            AdminRequest::TopicCreate(settings) => self.topic_create(&settings, by).await,
             AdminRequest::TopicList(after) => Ok(AdminReply::Topics(self.topic_list(&after))),
             AdminRequest::TopicShow(name) => self.topic_show(&name),
-            AdminRequest::TopicDelete(name) => self.topic_delete(&name).await,
+            AdminRequest::TopicDelete(name) => self.topic_delete(&name, by).await,
             AdminRequest::Status => Ok(AdminReply::Status(Box::new(self.status().await))),
-            AdminRequest::DeviceSet(rights) => self.device_set(rights).await,
+            AdminRequest::DeviceSet(rights) => self.device_set(rights, by).await,
             AdminRequest::AccessExplain(questions, rules) => self.access_explain(&questions, rules),
             AdminRequest::AccessShow => Ok(self.access_show()),
-            AdminRequest::AccessReload => self.access_reload(),
+            AdminRequest::AccessReload => self.access_reload(by),
+            AdminRequest::TokenIssue(new) => self.token_issue(new).await,
+            AdminRequest::TokenList(after) => Ok(AdminReply::Tokens(self.token_list(&after))),
+            AdminRequest::TokenRevoke(choice) => self.token_revoke(choice).await,
+            AdminRequest::TokenOpen(token) => Ok(self.token_open(&token)),
+            AdminRequest::KeysRotate => self.keys_rotate().await,
             AdminRequest::SessionList(after) => match &self.live {
                 Some(live) => Ok(AdminReply::Sessions(live.sessions(&after).await)),
                 None => {
@@ -77,7 +83,7 @@ impl Service {
         outcome.unwrap_or_else(AdminReply::Refused)
     }
 
-    async fn device_add(&self, new: NewDevice) -> Result<AdminReply, Refusal> {
+    async fn device_add(&self, new: NewDevice, by: &Actor) -> Result<AdminReply, Refusal> {
         check_device_name(&new.name).map_err(|what| Refusal::new(Reason::Invalid, what))?;
         let device = Device {
             credential: credential(&new)?,
@@ -96,6 +102,7 @@ impl Service {
             drop(self.state.directory.remove(&device.name));
             return Err(store_failed(&error));
         }
+        self.state.audit.enrolled(by, &device);
         tracing::info!(device = device.name, auth = device.credential.login().auth().as_str(), "enrolled");
         Ok(AdminReply::Enrolled(DeviceInfo::of(&device), device.credential.key().cloned()))
     }
@@ -106,7 +113,7 @@ impl Service {
         page.finish()
     }
 
-    async fn device_remove(&self, name: &str) -> Result<AdminReply, Refusal> {
+    async fn device_remove(&self, name: &str, by: &Actor) -> Result<AdminReply, Refusal> {
         let _turn = self.turn().await;
         // First from the store: a device that is still there after a restart was not removed.
         if self.state.directory.by_name(name).is_none() {
@@ -117,6 +124,8 @@ impl Service {
         if let Some(live) = &self.live {
             live.device_removed(principal);
         }
+        self.revoke_tokens_of(name).await?;
+        self.state.audit.revoked(by, name, "the device was removed");
         tracing::info!(device = name, "removed");
         Ok(AdminReply::Done)
     }

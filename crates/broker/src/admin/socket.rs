@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::service::Service;
 use super::{AdminReply, AdminRequest};
+use crate::audit::Actor;
 
 /// A message is not longer than this.
 const MAX_LEN: usize = 1 << 20;
@@ -45,13 +46,17 @@ pub(crate) async fn serve(listener: net::UnixListener, service: Arc<Service>) {
             drop(conversations.join_next().await);
         }
         match listener.accept().await {
-            Ok((stream, _)) if is_ours(&stream) => {
-                let service = service.clone();
-                // A client that leaves early has what it wanted.
-                let conversation = async move { drop(converse(stream, &service).await) };
-                drop(conversations.spawn(conversation));
-            }
-            Ok(_) => tracing::warn!("another user connected to the administration socket and was refused"),
+            Ok((stream, _)) => match whose(&stream) {
+                Some(by) => {
+                    let service = service.clone();
+                    // A client that leaves early has what it wanted.
+                    let conversation = async move { drop(converse(stream, &service, &by).await) };
+                    drop(conversations.spawn(conversation));
+                }
+                None => {
+                    tracing::warn!("another user connected to the administration socket and was refused");
+                }
+            },
             Err(error) => {
                 tracing::warn!(%error, "administration socket");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -60,16 +65,18 @@ pub(crate) async fn serve(listener: net::UnixListener, service: Arc<Service>) {
     }
 }
 
-/// The mode of the socket keeps others out already; this holds where file modes do not.
-fn is_ours(stream: &UnixStream) -> bool {
+/// Who is at the other end, unless it is somebody else's process. The mode of the socket keeps others out already; this
+/// holds where file modes do not.
+fn whose(stream: &UnixStream) -> Option<Actor> {
     let own = nix::unistd::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+    let peer = stream.peer_cred().ok()?.uid();
+    (peer == own || peer == 0).then(|| Actor::user(peer))
 }
 
-async fn converse(mut stream: UnixStream, service: &Service) -> io::Result<()> {
+async fn converse(mut stream: UnixStream, service: &Service, by: &Actor) -> io::Result<()> {
     while let Some(bytes) = receive(&mut stream).await? {
         let reply = match AdminRequest::from_cbor(&bytes) {
-            Ok(request) => service.execute(request).await,
+            Ok(request) => service.execute(request, by).await,
             Err(refusal) => AdminReply::Refused(refusal),
         };
         send(&mut stream, &reply.to_cbor()).await?;

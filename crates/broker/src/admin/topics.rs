@@ -1,21 +1,35 @@
 //! What administrators do with topics.
 
+use sedge_authority::groups::{CreateError, GroupSettings};
 use sedge_coap::ContentFormat;
+use sedge_group::Cipher;
+use sedge_group::keying::{COSE_ENCRYPT0, GroupPolicy};
 use sedge_pubsub::{
     self as pubsub, CORE_PS_DATA, Configuration, Identity, Parameters, Topic, TopicOptions, UnixTime,
 };
 use tokio::sync::oneshot;
 
 use super::service::{PageBuilder, Service, store_failed, unix_seconds};
-use super::{AdminReply, After, Page, Reason, Refusal, TopicInfo, TopicSettings, ValueInfo};
+use super::{AdminReply, After, Page, Protection, Reason, Refusal, TopicInfo, TopicSettings, ValueInfo};
+use crate::audit::Actor;
 use crate::store::{Change, Done, StoreError, Urgency};
 
 impl Service {
-    pub(super) async fn topic_create(&self, settings: &TopicSettings) -> Result<AdminReply, Refusal> {
+    pub(super) async fn topic_create(
+        &self,
+        settings: &TopicSettings,
+        by: &Actor,
+    ) -> Result<AdminReply, Refusal> {
+        let group =
+            settings.protection.as_ref().map(|protection| self.group_settings(protection)).transpose()?;
+        let content_format = match group {
+            Some(_) => Some(ContentFormat(COSE_ENCRYPT0)),
+            None => settings.content_format.map(ContentFormat),
+        };
         let parameters = Parameters {
             name: Some(&settings.name),
             resource_type: Some(settings.resource_type.as_deref().unwrap_or(CORE_PS_DATA)),
-            content_format: settings.content_format.map(ContentFormat),
+            content_format,
             topic_type: settings.topic_type.as_deref(),
             expiration: settings.expiration.map(UnixTime),
             max_subscribers: settings.max_subscribers,
@@ -35,6 +49,16 @@ impl Service {
             (self.keep(change), info)
         };
         kept.outcome().await.map_err(|error| store_failed(&error))?;
+        if let Some(Some(group)) = group {
+            // A group that is there already stays as it is: its members have the keys.
+            let made =
+                self.state().with_groups(|groups, lent| groups.create(lent, &settings.name, group)).await;
+            if made.map_err(|error| store_failed(&error))? == Some(Err(CreateError::TooMany)) {
+                let what = "as many protected topics as the configuration allows exist (groups.max)";
+                return Err(Refusal::new(Reason::Limit, what));
+            }
+        }
+        self.state().audit.administered(by, "the topic was created", &settings.name);
         info.map(AdminReply::Topic).ok_or_else(|| no_topic(&settings.name))
     }
 
@@ -55,7 +79,7 @@ impl Service {
         Ok(AdminReply::Topic(TopicInfo::of(topic)))
     }
 
-    pub(super) async fn topic_delete(&self, name: &str) -> Result<AdminReply, Refusal> {
+    pub(super) async fn topic_delete(&self, name: &str, by: &Actor) -> Result<AdminReply, Refusal> {
         let kept = {
             let mut topics = self.state().topics();
             let (id, _) = topics.find(name).ok_or_else(|| no_topic(name))?;
@@ -63,7 +87,33 @@ impl Service {
             self.keep(change)
         };
         kept.outcome().await.map_err(|error| store_failed(&error))?;
+        let ended = self.state().with_groups(|groups, lent| groups.delete(lent, name)).await;
+        let _was = ended.map_err(|error| store_failed(&error))?;
+        self.state().audit.administered(by, "the topic was deleted", name);
         Ok(AdminReply::Done)
+    }
+
+    /// How a protected topic's group is to be set up; `None` inside if its keys are given out elsewhere.
+    fn group_settings(&self, protection: &Protection) -> Result<Option<GroupSettings>, Refusal> {
+        let refused = |what: &str| Refusal::new(Reason::Invalid, what);
+        let Some(defaults) = self.state().group_defaults() else {
+            if *protection == Protection::default() {
+                return Ok(None);
+            }
+            let what = "no group keys are given out here ([groups] enabled = false): how values are protected is set \
+                        where the keys are; leave out the format, the cipher and whether publishers sign";
+            return Err(refused(what));
+        };
+        let cipher = match protection.cipher {
+            Some(number) => Cipher::from_cose(number).ok_or_else(|| refused("no such cipher for values"))?,
+            None => defaults.cipher,
+        };
+        let policy = GroupPolicy {
+            signed: protection.signed.unwrap_or(defaults.policy.signed),
+            content_format: protection.content_format,
+            ..defaults.policy
+        };
+        Ok(Some(GroupSettings { cipher, policy, ..defaults }))
     }
 
     /// Hands a change to the store, in the order of the changes because the topics are still locked, and to the
@@ -102,6 +152,8 @@ impl TopicInfo {
             initialize: configuration.initialize.as_deref().map(Into::into),
             durable: options.durable,
             history: options.history,
+            protection: (configuration.content_format == Some(ContentFormat(COSE_ENCRYPT0)))
+                .then(Protection::default),
         };
         let value = topic.value().map(|value| ValueInfo {
             content_format: value.content_format.map(|format| format.0),

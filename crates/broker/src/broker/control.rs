@@ -2,13 +2,14 @@
 
 use std::io;
 use std::pin::pin;
-use std::sync::{Arc, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use std::task::{Context, Poll, Wake};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
 use crate::admin::unix_seconds;
+use crate::audit::Actor;
 use crate::clock;
 use crate::security::count;
 use crate::shard::Shared;
@@ -47,11 +48,12 @@ impl Control {
     }
 }
 
-/// Removes topics whose `expiration-date` has come.
-pub(super) async fn expire_topics(shared: Weak<Shared>) {
+/// Once a second, removes topics whose `expiration-date` has come, and records what came again and again.
+pub(super) async fn do_chores(shared: Weak<Shared>) {
     loop {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         let Some(shared) = shared.upgrade() else { return };
+        shared.state.audit.tell_due();
         loop {
             let mut topics = shared.state.topics();
             let Some(change) = topics.expire(clock::unix()) else { break };
@@ -84,7 +86,7 @@ pub(super) async fn keep_tokens(shared: Weak<Shared>) {
         state.tokens.expire();
         let now = unix_seconds();
         let (is_over, is_old) = {
-            let authority = state.authority.lock().unwrap_or_else(PoisonError::into_inner);
+            let authority = state.authority();
             let rotation = shared.config.authority.rotation.as_secs();
             let since = authority.keys_since();
             (
@@ -112,6 +114,20 @@ pub(super) async fn keep_tokens(shared: Weak<Shared>) {
     }
 }
 
+/// Takes those out of groups who may not be in them any more, and replaces keys in their time.
+pub(super) async fn review_groups(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let reviewed = shared.state.with_groups(|groups, lent| groups.review(lent)).await;
+        match reviewed {
+            Ok(Some(())) => {}
+            Ok(None) => return,
+            Err(error) => tracing::error!(%error, "what became of groups is not kept"),
+        }
+    }
+}
+
 /// Reads lists of revoked certificates again when they change, and lets those go who stand on them.
 pub(super) async fn watch_revocation(shared: Weak<Shared>) {
     loop {
@@ -129,6 +145,10 @@ pub(super) async fn watch_revocation(shared: Weak<Shared>) {
                 security.forget_tickets();
                 let revoked = security.trust.revoked(unix_seconds());
                 for principal in &revoked {
+                    if let Some(device) = shared.state.directory.by_principal(*principal) {
+                        let by = Actor::process();
+                        shared.state.audit.revoked(&by, &device.name, "its certificate was revoked");
+                    }
                     shared.end_sessions(*principal);
                 }
                 tracing::info!(ended = revoked.len(), "lists of revoked certificates were read again");

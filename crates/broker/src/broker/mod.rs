@@ -14,15 +14,17 @@ use sedge_access::{Grants, Permissions, Subject, TopicPattern};
 use sedge_crypto::PublicKey;
 
 use crate::admin::{self, AdminReply, AdminRequest, Reason, Refusal, Service};
+use crate::audit::{Actor, Audit};
 use crate::config::{Config, MAX_SHARDS};
 use crate::first_start::{FirstStart, first_start};
+use crate::groups;
 use crate::live::Running;
 use crate::net::{self, Listener};
 use crate::security::Security;
 use crate::shard::{Mailbox, Order, Shard, Shared};
 use crate::state::State;
 use crate::store::{DataDir, Lock, RedbOptions, RedbStore, Store, StoreError};
-use control::{Control, expire_topics, keep_tokens, rotate_tickets, wait, watch_revocation};
+use control::{Control, do_chores, keep_tokens, review_groups, rotate_tickets, wait, watch_revocation};
 
 pub use error::StartError;
 
@@ -84,9 +86,12 @@ impl Broker {
         };
         let security =
             Security::open(dir, &config).map_err(|error| StartError::Security(error.to_string()))?;
+        // Before anything is opened, so that what is missing is said in one line.
+        let _opened = groups::open(&config.groups).map_err(StartError::Security)?;
         let sockets = Sockets::open(&config, shards)?;
         let public_key = Some(security.identity.public_key);
-        let state = wait(State::load(store, &config, public_key))
+        let audit = Audit::open(dir, &config.audit).map_err(|error| StartError::Dir(dir.audit(), error))?;
+        let state = wait(State::load(store, &config, public_key, audit))
             .map_err(|error| StartError::Store(dir.store(), error))?;
         let state = Arc::new(state);
         let first_start = wait(first_start(dir, &state, sockets.secure.first().copied()))
@@ -122,10 +127,12 @@ impl Broker {
             broker.start_shard(number, listeners).map_err(StartError::Thread)?;
         }
         drop(broker.shared.control.spawn(admin::serve(admin_socket, broker.service.clone())));
-        drop(broker.shared.control.spawn(expire_topics(Arc::downgrade(&broker.shared))));
+        drop(broker.shared.control.spawn(do_chores(Arc::downgrade(&broker.shared))));
         drop(broker.shared.control.spawn(rotate_tickets(Arc::downgrade(&broker.shared))));
         drop(broker.shared.control.spawn(keep_tokens(Arc::downgrade(&broker.shared))));
+        drop(broker.shared.control.spawn(review_groups(Arc::downgrade(&broker.shared))));
         drop(broker.shared.control.spawn(watch_revocation(Arc::downgrade(&broker.shared))));
+        broker.shared.state.audit.administered(&Actor::process(), "the broker starts", "");
         tracing::info!(shards, listening = ?broker.secure, insecure = ?broker.insecure, "serving");
         Ok(broker)
     }
@@ -154,7 +161,8 @@ impl Broker {
     pub async fn administer(&self, request: AdminRequest) -> AdminReply {
         let service = self.service.clone();
         // There, because it may need a timer.
-        let execution = self.shared.control.spawn(async move { service.execute(request).await });
+        let execution =
+            self.shared.control.spawn(async move { service.execute(request, &Actor::process()).await });
         execution.await.unwrap_or_else(|_| {
             AdminReply::Refused(Refusal::new(Reason::NotRunning, "the broker is ending: start it again"))
         })
@@ -165,7 +173,7 @@ impl Broker {
     /// # Errors
     /// What is wrong with the file, as one line; then the rules of before go on to hold.
     pub fn reload(&self) -> Result<(), String> {
-        self.shared.reload()
+        self.shared.reload(&Actor::process())
     }
 
     /// Ends all sessions, commits what is pending, and returns when nothing runs any more.
@@ -211,6 +219,9 @@ impl Broker {
             Some(control) => control.stop(),
             None => return Ok(()),
         }
+        let audit = &self.shared.state.audit;
+        audit.administered(&Actor::process(), "the broker ends", "");
+        audit.flush();
         wait(self.shared.state.store.flush())
     }
 }

@@ -22,7 +22,7 @@ pub struct Authority {
     #[serde(deserialize_with = "span::deserialize")]
     pub lifetime: Duration,
     /// How a token is protected.
-    pub format: TokenFormat,
+    pub protection: TokenFormat,
     /// How many tokens may be good at once.
     pub max_tokens: usize,
     /// How often the keys are replaced.
@@ -61,7 +61,7 @@ impl Default for Authority {
             audiences: Vec::new(),
             uri: String::new(),
             lifetime: Duration::from_secs(3600),
-            format: TokenFormat::Encrypt0,
+            protection: TokenFormat::Encrypt0,
             max_tokens: 1_000_000,
             rotation: Duration::from_secs(30 * 86_400),
         }

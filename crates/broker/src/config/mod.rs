@@ -7,6 +7,7 @@ mod access;
 mod authority;
 mod dtls;
 mod explain;
+mod groups;
 mod span;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::Auth;
 pub use access::{Bridge, Role, Segment};
 pub use authority::{Authority, TokenFormat};
 pub use dtls::{ClientCertificates, Dtls, ReturnRoutability, Version};
+pub use groups::Groups;
 
 /// The commented configuration file with every key at its default.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -48,6 +50,8 @@ pub struct Config {
     pub bridge: Vec<Bridge>,
     /// The authorisation server in the broker, and as what it knows the broker.
     pub authority: Authority,
+    /// The key distribution centre of protected topics.
+    pub groups: Groups,
     /// Upper bounds on what peers can make the broker hold or do.
     pub limits: Limits,
     /// Timers.
@@ -58,6 +62,8 @@ pub struct Config {
     pub store: Store,
     /// How administrators are served.
     pub admin: Admin,
+    /// The record of who was granted, refused and changed what.
+    pub audit: Audit,
     /// What is logged.
     pub log: Log,
     /// The file that it was read from, to be read again.
@@ -176,6 +182,26 @@ pub struct Admin {
     pub remote: bool,
 }
 
+/// The record of who was granted, refused and changed what.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Audit {
+    /// Whether it is kept.
+    pub enabled: bool,
+    /// A file of more bytes is followed by another.
+    pub file_bytes: u64,
+    /// So is one whose first record is older.
+    #[serde(deserialize_with = "span::deserialize")]
+    pub file_age: Duration,
+    /// So many files are kept, besides the one that is written to.
+    pub files: usize,
+    /// So many events wait to be written.
+    pub queue: usize,
+    /// What the same one is refused for the same reason is recorded once in this time, with how often it was.
+    #[serde(deserialize_with = "span::deserialize")]
+    pub repeat: Duration,
+}
+
 /// What is logged.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -273,6 +299,19 @@ impl Default for Admin {
     }
 }
 
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            file_bytes: 16 << 20,
+            file_age: Duration::from_secs(30 * 24 * 3600),
+            files: 64,
+            queue: 16_384,
+            repeat: Duration::from_secs(60),
+        }
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self { level: LogLevel::Info, repeat: Duration::from_secs(10), dangerous_key_log: PathBuf::new() }
@@ -361,6 +400,9 @@ impl Config {
             ("topics.max", self.topics.max, 1, 1 << 24),
             ("topics.history", self.topics.history.into(), 1, 1024),
             ("store.cache_bytes", self.store.cache_bytes, 1 << 20, 1 << 40),
+            ("audit.file_bytes", usize::try_from(self.audit.file_bytes).unwrap_or(usize::MAX), 4096, 1 << 40),
+            ("audit.files", self.audit.files, 1, 1 << 20),
+            ("audit.queue", self.audit.queue, 16, 1 << 24),
         ];
         for (key, value, least, most) in ranges {
             if value < least || value > most {
@@ -372,12 +414,15 @@ impl Config {
         }
         self.dtls.check(&self.listen).map_err(ConfigError)?;
         self.authority.check().map_err(ConfigError)?;
+        self.groups.check().map_err(ConfigError)?;
         let _compiles = self.policy().map_err(|error| ConfigError(error.to_string()))?;
         for (key, value) in [
             ("timing.handshake_retransmit", self.timing.handshake_retransmit),
             ("timing.ack_timeout", self.timing.ack_timeout),
             ("timing.session_idle", self.timing.session_idle),
             ("timing.body_timeout", self.timing.body_timeout),
+            ("audit.file_age", self.audit.file_age),
+            ("audit.repeat", self.audit.repeat),
         ] {
             if value.is_zero() {
                 return Err(ConfigError(format!("{key} must be longer than zero")));

@@ -10,7 +10,7 @@ use sedge_time::Duration;
 use sedge_x509::Error;
 
 use super::{Provider, Security, count};
-use crate::admin::unix_seconds;
+use crate::admin::{check_device_name, unix_seconds};
 use crate::state::State;
 use crate::{Login, Principal};
 
@@ -42,6 +42,7 @@ impl<'a> Gate<'a> {
             Some(principal) => Ok(Verified { public_key, principal }),
             None => {
                 count(counter);
+                self.state.audit.sign_in_failed("unknown-key", crate::pin(&public_key));
                 Err(AlertDescription::CERTIFICATE_UNKNOWN)
             }
         }
@@ -59,6 +60,7 @@ impl<'a> Gate<'a> {
             if error == Error::CrlExpired && self.security.may_complain(now) {
                 tracing::error!(%error, "a device is refused: sign a new list, as `sedge ca crl` does");
             }
+            self.state.audit.sign_in_failed("certificate-refused", error);
             tracing::debug!(%error, "a certificate is refused");
             AlertDescription(error.alert())
         })?;
@@ -70,6 +72,7 @@ impl<'a> Gate<'a> {
             }
             None => {
                 count(&counters.unknown_names);
+                self.state.audit.sign_in_failed("unknown-name", name);
                 tracing::debug!(name, "nobody with a certificate of this name is enrolled");
                 Err(AlertDescription::CERTIFICATE_UNKNOWN)
             }
@@ -88,6 +91,9 @@ impl Credentials<Provider> for Gate<'_> {
         };
         if found.is_none() {
             count(&self.security.counters.unknown_identities);
+            // Only what looks like a name: others may show a token, or have mixed something up with their key.
+            let said = std::str::from_utf8(identity).ok().filter(|said| check_device_name(said).is_ok());
+            self.state.audit.sign_in_failed("unknown-identity", said.unwrap_or("not a name"));
         }
         found
     }

@@ -19,6 +19,8 @@ pub(crate) struct Trust {
     revocation: Revocation,
     lists: Vec<PathBuf>,
     verifier: RwLock<Arc<Verifier<Provider>>>,
+    /// Until when each list counts.
+    ends: Mutex<Vec<(PathBuf, u64)>>,
     /// What the files with the lists looked like when they were read.
     seen: Mutex<Vec<Option<Look>>>,
     /// The chains that devices have shown, one certificate behind the other, to be looked at again when lists change.
@@ -46,16 +48,47 @@ impl Trust {
             false => Revocation::IfListed,
         };
         let seen = config.revocation_lists.iter().map(|path| look(path)).collect();
-        let lists = read_lists(&config.revocation_lists)?;
+        let (lists, ends) = read_lists(&config.revocation_lists)?;
         let verifier = Verifier::new(Provider::default(), anchors.clone()).with_crls(lists, revocation);
-        Ok(Self {
+        let trust = Self {
             anchors,
             revocation,
             lists: config.revocation_lists.clone(),
             verifier: RwLock::new(Arc::new(verifier)),
+            ends: Mutex::new(ends),
             seen: Mutex::new(seen),
             shown: Mutex::default(),
-        })
+        };
+        trust.complain();
+        Ok(trust)
+    }
+
+    /// What there is to say about lists that have ended, or will within a day: with one that has, nobody's certificate is
+    /// believed that it could name.
+    pub(crate) fn warnings(&self, now: u64) -> Vec<String> {
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let warning = |(path, end): &(PathBuf, u64)| {
+            let path = path.display();
+            let (hours, minutes) = (now.abs_diff(*end) / 3_600, now.abs_diff(*end) / 60 % 60);
+            match *end < now {
+                true => Some(format!(
+                    "the list of revoked certificates `{path}` ended {hours} h {minutes} min ago: its CA's devices are \
+                     refused until there is a new one, which `sedge ca crl` signs"
+                )),
+                false if *end - now < DAY => Some(format!(
+                    "the list of revoked certificates `{path}` ends in {hours} h {minutes} min: sign a new one in time, as \
+                     `sedge ca crl` does"
+                )),
+                false => None,
+            }
+        };
+        ends.iter().filter_map(warning).collect()
+    }
+
+    fn complain(&self) {
+        for warning in self.warnings(crate::admin::unix_seconds()) {
+            tracing::warn!("{warning}");
+        }
     }
 
     /// Whether nobody's certificate is believed.
@@ -99,10 +132,12 @@ impl Trust {
             }
             *seen = looks;
         }
-        let lists = read_lists(&self.lists)?;
+        let (lists, ends) = read_lists(&self.lists)?;
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
         let verifier =
             Verifier::new(Provider::default(), self.anchors.clone()).with_crls(lists, self.revocation);
         *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(verifier);
+        self.complain();
         Ok(true)
     }
 
@@ -131,14 +166,22 @@ impl Trust {
     }
 }
 
-fn read_lists(paths: &[PathBuf]) -> Result<Vec<CertificateRevocationList>, SecurityError> {
-    let mut lists = Vec::new();
+/// How long before its end a list is worth a word, in seconds.
+const DAY: u64 = 24 * 3_600;
+
+/// Lists, and until when each one counts.
+type Lists = (Vec<CertificateRevocationList>, Vec<(PathBuf, u64)>);
+
+fn read_lists(paths: &[PathBuf]) -> Result<Lists, SecurityError> {
+    let (mut lists, mut ends) = (Vec::new(), Vec::new());
     for path in paths {
         let wrong = |error: &dyn std::fmt::Display| SecurityError::new("dtls.revocation_lists", path, error);
         let file = std::fs::read(path).map_err(|error| wrong(&error))?;
-        lists.extend(CertificateRevocationList::parse(&file).map_err(|error| wrong(&error))?);
+        let read = CertificateRevocationList::parse(&file).map_err(|error| wrong(&error))?;
+        ends.extend(read.iter().filter_map(|list| Some((path.clone(), list.next_update()?))));
+        lists.extend(read);
     }
-    Ok(lists)
+    Ok((lists, ends))
 }
 
 fn look(path: &Path) -> Option<Look> {

@@ -11,6 +11,7 @@ use super::mail::Answer;
 use super::requests::Whole;
 use super::{Order, Shard};
 use crate::admin::{AdminReply, AdminRequest};
+use crate::audit::Actor;
 
 impl Shard {
     /// Executes an administrator's request, elsewhere, because that may wait for the disk and for other shards.
@@ -35,8 +36,9 @@ impl Shard {
         let Ok(deferred) = self.link.endpoint.defer(now, ticket) else { return };
         let (shared, service) = (self.shared.clone(), self.service.clone());
         let (number, block1) = (self.number, whole.block1);
+        let by = Actor::device(subject.name());
         drop(self.shared.control.spawn(async move {
-            let response = response(&service.execute(request).await);
+            let response = response(&service.execute(request, &by).await);
             let answer = Answer { deferred, session, asked, block1, response, keep: true };
             shared.mailboxes[number].order(Order::Answer(answer));
         }));

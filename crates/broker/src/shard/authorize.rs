@@ -213,7 +213,8 @@ fn access_token(body: &[u8]) -> Option<&[u8]> {
     read.and_then(|()| decoder.end()).ok().and(token)
 }
 
-fn response(given: Given) -> Response {
+/// An answer as the shards give it.
+pub(super) fn response(given: Given) -> Response {
     let Given { code, content_format, max_age, location, payload } = given;
     Response { content_format, max_age, location, payload: Payload::Bytes(payload), ..Response::new(code) }
 }

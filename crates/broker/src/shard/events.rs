@@ -71,6 +71,9 @@ impl Shard {
 
     fn closed(&mut self, now: Instant, session: SessionId, reason: CloseReason) {
         let failed = matches!(reason, CloseReason::HandshakeFailed(_) | CloseReason::HandshakeTimeout);
+        if failed {
+            self.shared.state.audit.sign_in_failed("handshake-failed", format_args!("{reason:?}"));
+        }
         match failed.then(|| self.failed_handshakes.admit(now)) {
             // A peer with a wrong key looks like one that went away: what it sends cannot be told from forgeries.
             Some(Some(suppressed)) => {

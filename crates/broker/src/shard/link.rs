@@ -11,6 +11,7 @@ use super::refused::Refused;
 use super::resets::Resets;
 use super::subjects::Subjects;
 use super::wire::Wire;
+use crate::audit::Audit;
 use crate::clock;
 use crate::entropy::Entropy;
 use crate::net::Path;
@@ -27,6 +28,7 @@ pub(super) struct Outlet<'s> {
     /// Whoever has no security.
     pub(super) anyone: &'s Subject,
     pub(super) refused: &'s mut Refused,
+    pub(super) audit: &'s Audit,
     pub(super) now: Instant,
 }
 
@@ -46,7 +48,7 @@ impl Outlet<'_> {
     pub(super) fn judge(&mut self, session: u64, topic: &str) -> Option<Code> {
         let subject = self.subjects.get(session).map_or(self.anyone, |subject| subject);
         let cause = self.policy.decide(self.now, subject, Verb::Read, topic).cause()?;
-        self.refused.observation(subject, topic, cause);
+        self.refused.observation(self.audit, subject, topic, cause);
         Some(match Refusal::of(cause, subject.kind()) {
             Refusal::Unauthorized => Code::UNAUTHORIZED,
             _ => Code::FORBIDDEN,

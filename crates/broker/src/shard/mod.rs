@@ -7,6 +7,7 @@ mod administer;
 mod answers;
 mod authorize;
 mod events;
+mod groups;
 mod kept;
 mod link;
 mod mail;
@@ -36,6 +37,7 @@ use sedge_time::{Duration, Instant};
 
 use crate::Principal;
 use crate::admin::Service;
+use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::config::{Config, ReturnRoutability};
 use crate::entropy::Entropy;
@@ -94,14 +96,16 @@ impl Shared {
     }
 
     /// The same, read again from the configuration file.
-    pub(crate) fn reload(&self) -> Result<(), String> {
+    pub(crate) fn reload(&self, by: &Actor) -> Result<(), String> {
         let Some(path) = &self.config.source else {
             return Err(
                 "the broker was started without a configuration file: there is nothing to read".into()
             );
         };
         let config = Config::read(path).map_err(|error| error.to_string())?;
-        self.set_rules(&config).map_err(|error| error.to_string())
+        self.set_rules(&config).map_err(|error| error.to_string())?;
+        self.state.audit.administered(by, "roles, segments and bridges were read again", "");
+        Ok(())
     }
 
     /// Ends every session of a device, wherever it is.

@@ -3,6 +3,8 @@
 use sedge_access::{Cause, Subject};
 use sedge_pubsub::Denied;
 
+use crate::audit::Audit;
+
 /// What a shard has refused.
 #[derive(Debug, Default)]
 pub(super) struct Refused {
@@ -14,13 +16,15 @@ pub(super) struct Refused {
 
 impl Refused {
     /// A request was refused.
-    pub(super) fn request(&mut self, _subject: &Subject, denied: &Denied) {
+    pub(super) fn request(&mut self, audit: &Audit, subject: &Subject, denied: &Denied) {
         self.requests[denied.cause as usize] += 1;
+        audit.refused(subject, denied);
     }
 
     /// An observation ends because its session may not read the topic any more.
-    pub(super) fn observation(&mut self, _subject: &Subject, _topic: &str, _cause: Cause) {
+    pub(super) fn observation(&mut self, audit: &Audit, subject: &Subject, topic: &str, cause: Cause) {
         self.observations += 1;
+        audit.observation_ended(subject, topic, cause);
     }
 
     /// Every counter by its name.

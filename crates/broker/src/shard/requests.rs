@@ -10,6 +10,7 @@ use sedge_time::Instant;
 
 use super::answers::{links, problem, unavailable};
 use super::authorize::{Endpoint, is_authz_info};
+use super::groups::is_group;
 use super::mail::Answer;
 use super::proof::Proof;
 use super::{Order, Shard};
@@ -105,6 +106,8 @@ impl Shard {
             Endpoint::of(whole.message).filter(|_| self.shared.config.authority.enabled)
         {
             return self.ask_authority(now, ticket, endpoint, whole);
+        } else if is_group(whole.message) {
+            return self.ask_groups(now, ticket, whole);
         } else if self.shared.config.admin.remote
             && whole.message.uri_path().eq(ADMIN_PATH.map(str::as_bytes))
         {
@@ -142,7 +145,7 @@ impl Shard {
         let mut topics = shared.state.topics();
         let outcome = pubsub::handle(&mut topics, &mut self.subscriptions, &request);
         if let Some(denied) = &outcome.denied {
-            self.refused.request(subject, denied);
+            self.refused.request(&shared.state.audit, subject, denied);
         }
         let Some(change) = outcome.change else {
             if message.observe().is_some() {

@@ -72,7 +72,7 @@ impl Shard {
     /// The subscriptions, and the way of their notifications out.
     pub(super) fn outlet(&mut self, now: Instant) -> (&mut Subscriptions, Outlet<'_>) {
         let Self { subscriptions, link, policy, subjects, shared, refused, .. } = self;
-        let anyone = &shared.insecure;
-        (subscriptions, Outlet { link, policy, subjects, anyone, refused, now })
+        let (anyone, audit) = (&shared.insecure, &shared.state.audit);
+        (subscriptions, Outlet { link, policy, subjects, anyone, refused, audit, now })
     }
 }

@@ -72,6 +72,11 @@ impl DataDir {
         self.0.join("admin.sock")
     }
 
+    /// The folder of the audit log.
+    pub fn audit(&self) -> PathBuf {
+        self.0.join("audit")
+    }
+
     /// The broker's private key, unless its configuration names another.
     pub fn server_key(&self) -> PathBuf {
         self.0.join("server.key.pem")

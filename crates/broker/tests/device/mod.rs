@@ -28,7 +28,7 @@ impl memory::Path for Path {
 
 struct Socket {
     udp: UdpSocket,
-    login: Option<(String, Psk)>,
+    login: Option<(Vec<u8>, Psk)>,
 }
 
 impl Host<RustCrypto> for Socket {
@@ -45,7 +45,7 @@ impl Host<RustCrypto> for Socket {
 
     fn credentials(&mut self, _: SessionId) -> impl Credentials<RustCrypto> {
         let (identity, psk) = self.login.as_ref().expect("a login");
-        ClientPsk { identity: identity.as_bytes(), psk }
+        ClientPsk { identity, psk }
     }
 }
 
@@ -128,8 +128,18 @@ impl Device {
         key: &Key,
         patience: StdDuration,
     ) -> Option<Self> {
+        Self::try_connect_as(server, identity.as_bytes(), key.expose(), patience)
+    }
+
+    /// The same with any identity and any key.
+    pub(crate) fn try_connect_as(
+        server: SocketAddr,
+        identity: &[u8],
+        key: &[u8],
+        patience: StdDuration,
+    ) -> Option<Self> {
         let mut device = Self::new(server);
-        device.socket.login = Some((identity.into(), Psk::new(key.expose()).unwrap()));
+        device.socket.login = Some((identity.into(), Psk::new(key).unwrap()));
         let suites = &[CipherSuite::TLS_PSK_WITH_AES_128_CCM_8];
         let connect = Connect { suites, ..Connect::default() };
         let (now, server) = (device.now(), device.server);
