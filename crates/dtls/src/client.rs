@@ -167,6 +167,23 @@ impl<P: Profile> ClientHandshake<P> {
         }
     }
 
+    /// The session a round trip earlier than [`take_session`](Self::take_session), if the version allows it: in DTLS 1.3
+    /// the client's last flight is the end of the handshake, and data may follow it at once
+    /// ([RFC 9147 section 5.7](https://www.rfc-editor.org/rfc/rfc9147#section-5.7), flight 5). The server has proved who it
+    /// is. That it takes the client's word will show, and what is sent with the flight may overtake it and be lost.
+    ///
+    /// Send what is left to send before anything of the session's. Then keep the handshake, for the flight may have to be
+    /// sent again: call [`expire`](Self::expire) when it wants, give it what [`Session::open`](crate::Session::open)
+    /// refuses as [`Discard::UnknownEpoch`], and drop it when it is [`Complete`](Progress::Complete) or when the session
+    /// has opened a record with anything but data in it: the server sends none before it has the flight. If it fails,
+    /// so has the session.
+    pub fn take_session_early(&mut self) -> Option<Established> {
+        match &mut self.machine {
+            Machine::Dtls12(..) => None,
+            Machine::Dtls13(client) => client.get_mut().take_session_early(),
+        }
+    }
+
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.
     pub fn take_session(&mut self) -> Option<Established> {
         match &mut self.machine {

@@ -4,9 +4,9 @@ use core::fmt;
 
 use sedge_crypto::Secret;
 
-/// The longest PSK identity in bytes ([RFC 4279 section 5.3](https://www.rfc-editor.org/rfc/rfc4279#section-5.3)
-/// asks for 128).
-pub const MAX_IDENTITY: usize = 128;
+/// The longest PSK identity in bytes. [RFC 4279 section 5.3](https://www.rfc-editor.org/rfc/rfc4279#section-5.3) asks for
+/// 128; an access token in its place ([RFC 9202 section 3.3](https://www.rfc-editor.org/rfc/rfc9202#section-3.3)) is longer.
+pub const MAX_IDENTITY: usize = 512;
 
 /// A pre-shared key of 1 to [`MAX_LEN`](Self::MAX_LEN) bytes; erased when dropped, printed as `[secret]`.
 #[derive(Clone, PartialEq, Eq)]

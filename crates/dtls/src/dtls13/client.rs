@@ -124,7 +124,8 @@ enum Awaiting {
 }
 
 struct AwaitAck {
-    session: Session13,
+    /// `None` once it was taken, before the server said that it has our last flight.
+    session: Option<Session13>,
     /// Still of epoch 2: our flight, and what the server repeats of its own.
     opener: Opener,
     sealer: Sealer,
@@ -252,6 +253,13 @@ impl<P: Profile> Client<P> {
             // An ACK of what came with the end, a ticket for example.
             State::Complete(established) => established.session.poll_transmit(crypto, buf),
         }
+    }
+
+    /// The session, as soon as our last flight is made.
+    pub(crate) fn take_session_early(&mut self) -> Option<Established> {
+        let State::AwaitAck(state) = &mut self.machine.state else { return None };
+        let server = state.server;
+        state.session.take().map(|session| server.of(session))
     }
 
     /// The session, once the handshake is [`Complete`](Progress::Complete); then drop the handshake.

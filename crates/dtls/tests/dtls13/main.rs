@@ -8,6 +8,7 @@
 )]
 
 mod bytes;
+mod early;
 mod handshake;
 mod hostile;
 mod loss;

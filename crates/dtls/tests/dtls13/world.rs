@@ -128,6 +128,10 @@ pub struct World {
     pub rng: TestRng,
     pub cookies: CookieKeys<Watched>,
     pub client: Peer<Client>,
+    /// A client's handshake whose session was taken early, until the server is known to have the last flight.
+    pub lingering: Option<Client>,
+    /// Whether the client takes its session early.
+    pub early: bool,
     pub server: Peer<Server>,
     /// The server's session from before the client started over, which is good until the new one is.
     pub predecessor: Option<Session>,
@@ -197,6 +201,8 @@ impl World {
             rng,
             cookies,
             client: Peer::Handshaking(client),
+            lingering: None,
+            early: false,
             server: Peer::Absent,
             predecessor: None,
             principals: (None, None),
@@ -257,7 +263,7 @@ impl World {
             let arrival = self.in_flight.keys().next().map(|(at, _)| *at);
             let client = match &self.client {
                 Peer::Handshaking(handshake) => handshake.deadline(),
-                _ => None,
+                _ => self.lingering.as_ref().and_then(Client::deadline),
             };
             let server = match &self.server {
                 Peer::Handshaking(handshake) => handshake.deadline(),
@@ -287,6 +293,13 @@ impl World {
             if let Err(failure) = handshake.expire(&mut cx, &mut self.setup.client) {
                 self.transmit();
                 self.client = Peer::Failed(failure);
+            }
+        }
+        if let Some(handshake) = &mut self.lingering {
+            let mut cx = context!(self, log);
+            if let Err(failure) = handshake.expire(&mut cx, &mut self.setup.client) {
+                self.transmit();
+                (self.client, self.lingering) = (Peer::Failed(failure), None);
             }
         }
         if let Peer::Handshaking(handshake) = &mut self.server
@@ -319,6 +332,9 @@ impl World {
     /// Puts what both sides have to send on the link.
     pub fn transmit(&mut self) {
         let mut buf = [0; 2048];
+        while let Some(len) = self.lingering.as_mut().and_then(|it| it.poll_transmit(&Watched, &mut buf)) {
+            self.send(Direction::ToServer, buf[..len].to_vec());
+        }
         while let Some(len) = match &mut self.client {
             Peer::Handshaking(client) => client.poll_transmit(&Watched, &mut buf),
             Peer::Established(session) => session.poll_transmit(&Watched, &mut buf),
@@ -356,6 +372,18 @@ impl World {
 
     /// Takes the sessions out of handshakes that are complete.
     fn settle(&mut self) {
+        if self.early
+            && let Peer::Handshaking(handshake) = &mut self.client
+            && let Some(Established { session, principal, authentication, resumed }) =
+                handshake.take_session_early()
+        {
+            self.principals.0 = Some(principal);
+            self.authentications.0 = Some(authentication);
+            self.resumed.0 = Some(resumed);
+            let before = std::mem::replace(&mut self.client, Peer::Established(session));
+            let Peer::Handshaking(handshake) = before else { unreachable!() };
+            self.lingering = Some(handshake);
+        }
         if let Peer::Handshaking(handshake) = &mut self.client
             && let Some(Established { session, principal, authentication, resumed }) =
                 handshake.take_session()
@@ -509,15 +537,29 @@ impl World {
                 Ok(Opened { content: Content::ApplicationData(data), .. }) => {
                     self.received.push((Direction::ToClient, data.to_vec()));
                 }
+                Err(Discard::UnknownEpoch) if self.lingering.is_some() => self.linger(record),
                 Ok(Opened { content: Content::Ticket(ticket), .. }) => {
                     let (principal, authentication) = (self.principals.0, self.authentications.0);
                     self.setup.client.resumption =
                         ticket.resumption(self.now, principal.unwrap(), authentication.unwrap());
+                    self.lingering = None;
                 }
-                Ok(_) => {}
+                Ok(_) => self.lingering = None,
                 Err(discard) => self.discards.push((Direction::ToClient, discard)),
             },
             _ => {}
+        }
+    }
+
+    /// A record for a handshake whose session was taken early.
+    fn linger(&mut self, record: &mut [u8]) {
+        let Some(handshake) = &mut self.lingering else { return };
+        let mut cx = Context::new(&Watched, &mut self.rng, self.now);
+        match handshake.receive(&mut cx, &mut self.setup.client, record) {
+            Err(discard) => self.discards.push((Direction::ToClient, discard)),
+            Ok(Progress::Continue) => {}
+            Ok(Progress::Complete) => self.lingering = None,
+            Ok(Progress::Failed(failure)) => (self.client, self.lingering) = (Peer::Failed(failure), None),
         }
     }
 

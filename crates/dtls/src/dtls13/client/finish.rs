@@ -100,7 +100,7 @@ impl<P: Profile> Machine<P> {
             next_received: next_seq,
             return_routability,
         });
-        Ok(AwaitAck { session, opener, sealer, server })
+        Ok(AwaitAck { session: Some(session), opener, sealer, server })
     }
 
     /// A record of epoch 3: whatever it is, the server has our last flight, for it sends none before.
@@ -126,7 +126,8 @@ impl<P: Profile> Machine<P> {
             ContentType::HANDSHAKE => {
                 let Identity { principal, authentication, .. } = state.server;
                 // Whatever comes of it, it shows that the server is done.
-                if let Ok(Content::Ticket(ticket)) = state.session.post_handshake(cx.crypto, plaintext)
+                if let Some(session) = &mut state.session
+                    && let Ok(Content::Ticket(ticket)) = session.post_handshake(cx.crypto, plaintext)
                     && let Some(resumption) = ticket.resumption(cx.now, principal, authentication)
                 {
                     credentials.remember(&resumption);
@@ -148,7 +149,10 @@ impl<P: Profile> Machine<P> {
 
     fn complete(&mut self) -> Progress {
         self.state = match core::mem::replace(&mut self.state, State::Taken) {
-            State::AwaitAck(AwaitAck { session, server, .. }) => State::Complete(server.of(session)),
+            State::AwaitAck(AwaitAck { session: Some(session), server, .. }) => {
+                State::Complete(server.of(session))
+            }
+            State::AwaitAck(_) => State::Taken,
             other => other,
         };
         self.link.timer.stop();

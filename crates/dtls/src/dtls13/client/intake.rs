@@ -75,7 +75,8 @@ impl<P: Profile> Client<P> {
         let opener = match &mut self.machine.state {
             State::AwaitFinished(secured) => &mut secured.opener,
             State::AwaitAck(state) if !state.opener.is_for(record) => {
-                let unprotected = state.session.unprotect(cx.crypto, record)?;
+                let session = state.session.as_mut().ok_or(Discard::UnknownEpoch)?;
+                let unprotected = session.unprotect(cx.crypto, record)?;
                 let Unprotected::Current(Unprotected13 { content_type, plaintext, .. }) = unprotected else {
                     return Err(Discard::UnknownEpoch);
                 };
