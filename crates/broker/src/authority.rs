@@ -5,11 +5,11 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use sedge_access::{Grants, Subject, Verb};
 use sedge_authority::revocation::Share;
 use sedge_authority::{Authority, Changes, Client, Clients, Context, Settings};
+use sedge_crypto::Entropy;
 
 use crate::Principal;
 use crate::admin::unix_seconds;
 use crate::config;
-use crate::entropy::Entropy;
 use crate::security::Provider;
 use crate::state::State;
 use crate::store::{Change, DeviceCredential, StoreError};

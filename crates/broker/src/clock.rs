@@ -1,7 +1,6 @@
 //! Both clocks: the one that only goes forward, and the one on the wall.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use nix::time::ClockId;
 use sedge_pubsub::UnixTime;
 use sedge_time::{Duration, Instant};
 
@@ -38,7 +37,20 @@ impl Clock {
     }
 }
 
-/// The time by the wall clock.
+/// The time by the wall clock, as of the kernel's last tick: it is asked for with every request, and seconds are all
+/// that is told of it.
 pub(crate) fn unix() -> UnixTime {
-    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    let now = ClockId::CLOCK_REALTIME_COARSE.now();
+    UnixTime(now.map_or(0, |since| u64::try_from(since.tv_sec()).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wall_clock_is_the_system_s() {
+        let system = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        assert!(system.abs_diff(unix().0) <= 2);
+    }
 }

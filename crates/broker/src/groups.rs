@@ -5,13 +5,13 @@ use std::sync::PoisonError;
 
 use sedge_authority::groups::{GroupSettings, Groups, OperatorKey, PREFIX, Settings};
 use sedge_authority::{Changes, Context};
+use sedge_crypto::Entropy;
 use sedge_group::keying::GroupPolicy;
 use zeroize::Zeroizing;
 
 use crate::admin::unix_seconds;
 use crate::authority::Lent;
 use crate::config;
-use crate::entropy::Entropy;
 use crate::security::Provider;
 use crate::state::State;
 use crate::store::{Change, Snapshot, StoreError};

@@ -10,7 +10,6 @@ mod broker;
 mod clock;
 pub mod config;
 mod directory;
-mod entropy;
 mod first_start;
 mod groups;
 mod key;

@@ -6,7 +6,7 @@
 //!   instructions at run time;
 //! - [`Rfc7925`], which leaves out of another one what constrained nodes need not have;
 //! - `HostCrypto`, with the feature `host`: for servers, whose elliptic curves are AWS-LC's. It takes a C compiler
-//!   to build.
+//!   to build. Beside it `Entropy` hands out the operating system's randomness.
 //!
 //! Randomness is an argument wherever it is needed, as [`CryptoRng`].
 #![no_std]
@@ -23,6 +23,8 @@
 )]
 
 mod aead;
+#[cfg(feature = "host")]
+mod entropy;
 mod hkdf;
 #[cfg(feature = "host")]
 mod host;
@@ -35,6 +37,8 @@ mod signature;
 mod spki;
 
 pub use aead::{Aead, AeadError, Tag};
+#[cfg(feature = "host")]
+pub use entropy::Entropy;
 pub use hkdf::{hkdf_expand, hkdf_extract};
 #[cfg(feature = "host")]
 pub use host::{HostCrypto, HostEphemeralKey, HostSigningKey};

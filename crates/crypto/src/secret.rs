@@ -2,7 +2,7 @@
 
 use core::fmt;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use zeroize::optimization_barrier;
 
 /// `N` secret bytes.
 ///
@@ -35,7 +35,9 @@ impl<const N: usize> Secret<N> {
 
 impl<const N: usize> Drop for Secret<N> {
     fn drop(&mut self) {
-        self.0.zeroize();
+        // All at once, where `zeroize` would write byte by byte.
+        self.0 = [0; N];
+        optimization_barrier(&self.0);
     }
 }
 

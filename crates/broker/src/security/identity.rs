@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use sedge_crypto::{Crypto as _, PublicKey, subject_public_key_info};
+use sedge_crypto::{Crypto as _, Entropy, PublicKey, subject_public_key_info};
 use sedge_x509::authority::{PrivateKey, write_new};
 use sedge_x509::{Certificate, Error, certificates};
 use zeroize::Zeroizing;
@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 use super::{Provider, SecurityError};
 use crate::admin::unix_seconds;
 use crate::config::Dtls;
-use crate::entropy::Entropy;
 use crate::store::DataDir;
 
 /// Who the broker is in handshakes.

@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use sedge_crypto::Entropy;
 use sedge_dtls::{CertificateType, CipherSuite, ClientCertificate, TicketKeys};
 
 use crate::Auth;
 use crate::config::{ClientCertificates, Config};
-use crate::entropy::Entropy;
 use crate::store::DataDir;
 
 pub(crate) use gate::Gate;

@@ -2,6 +2,7 @@
 
 use sedge_access::{Policy, Subject, Verb};
 use sedge_coap::Code;
+use sedge_crypto::Entropy;
 use sedge_endpoint::memory::PagedMemory;
 use sedge_endpoint::{ExchangeId, SendError, SessionId};
 use sedge_pubsub::{Content, Handed, Notification, Refusal, Resend, UnixTime};
@@ -13,7 +14,6 @@ use super::subjects::Subjects;
 use super::wire::Wire;
 use crate::audit::Audit;
 use crate::clock;
-use crate::entropy::Entropy;
 use crate::net::Path;
 use crate::security::Dtls;
 

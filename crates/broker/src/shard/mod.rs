@@ -30,6 +30,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sedge_access::{Definition, Policy as Rules, PolicyError, Subject};
 use sedge_coap::block::BlockSize;
+use sedge_crypto::Entropy;
 use sedge_dtls::{Transport, peek_cid};
 use sedge_endpoint::{CidLayout, Incoming, PathValidation, Procedure, SessionId};
 use sedge_pubsub::{Bodies, BodyLimits, Policy, Reliability, Subscriptions, TopicId};
@@ -40,7 +41,6 @@ use crate::admin::Service;
 use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::config::{Config, ReturnRoutability};
-use crate::entropy::Entropy;
 use crate::net::{Head, Inbox, Listener, Via};
 use crate::security::{Provider, Security};
 use crate::state::State;

@@ -5,11 +5,10 @@
 use rand_core::Rng as _;
 use sedge_coap::Message;
 use sedge_coap::echo;
-use sedge_crypto::{Crypto, Mac, RustCrypto, Secret};
+use sedge_crypto::{Crypto, Entropy, Mac, RustCrypto, Secret};
 use sedge_endpoint::memory::Path as _;
 use sedge_time::{Duration, Instant};
 
-use crate::entropy::Entropy;
 use crate::net::Path;
 
 /// Makes and checks Echo values.

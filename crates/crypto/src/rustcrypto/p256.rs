@@ -98,7 +98,7 @@ fn point(key: &PublicKey) -> Result<ProjectivePoint, KeyError> {
 mod tests {
     extern crate std;
     use super::*;
-    use hmac::digest::Digest;
+    use sha2::Digest;
 
     /// RFC 6979 appendix A.2.5.
     #[test]

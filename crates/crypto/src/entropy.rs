@@ -1,13 +1,16 @@
 //! The system's randomness, fetched in portions: a system call per random number would be felt.
 
-use std::convert::Infallible;
-use std::time::Duration;
+extern crate std;
+
+use core::convert::Infallible;
+use core::fmt;
+use core::time::Duration;
 
 use rand_core::{TryCryptoRng, TryRng};
 use zeroize::Zeroize;
 
-/// A portion of the system's randomness; what was handed out is erased.
-pub(crate) struct Entropy {
+/// The operating system's randomness, fetched in portions; what was handed out is erased.
+pub struct Entropy {
     portion: [u8; Self::PORTION],
     used: usize,
 }
@@ -15,7 +18,8 @@ pub(crate) struct Entropy {
 impl Entropy {
     const PORTION: usize = 1024;
 
-    pub(crate) const fn new() -> Self {
+    /// Nothing fetched yet.
+    pub const fn new() -> Self {
         Self { portion: [0; Self::PORTION], used: Self::PORTION }
     }
 
@@ -48,11 +52,12 @@ impl TryRng for Entropy {
             if self.used == Self::PORTION {
                 self.fetch();
             }
-            let fresh = &mut self.portion[self.used..];
+            let fresh = self.portion.get_mut(self.used..).unwrap_or_default();
             let len = fresh.len().min(wanted.len());
             let (now, later) = wanted.split_at_mut(len);
-            now.copy_from_slice(&fresh[..len]);
-            fresh[..len].zeroize();
+            for (to, from) in now.iter_mut().zip(fresh) {
+                *to = core::mem::take(from);
+            }
             self.used += len;
             wanted = later;
         }
@@ -61,6 +66,18 @@ impl TryRng for Entropy {
 }
 
 impl TryCryptoRng for Entropy {}
+
+impl Default for Entropy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
 
 impl Drop for Entropy {
     fn drop(&mut self) {
