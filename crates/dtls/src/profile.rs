@@ -88,6 +88,10 @@ pub trait Buffer {
     fn bytes(&self) -> &[u8];
     /// All of it, for writing.
     fn bytes_mut(&mut self) -> &mut [u8];
+    /// How much there is, known without a look at it.
+    fn size(&self) -> usize {
+        self.bytes().len()
+    }
 }
 
 impl<const N: usize> Buffer for [u8; N] {

@@ -322,7 +322,7 @@ impl<M: Memory> Endpoint<M> {
             self.paths.remove(&peer.path);
         }
         match peer.channel {
-            Channel::Handshake { slot } => drop(self.handshakes.remove(slot)),
+            Channel::Handshake { slot } => self.handshakes.discard(slot),
             Channel::Plain => self.plain_peers -= 1,
             Channel::Dtls(_) => {}
         }

@@ -333,12 +333,13 @@ impl<M: Memory> Endpoint<M> {
         host: &mut H,
     ) -> Option<Event<'d>> {
         let slot = self.handshake_slot(session)?;
-        let handshake = self.handshakes.remove(slot)?;
+        let handshake = self.handshakes.get_mut(slot)?;
         let predecessor = handshake.predecessor;
-        let established = match handshake.role {
-            Role::Client(mut handshake) => handshake.take_session(),
-            Role::Server(mut handshake) => handshake.take_session(),
+        let established = match &mut handshake.role {
+            Role::Client(handshake) => handshake.take_session(),
+            Role::Server(handshake) => handshake.take_session(),
         }?;
+        self.handshakes.discard(slot);
         let Established { session: established, principal, authentication, resumed } = established;
         let peer = self.peer_mut(session)?;
         peer.channel = Channel::Dtls(established);

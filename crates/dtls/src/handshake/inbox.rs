@@ -238,15 +238,19 @@ impl<B: Buffer> Inbox<B> {
 
     /// Where what came ahead of its turn begins.
     fn start(&self) -> usize {
-        self.body.bytes().len().saturating_sub(self.early.into())
+        self.body.size().saturating_sub(self.early.into())
     }
 
     /// And where what is settled of it begins.
     fn settled_from(&self) -> usize {
-        self.body.bytes().len().saturating_sub(self.settled.into())
+        self.body.size().saturating_sub(self.settled.into())
     }
 
     fn fragment_at(&self, at: usize) -> Option<Fragment<'_>> {
+        // As a rule nothing came early, and then the memory may not be there either.
+        if self.early == 0 {
+            return None;
+        }
         Fragment::parse(self.body.bytes().get(at..)?).map(|(fragment, _)| fragment)
     }
 
@@ -300,7 +304,8 @@ impl<B: Buffer> Inbox<B> {
 
     /// The message that is kept.
     pub(crate) fn kept(&self) -> Option<&[u8]> {
-        self.body.bytes().get(..usize::from(self.kept?))
+        let len = usize::from(self.kept?);
+        self.body.bytes().get(..len)
     }
 }
 

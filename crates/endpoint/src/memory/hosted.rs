@@ -1,5 +1,6 @@
 //! What of DTLS a host carries: everything, with the long buffers of a handshake on the heap.
 
+use core::cell::OnceCell;
 use core::marker::PhantomData;
 use std::boxed::Box;
 use std::vec;
@@ -27,20 +28,31 @@ impl<C: Crypto> Profile for Hosted<C> {
     const RESUMPTION: bool = Full::<C>::RESUMPTION;
 }
 
-/// `N` bytes on the heap.
+/// `N` bytes on the heap, once they are wanted: most handshakes put no message together.
 #[derive(Clone, Debug)]
-pub struct HeapBuffer<const N: usize>(Box<[u8]>);
+pub struct HeapBuffer<const N: usize>(OnceCell<Box<[u8]>>);
+
+impl<const N: usize> HeapBuffer<N> {
+    fn make() -> Box<[u8]> {
+        vec![0; N].into_boxed_slice()
+    }
+}
 
 impl<const N: usize> Buffer for HeapBuffer<N> {
     fn zeroed() -> Self {
-        Self(vec![0; N].into_boxed_slice())
+        Self(OnceCell::new())
     }
 
     fn bytes(&self) -> &[u8] {
-        &self.0
+        self.0.get_or_init(Self::make)
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.0
+        let _made = self.bytes();
+        self.0.get_mut().map(AsMut::as_mut).unwrap_or_default()
+    }
+
+    fn size(&self) -> usize {
+        N
     }
 }

@@ -85,6 +85,10 @@ pub trait Pool<T> {
     fn get_mut(&mut self, slot: u32) -> Option<&mut T>;
     /// Takes the value out of `slot` and frees it.
     fn remove(&mut self, slot: u32) -> Option<T>;
+    /// Drops the value in `slot` where it is and frees the slot.
+    fn discard(&mut self, slot: u32) {
+        drop(self.remove(slot));
+    }
     /// How many slots are taken.
     fn len(&self) -> usize;
     /// Whether no slot is taken.

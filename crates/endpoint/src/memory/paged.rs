@@ -3,7 +3,7 @@
 use core::cmp::Reverse;
 use core::marker::PhantomData;
 use std::boxed::Box;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::vec;
 use std::vec::Vec;
 
@@ -149,44 +149,75 @@ impl<T> Pool<T> for PagedPool<T> {
     }
 }
 
-/// A pool whose values have a piece of the heap each, for as long as they are there: for what is large and lives
-/// shortly, such as a handshake with room for certificate chains.
-pub struct BoxedPool<T>(PagedPool<Box<T>>);
+/// A pool whose values have a piece of the heap each: for what is large and lives shortly, such as a handshake.
+///
+/// Some pieces are kept for the next values, so that a busy server does not ask the heap, which asks the system,
+/// for each; what a burst took beyond that is given back.
+pub struct BoxedPool<T> {
+    taken: PagedPool<Box<Option<T>>>,
+    /// Pieces with nothing in them.
+    spare: Vec<Box<Option<T>>>,
+    most_spare: usize,
+}
 
 impl<T> BoxedPool<T> {
     /// A pool of at most `limit` values.
     pub fn with_limit(limit: usize) -> Self {
-        Self(PagedPool::with_limit(limit))
+        Self { taken: PagedPool::with_limit(limit), spare: Vec::new(), most_spare: limit.min(MOST_SPARE) }
+    }
+
+    fn keep(&mut self, piece: Box<Option<T>>) {
+        if self.spare.len() < self.most_spare {
+            self.spare.push(piece);
+        }
     }
 }
 
+/// Enough for the handshakes of a busy server.
+const MOST_SPARE: usize = 128;
+
 impl<T> Pool<T> for BoxedPool<T> {
     fn insert(&mut self, value: T) -> Option<u32> {
-        if self.is_full() { None } else { self.0.insert(Box::new(value)) }
+        if self.is_full() {
+            return None;
+        }
+        let mut piece = self.spare.pop().unwrap_or_default();
+        *piece = Some(value);
+        self.taken.insert(piece)
     }
 
     fn is_full(&self) -> bool {
-        self.0.is_full()
+        self.taken.is_full()
     }
 
     fn get(&self, slot: u32) -> Option<&T> {
-        self.0.get(slot).map(Box::as_ref)
+        self.taken.get(slot)?.as_ref().as_ref()
     }
 
     fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
-        self.0.get_mut(slot).map(Box::as_mut)
+        self.taken.get_mut(slot)?.as_mut().as_mut()
     }
 
     fn remove(&mut self, slot: u32) -> Option<T> {
-        self.0.remove(slot).map(|value| *value)
+        let mut piece = self.taken.remove(slot)?;
+        let value = piece.take();
+        self.keep(piece);
+        value
+    }
+
+    fn discard(&mut self, slot: u32) {
+        if let Some(mut piece) = self.taken.remove(slot) {
+            *piece = None;
+            self.keep(piece);
+        }
     }
 
     fn len(&self) -> usize {
-        self.0.len()
+        self.taken.len()
     }
 
     fn slots(&self) -> u32 {
-        self.0.slots()
+        self.taken.slots()
     }
 }
 
@@ -262,37 +293,75 @@ impl<P: Path> PathIndex<P> for HashIndex<P> {
     }
 }
 
-/// A binary heap; superseded entries stay until they are due.
+/// A few queues and a binary heap; superseded entries stay until they are due.
+///
+/// Most timers are armed for the same while as the one before, so that they come in order already: such a row of them
+/// needs no sorting. What fits no row goes into the heap.
 #[derive(Default)]
-pub struct HeapTimers(BinaryHeap<Reverse<(Instant, TimerKey)>>);
+pub struct HeapTimers {
+    /// Each in order.
+    rows: [VecDeque<Entry>; ROWS],
+    heap: BinaryHeap<Reverse<Entry>>,
+}
 
-/// The heap gives memory back when it has shrunk to a small part of what a burst made it.
+type Entry = (Instant, TimerKey);
+
+/// As many as there are common durations: a handshake's, a message's, a session's.
+const ROWS: usize = 3;
+/// Memory is given back when a small part is left of what a burst made of it.
 const SHRINK_ABOVE: usize = 4096;
+
+impl HeapTimers {
+    /// The row whose first entry is the earliest; `None` if that is the heap's.
+    fn earliest(&self) -> (Option<usize>, Option<Instant>) {
+        let rows = self.rows.iter().enumerate();
+        let first = rows.filter_map(|(row, entries)| Some((entries.front()?.0, Some(row)))).min();
+        match (first, self.heap.peek().map(|Reverse((at, _))| *at)) {
+            (Some((at, row)), heap) if heap.is_none_or(|heap| at <= heap) => (row, Some(at)),
+            (_, heap) => (None, heap),
+        }
+    }
+}
 
 impl Timers for HeapTimers {
     fn arm(&mut self, at: Instant, key: TimerKey) -> bool {
-        self.0.push(Reverse((at, key)));
+        // A row ends the later the further in front it stands, so the first one that fits is the one that fits best.
+        let row = self.rows.iter_mut().find(|row| row.back().is_none_or(|(last, _)| *last <= at));
+        match row {
+            Some(row) => row.push_back((at, key)),
+            None => self.heap.push(Reverse((at, key))),
+        }
         true
     }
 
     fn pop(&mut self, now: Instant) -> Option<TimerKey> {
-        if self.0.peek()?.0.0 > now {
+        let (row, at) = self.earliest();
+        if at? > now {
             return None;
         }
-        let key = self.0.pop().map(|Reverse((_, key))| key);
-        if self.0.capacity() > SHRINK_ABOVE && self.0.len() < self.0.capacity() / 8 {
-            self.0.shrink_to(self.0.capacity() / 4);
+        let Some(row) = row.and_then(|row| self.rows.get_mut(row)) else {
+            let key = self.heap.pop().map(|Reverse((_, key))| key);
+            if self.heap.capacity() > SHRINK_ABOVE && self.heap.len() < self.heap.capacity() / 8 {
+                self.heap.shrink_to(self.heap.capacity() / 4);
+            }
+            return key;
+        };
+        let key = row.pop_front().map(|(_, key)| key);
+        if row.capacity() > SHRINK_ABOVE && row.len() < row.capacity() / 8 {
+            row.shrink_to(row.capacity() / 4);
         }
         key
     }
 
     fn next(&self) -> Option<Instant> {
-        self.0.peek().map(|Reverse((at, _))| *at)
+        self.earliest().1
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sedge_time::Duration;
+
     use super::*;
 
     #[test]
@@ -309,6 +378,27 @@ mod tests {
     }
 
     #[test]
+    fn a_boxed_pool_keeps_pieces_but_no_values() {
+        let value = std::rc::Rc::new(());
+        let mut pool = BoxedPool::with_limit(2 * MOST_SPARE);
+        for _ in 0..2 {
+            let slots: Vec<u32> = (0..2 * MOST_SPARE).map(|_| pool.insert(value.clone()).unwrap()).collect();
+            assert_eq!(pool.insert(value.clone()), None);
+            assert_eq!(std::rc::Rc::strong_count(&value), 2 * MOST_SPARE + 1);
+            for slot in slots {
+                if slot % 2 == 0 {
+                    pool.discard(slot)
+                } else {
+                    drop(pool.remove(slot).unwrap())
+                }
+                assert_eq!(pool.get(slot), None);
+            }
+            assert_eq!((pool.len(), pool.spare.len()), (0, MOST_SPARE));
+            assert_eq!(std::rc::Rc::strong_count(&value), 1, "what is discarded is dropped");
+        }
+    }
+
+    #[test]
     fn timers_come_in_order() {
         let mut timers = HeapTimers::default();
         let at = Instant::from_micros;
@@ -317,6 +407,27 @@ mod tests {
         assert_eq!(timers.pop(at(9)), None);
         assert_eq!(timers.pop(at(30)), Some(TimerKey::Exchange(1)));
         assert_eq!(timers.next(), Some(at(20)));
+    }
+
+    #[test]
+    fn timers_in_any_order_come_in_theirs() {
+        let mut timers = HeapTimers::default();
+        let mut expected = Vec::new();
+        for number in 0..10_000_u64 {
+            // Four durations, one of them spread, so that both rows and the heap have their part.
+            let after = [1_000, 30_000, 2_000, number * 7919 % 1_000][number as usize % 4];
+            let at = Instant::from_micros(number + after);
+            timers.arm(at, TimerKey::Exchange(number as u32));
+            expected.push(at);
+        }
+        expected.sort_unstable();
+        assert!(!timers.heap.is_empty() && timers.rows.iter().all(|row| !row.is_empty()));
+        for at in expected {
+            assert_eq!(timers.next(), Some(at));
+            assert_eq!(timers.pop(at - Duration::from_micros(1)), None);
+            assert!(timers.pop(at).is_some());
+        }
+        assert_eq!((timers.next(), timers.pop(Instant::DISTANT_FUTURE)), (None, None));
     }
 
     #[test]

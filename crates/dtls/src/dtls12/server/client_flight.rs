@@ -84,7 +84,8 @@ impl<P: Profile> Machine<P> {
                 let mut transcript = state.transcript.clone();
                 transcript.add(message);
                 let master = MasterSecret::from_secret(cx.crypto, state.master_secret.clone());
-                self.await_finished(cx, credentials, transcript, &master, peer)?
+                let hash = transcript.hash();
+                self.await_finished(cx, credentials, (transcript, &hash), &master, peer)?
             }
             (State::AwaitFinished(state), MessageType::FINISHED) if state.change_cipher_spec => {
                 return Ok(self.finished(cx, credentials, message));
@@ -167,7 +168,7 @@ impl<P: Profile> Machine<P> {
         match claim {
             Claim::Nothing(verdict) => {
                 let peer = verdict.map(|()| holder);
-                self.await_finished(cx, credentials, transcript, &master, peer)
+                self.await_finished(cx, credentials, (transcript, &session_hash), &master, peer)
             }
             Claim::Certificate(certificate) => {
                 let master_secret = master.secret().clone();
@@ -181,17 +182,17 @@ impl<P: Profile> Machine<P> {
     }
 
     /// Derives everything at once: what the client's Finished must say and what ours will say follow from the same
-    /// transcript.
+    /// transcript, which comes with its hash.
     fn await_finished<R: CryptoRng + ?Sized>(
         &self,
         cx: &mut Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
-        mut transcript: Transcript<P::Crypto>,
+        (mut transcript, hash): (Transcript<P::Crypto>, &[u8; 32]),
         master: &MasterSecret<P::Crypto>,
         peer: Result<Peer, AlertDescription>,
     ) -> Result<State<P::Crypto>, Discard> {
         let chosen = &self.chosen;
-        let expected = master.client_verify_data(&transcript.hash());
+        let expected = master.client_verify_data(hash);
         let message_seq = self.first_seq() + self.taken.len() as u16 + 1;
         transcript.add(&Message { message_type: MessageType::FINISHED, message_seq, body: &expected });
         let mut finished_seq = chosen.next_seq;
