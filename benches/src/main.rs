@@ -6,7 +6,10 @@
 //! do not, so every goal is a ratio, a size or a number of bytes. Where a figure is per second, it is per
 //! second of CPU time of the *server* (user and system), for the load generator shares the machine with it.
 
+mod bare;
 mod codec;
+mod comparison;
+mod contender;
 mod cpu;
 mod echo;
 mod fleet;
@@ -14,11 +17,13 @@ mod footprint;
 mod generator;
 mod handshakes;
 mod load;
+mod meter;
 mod million;
 mod net;
 mod peers;
 mod pki;
 mod process;
+mod profile;
 mod public_keys;
 mod render;
 mod report;
@@ -31,6 +36,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::process::Surroundings;
 use crate::report::{Book, Report, Row, load_average};
 
 #[global_allocator]
@@ -93,6 +99,11 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "docs/FOOTPRINT.md")]
         page: PathBuf,
     },
+    /// Handshakes with one server, to look at it with perf or valgrind.
+    #[command(
+        after_help = "Example: sedge-bench profile broker --count 20000 --under \"perf record -o perf.data\""
+    )]
+    Profile(profile::Profile),
     /// What the parts run in processes of their own.
     #[command(hide = true)]
     Serve {
@@ -124,7 +135,7 @@ impl Command {
             Self::Memory => &PARTS[4..5],
             Self::FanOut => &PARTS[5..6],
             Self::Million => &PARTS[6..7],
-            Self::Footprint { .. } | Self::Serve { .. } => &[],
+            Self::Footprint { .. } | Self::Profile(_) | Self::Serve { .. } => &[],
         }
     }
 }
@@ -140,6 +151,15 @@ fn main() -> ExitCode {
         let Err(why) = footprint::run(page, *check) else { return ExitCode::SUCCESS };
         eprintln!("sedge-bench footprint: {why}");
         return ExitCode::FAILURE;
+    }
+    if let Command::Profile(profile) = &command {
+        let Err(why) = profile.run(&settings) else { return ExitCode::SUCCESS };
+        eprintln!("sedge-bench profile: {why}");
+        return ExitCode::FAILURE;
+    }
+    match meter::build(&settings) {
+        Ok(library) => Surroundings { meter: Some(library), ..Surroundings::default() }.use_for_all(),
+        Err(why) => eprintln!("sedge-bench: what passes in system calls is not measured: {why}"),
     }
     let mut failed = false;
     for &(name, run) in command.parts() {

@@ -2,21 +2,46 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddrV4;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{env, fs, io, thread};
 
 use tempfile::TempDir;
 
 use crate::cpu::CpuClock;
+use crate::meter::{Counts, Meter};
 use crate::pki::Pki;
 use crate::scenario::{Auth, Scenario};
+
+/// How all servers are run; what is not said at the start is never said.
+#[derive(Debug, Default)]
+pub(crate) struct Surroundings {
+    /// A command in front of them.
+    pub(crate) under: Vec<String>,
+    /// The program that has ours, if not this one.
+    pub(crate) program: Option<PathBuf>,
+    /// What is preloaded to meter them.
+    pub(crate) meter: Option<PathBuf>,
+}
+
+static SURROUNDINGS: OnceLock<Surroundings> = OnceLock::new();
+
+impl Surroundings {
+    /// Has all servers run like this from now on.
+    pub(crate) fn use_for_all(self) {
+        // Said once, before there are servers.
+        let _ = SURROUNDINGS.set(self);
+    }
+}
 
 /// A server that ends when its standard input does, or when this is dropped.
 pub(crate) struct ServerProcess {
     child: Child,
     pub(crate) address: SocketAddrV4,
     clock: CpuClock,
+    meter: Option<Meter>,
     /// Where it keeps its data, if it does; gone when it is.
     dir: Option<TempDir>,
 }
@@ -24,7 +49,9 @@ pub(crate) struct ServerProcess {
 impl ServerProcess {
     /// Starts this program again as one of its servers, and waits until it says where it listens.
     pub(crate) fn ours(server: &[&str]) -> Result<Self, String> {
-        let program = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+        let other = SURROUNDINGS.get().and_then(|around| around.program.clone());
+        let program = other.map_or_else(env::current_exe, Ok);
+        let program = program.map_err(|error| format!("cannot find this program: {error}"))?;
         Self::announced(Command::new(program).arg("serve").args(server))
     }
 
@@ -56,6 +83,18 @@ impl ServerProcess {
     /// Starts a server that prints `ready ADDRESS` once it listens.
     pub(crate) fn announced(command: &mut Command) -> Result<Self, String> {
         let name = format!("{:?}", command.get_program());
+        let around = SURROUNDINGS.get();
+        let mut under;
+        let command = match around.and_then(|around| around.under.split_first()) {
+            Some((first, words)) => {
+                under = Command::new(first);
+                under.args(words).arg(command.get_program()).args(command.get_args())
+            }
+            None => command,
+        };
+        let library = around.and_then(|around| around.meter.as_ref());
+        let meter = library.map(|library| Meter::attach(library, command)).transpose();
+        let meter = meter.map_err(|error| format!("no meter for {name}: {error}"))?;
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -68,7 +107,9 @@ impl ServerProcess {
             end(&mut child);
             return Err(format!("{name} did not say where it listens ({announced:?}: {line:?})"));
         };
-        Self::new(child, address)
+        let mut server = Self::new(child, address)?;
+        server.meter = meter;
+        Ok(server)
     }
 
     /// Starts a server that somebody else wrote and that will listen at `address`, as `ready` finds out.
@@ -96,7 +137,7 @@ impl ServerProcess {
 
     fn new(mut child: Child, address: SocketAddrV4) -> Result<Self, String> {
         match CpuClock::of_process(child.id()) {
-            Ok(clock) => Ok(Self { child, address, clock, dir: None }),
+            Ok(clock) => Ok(Self { child, address, clock, meter: None, dir: None }),
             Err(error) => {
                 end(&mut child);
                 Err(format!("cannot read the server's CPU time: {error}"))
@@ -120,6 +161,19 @@ impl ServerProcess {
             }
             end = now;
         }
+    }
+
+    /// Begins to count system calls, if there is a meter.
+    pub(crate) fn start_meter(&self) -> Result<(), String> {
+        self.meter
+            .as_ref()
+            .map_or(Ok(()), |meter| meter.start().map_err(|error| format!("the meter: {error}")))
+    }
+
+    /// Counts no more; what was counted.
+    pub(crate) fn stop_meter(&self) -> Result<Option<Counts>, String> {
+        let counts = self.meter.as_ref().map(Meter::stop).transpose();
+        counts.map_err(|error| format!("the meter: {error}"))
     }
 
     /// Whether a thread of the server runs, or would if it were given a core: silence alone does not tell, on a
@@ -146,6 +200,11 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
+        // What it runs under may have something to write.
+        if SURROUNDINGS.get().is_some_and(|around| !around.under.is_empty()) {
+            drop(self.child.stdin.take());
+            let _ = self.child.wait();
+        }
         end(&mut self.child);
         drop(self.dir.take());
     }

@@ -1,11 +1,12 @@
 //! What kinds of handshake are measured, as servers and load generators are told.
 
 /// How the two sides know each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Auth {
     /// A pre-shared key.
     Psk,
     /// The server shows a certificate, the client nothing.
+    #[value(name = "cert")]
     ServerCertificate,
     /// Both show certificates.
     Mutual,

@@ -26,6 +26,8 @@ pub(crate) enum Server {
     RawEchoBatched,
     /// Sends as many datagrams as it is asked to, each to another address, by sendmmsg.
     RawFanOut,
+    /// Answers as it is asked to, without DTLS: recvmmsg, sendmmsg.
+    Bare,
     /// An endpoint over DTLS that answers every request with its payload, and tells observers of it.
     Endpoint {
         /// The folder with its certificate and the CA it believes.
@@ -53,6 +55,7 @@ impl Server {
         match self {
             Self::RawEcho => announce(&socket).and_then(|()| raw::echo(&socket)),
             Self::RawEchoBatched => announce(&socket).and_then(|()| raw::echo_batched(&socket)),
+            Self::Bare => announce(&socket).and_then(|()| raw::bare(&socket)),
             Self::RawFanOut => announce(&socket).and_then(|()| raw::fan_out(&socket)),
             Self::Broker { dir, confirmable } => broker::serve(dir, *confirmable),
             Self::Endpoint { pki, clients } => {

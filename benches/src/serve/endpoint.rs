@@ -4,11 +4,9 @@ use std::io;
 use std::net::{SocketAddrV4, UdpSocket};
 use std::{fs, time};
 
-use getrandom::SysRng;
-use getrandom::rand_core::UnwrapErr;
 use nix::sys::socket::MsgFlags;
 use sedge_coap::{Code, OptionNumber};
-use sedge_crypto::{Crypto, CryptoRng, HostCrypto, Signature, public_key_from_info};
+use sedge_crypto::{Crypto, CryptoRng, Entropy, HostCrypto, Signature, public_key_from_info};
 use sedge_dtls::{
     AlertDescription, CertificateType, ClientCertificate, Credentials, PeerCertificate, Psk, TicketKeys,
     Verified,
@@ -65,7 +63,7 @@ impl Identity {
         }
         Ok(Self {
             psk: Psk::new(&KEY).ok_or_else(|| io::Error::other("unusable key"))?,
-            tickets: TicketKeys::new(&mut UnwrapErr(SysRng)),
+            tickets: TicketKeys::new(&mut Entropy::new()),
             certificate,
             verifier: Verifier::new(HostCrypto, anchors),
         })
@@ -152,8 +150,8 @@ pub(super) fn serve(socket: &UdpSocket, mut identity: Identity, clients: Clients
     };
     // As many handshakes at once as the fleet has under way, and a table of handled messages as the broker's.
     let parts = PagedMemory::parts(SESSIONS, 4096, 65_536);
-    let mut endpoint: Endpoint<PagedMemory<Address, Hosted<HostCrypto>, UnwrapErr<SysRng>>> =
-        Endpoint::new(now(), config, HostCrypto, UnwrapErr(SysRng), parts);
+    let mut endpoint: Endpoint<PagedMemory<Address, Hosted<HostCrypto>, Entropy>> =
+        Endpoint::new(now(), config, HostCrypto, Entropy::new(), parts);
 
     let (mut observers, mut sequence) = (Vec::new(), 2);
     let (mut receiver, mut sender) = (Receiver::new(), Sender::new());

@@ -5,6 +5,7 @@ use std::net::{SocketAddrV4, UdpSocket};
 
 use nix::sys::socket::MsgFlags;
 
+use crate::bare::order;
 use crate::net::{DATAGRAM, Receiver, Sender};
 
 pub(super) fn echo(socket: &UdpSocket) -> io::Result<()> {
@@ -24,6 +25,21 @@ pub(super) fn echo_batched(socket: &UdpSocket) -> io::Result<()> {
                 buffer[..datagram.len()].copy_from_slice(datagram);
                 datagram.len()
             })?;
+        }
+        sender.flush(socket)?;
+    }
+}
+
+/// Answers datagrams of [`crate::bare`].
+pub(super) fn bare(socket: &UdpSocket) -> io::Result<()> {
+    let (mut receiver, mut sender) = (Receiver::new(), Sender::new());
+    loop {
+        receiver.receive(socket, MsgFlags::MSG_WAITFORONE)?;
+        for (from, datagram) in receiver.datagrams() {
+            let (count, len) = order(datagram);
+            for _ in 0..count {
+                sender.push(socket, from, |buffer| len.min(buffer.len()))?;
+            }
         }
         sender.flush(socket)?;
     }
