@@ -40,7 +40,7 @@ impl Validity {
 }
 
 /// A UTCTime or a GeneralizedTime, to the second and in UTC.
-fn time(reader: &mut Reader<'_>) -> Result<u64, Error> {
+pub(crate) fn time(reader: &mut Reader<'_>) -> Result<u64, Error> {
     let element = reader.element()?;
     match (element.tag, element.content) {
         // Years from 50 are those of the last century.

@@ -79,7 +79,7 @@ impl<C: Crypto + Send + Sync> Verifier<C> {
 
     /// Puts these lists of revoked certificates in place of those before.
     pub fn set_crls(&mut self, lists: Vec<CertificateRevocationList>) {
-        self.lists = lists.into_iter().map(|list| list.0).collect();
+        self.lists = lists.into_iter().map(|list| list.list).collect();
     }
 
     /// Checks a peer's chain and gives back its own certificate.

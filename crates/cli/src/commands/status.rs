@@ -59,6 +59,7 @@ fn in_words(status: &Status, all: bool) -> String {
     if let Some(failure) = &status.store_failure {
         lines.push(style.red(format!("the store does not work: {failure}")));
     }
+    lines.extend(status.warnings.iter().map(|warning| format!("{} {warning}", style.yellow("!"))));
     let shown: Vec<_> = status.counters.iter().filter(|counter| all || counter.value > 0).collect();
     let width = shown.iter().map(|counter| counter.name.len()).max().unwrap_or(0);
     if !shown.is_empty() {
@@ -80,6 +81,7 @@ fn in_json(status: &Status) -> Json {
         "sessions": status.sessions,
         "observations": status.observations,
         "store_failure": status.store_failure,
+        "warnings": status.warnings,
         "auth": status.auth,
         "public_key": status.public_key.as_ref().map(|key| hex::encode(&subject_public_key_info(key))),
         "pin": status.public_key.as_ref().map(sedge_broker::pin),

@@ -28,14 +28,7 @@ impl Crypto for Counting {
         RustCrypto.verify(key, digest, signature)
     }
 
-    fn seal(
-        &self,
-        aead: Aead,
-        key: &[u8],
-        n: &[u8],
-        aad: &[u8],
-        data: &mut [u8],
-    ) -> Result<Tag, AeadError> {
+    fn seal(&self, aead: Aead, key: &[u8], n: &[u8], aad: &[u8], data: &mut [u8]) -> Result<Tag, AeadError> {
         RustCrypto.seal(aead, key, n, aad, data)
     }
 

@@ -59,7 +59,9 @@ fn from_a_new_folder_to_a_revoked_device() {
     let anchors = TrustAnchors::read(ca.certificate_path()).unwrap();
     let mut verifier = Verifier::new(RustCrypto, anchors).with_crls(vec![], Revocation::IfListed);
     ca.write_crl(&issuer, NOW - 1, NOW + 9, &mut rng).unwrap();
-    verifier.set_crls(CertificateRevocationList::read(ca.crl_path()).unwrap());
+    let lists = CertificateRevocationList::read(ca.crl_path()).unwrap();
+    assert_eq!(lists.iter().map(CertificateRevocationList::next_update).collect::<Vec<_>>(), [Some(NOW + 9)]);
+    verifier.set_crls(lists);
     assert_eq!(verdict(&verifier, &[&der], &CLIENT), Err(Error::Revoked));
     assert_eq!(verdict(&verifier, &[&again], &CLIENT), Ok(()));
 
