@@ -125,7 +125,7 @@ fn a_probe_finds_out_what_a_broker_offers() {
         let of = &found[version];
         assert_eq!(of["cookie"], true, "{version}: {found}");
         assert!(of["amplification"].as_f64() < Some(1.0), "{version}: {found}");
-        for known in ["connection_id", "return_routability", "asks_for_certificate"] {
+        for known in ["connection_id", "return_routability", "record_size_limit", "asks_for_certificate"] {
             assert_eq!(of[known], true, "{version} {known}: {found}");
         }
         assert_eq!(of["groups"], serde_json::json!(["secp256r1", "x25519"]), "{version}: {found}");

@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Handshake<'d> {
     pub(crate) kind: u8,
+    /// What there is of the body's beginning.
+    start: &'d [u8],
     /// The whole body; nothing if this is only a part of the message.
     pub(crate) body: Option<&'d [u8]>,
 }
@@ -16,6 +18,8 @@ pub(crate) struct ServerHello {
     /// A HelloRetryRequest, which chooses nothing yet.
     pub(crate) is_retry: bool,
     pub(crate) suite: u16,
+    /// Whether it names the session.
+    pub(crate) has_session_id: bool,
     /// The group of its key share, or the one it asks for.
     pub(crate) group: Option<u16>,
     /// The numbers of all its extensions.
@@ -55,7 +59,8 @@ pub(crate) fn messages(mut body: &[u8]) -> Vec<Handshake<'_>> {
         let uint = |bytes: [&u8; 3]| bytes.iter().fold(0, |value, byte| value << 8 | usize::from(**byte));
         let (len, offset, fragment) = (uint([l2, l1, l0]), uint([o2, o1, o0]), uint([f2, f1, f0]));
         let whole = offset == 0 && fragment == len;
-        messages.push(Handshake { kind: *kind, body: rest.get(..len).filter(|_| whole) });
+        let start = rest.get(..fragment).filter(|_| offset == 0).unwrap_or_default();
+        messages.push(Handshake { kind: *kind, start, body: rest.get(..len).filter(|_| whole) });
         body = rest.get(fragment..).unwrap_or_default();
     }
     messages
@@ -108,7 +113,7 @@ impl Handshake<'_> {
         };
         let named =
             |[form, high, low]: [u8; 3]| (form == NAMED_CURVE).then(|| u16::from_be_bytes([high, low]));
-        let body = self.body?;
+        let body = self.start;
         let first = body.first_chunk::<3>().copied().and_then(named);
         first.filter(|group| *group > 0).or_else(|| after_hint(body).and_then(named))
     }
@@ -127,8 +132,14 @@ impl ServerHello {
         let suite = u16::from_be_bytes(*rest.first_chunk()?);
         // compression_method, and the length of all extensions, if there are any.
         let mut list = rest.get(5..).unwrap_or_default();
-        let mut hello =
-            Self { is_1_3: false, is_retry: random == RETRY, suite, group: None, extensions: Vec::new() };
+        let mut hello = Self {
+            is_1_3: false,
+            is_retry: random == RETRY,
+            suite,
+            has_session_id: session_id > 0,
+            group: None,
+            extensions: Vec::new(),
+        };
         while let [t1, t0, l1, l0, after @ ..] = list {
             let (number, len) = (u16::from_be_bytes([*t1, *t0]), usize::from(u16::from_be_bytes([*l1, *l0])));
             let value = after.get(..len)?;

@@ -22,7 +22,7 @@ use sedge_x509::{Certificate, PeerName};
 use crate::commands::ca::{now, validity};
 use crate::identity::Version;
 use crate::trace::dtls::inner;
-use crate::trace::handshake::{Handshake, ServerHello, encrypted_extensions, extension, kind, messages};
+use crate::trace::handshake::{Handshake, ServerHello, encrypted_extensions, kind, messages};
 use crate::trace::{TapCrypto, Tape, Traffic};
 
 type Rng = UnwrapErr<getrandom::SysRng>;
@@ -32,6 +32,8 @@ type Client = ClientHandshake<Full<TapCrypto>>;
 #[derive(Clone)]
 pub(super) struct Offer<'a> {
     pub(super) version: Version,
+    /// Whether the other version is offered too.
+    pub(super) with_other: bool,
     pub(super) suites: &'a [CipherSuite],
     pub(super) groups: &'a [NamedGroup],
     /// The kinds of certificate that are believed; with none, a pre-shared key is offered, which is no server's.
@@ -70,10 +72,13 @@ pub(super) struct Observation {
     pub(super) answered: bool,
     /// Whether the server asked for a cookie before anything else.
     pub(super) cookie: bool,
+    /// And it did so as DTLS 1.2 does, by a HelloVerifyRequest.
+    pub(super) asks_like_1_2: bool,
     pub(super) hello: Option<ServerHello>,
     pub(super) group: Option<u16>,
-    /// The extensions that stand under encryption in DTLS 1.3.
-    pub(super) encrypted_extensions: Vec<u16>,
+    /// The extensions that stand under encryption in DTLS 1.3; `None` if they were not to be seen, for a server that
+    /// takes nothing but pre-shared keys shows them to those who have one.
+    pub(super) encrypted_extensions: Option<Vec<u16>>,
     pub(super) asks_for_certificate: bool,
     pub(super) shown: Option<Shown>,
     /// The alert that the server sent.
@@ -103,9 +108,14 @@ impl Observation {
         })
     }
 
+    /// Whether everything was to be seen that the server says about extensions.
+    pub(super) fn shows_extensions(&self) -> bool {
+        self.encrypted_extensions.is_some() || self.hello.as_ref().is_some_and(|hello| !hello.is_1_3)
+    }
+
     /// Whether the server knows an extension.
     pub(super) fn has(&self, number: u16) -> bool {
-        self.encrypted_extensions.contains(&number)
+        self.encrypted_extensions.as_ref().is_some_and(|seen| seen.contains(&number))
             || self.hello.as_ref().is_some_and(|hello| hello.has(number))
     }
 }
@@ -131,8 +141,15 @@ pub(super) async fn attempt(
     attempt.seen.shown = attempt.spy.shown.take();
     attempt.seen.resumption = attempt.seen.resumption.take().or(attempt.spy.kept.take());
     match ended {
-        // Whatever was seen until then is what there is to see.
-        Err(_) | Ok(Ok(())) => Ok(attempt.seen),
+        Ok(Ok(())) => Ok(attempt.seen),
+        // Whatever was seen until then is what there is to see. A server that has time for one client only may go on
+        // waiting for this one.
+        Err(_) => {
+            if attempt.seen.hello.is_some() {
+                attempt.leave().await?;
+            }
+            Ok(attempt.seen)
+        }
         Ok(Err(error)) => Err(error),
     }
 }
@@ -151,6 +168,7 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     async fn run(&mut self, offer: &Offer<'_>) -> io::Result<()> {
         let versions = match offer.version {
+            _ if offer.with_other => Versions::ALL,
             Version::Dtls12 => Versions::ONLY_1_2,
             Version::Dtls13 => Versions::ONLY_1_3,
         };
@@ -346,10 +364,10 @@ impl Observation {
             }
         }
         if let Some(numbers) = encrypted_extensions(message) {
-            self.encrypted_extensions = numbers;
+            self.encrypted_extensions = Some(numbers);
         }
         match message.kind {
-            kind::HELLO_VERIFY_REQUEST => self.cookie = true,
+            kind::HELLO_VERIFY_REQUEST => (self.cookie, self.asks_like_1_2) = (true, true),
             kind::CERTIFICATE_REQUEST => self.asks_for_certificate = true,
             kind::SERVER_KEY_EXCHANGE => self.group = message.group().or(self.group),
             kind::SERVER_HELLO_DONE => return true,
@@ -438,9 +456,4 @@ impl Credentials<TapCrypto> for Spy<'_> {
     fn recall(&mut self, session_id: &[u8]) -> Option<Resumption> {
         self.resume.clone().filter(|_| session_id.is_empty())
     }
-}
-
-/// Whether the server makes tickets, as far as the ServerHello tells.
-pub(super) fn makes_tickets(seen: &Observation) -> bool {
-    seen.resumption.is_some() || seen.has(extension::SESSION_TICKET)
 }

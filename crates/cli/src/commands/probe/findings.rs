@@ -4,7 +4,7 @@ use sedge_client::CipherSuite;
 use sedge_crypto::NamedGroup;
 use sedge_dtls::{AlertDescription, CertificateType, Resumption};
 
-use super::attempt::{Observation, Offer, Shown, makes_tickets};
+use super::attempt::{Observation, Offer, Shown};
 use super::certificate::{Authorities, Fault, faults};
 use crate::identity::Version;
 use crate::trace::Traffic;
@@ -31,14 +31,38 @@ pub(super) struct Of {
     pub(super) amplification: Option<f64>,
     pub(super) connection_id: bool,
     pub(super) return_routability: bool,
-    pub(super) record_size_limit: bool,
+    /// `None` if that was not to be seen.
+    pub(super) record_size_limit: Option<bool>,
     pub(super) extended_master_secret: bool,
-    pub(super) tickets: bool,
+    /// Whether it lets sessions be resumed: by a ticket, or by an identifier in DTLS 1.2. `None` if that was not to be
+    /// seen: in DTLS 1.3 tickets come when the handshake is over.
+    pub(super) resumes: Option<Resumes>,
     pub(super) asks_for_certificate: bool,
     pub(super) lets_anonymous_in: bool,
     pub(super) shown: Vec<Shown>,
     resumption: Option<Resumption>,
     pub(super) resumed: Option<Traffic>,
+}
+
+/// How a server says that it lets sessions be resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Resumes {
+    Never,
+    ByIdentifier,
+    ByTicket,
+}
+
+impl Of {
+    fn note_tickets(&mut self, version: Version, seen: &Observation) {
+        let says = match (&seen.hello, version) {
+            _ if seen.resumption.is_some() || seen.has(extension::SESSION_TICKET) => Some(Resumes::ByTicket),
+            (Some(hello), Version::Dtls12) if hello.has_session_id => Some(Resumes::ByIdentifier),
+            (Some(_), Version::Dtls12) => Some(Resumes::Never),
+            (_, Version::Dtls13) if seen.completed => Some(Resumes::Never),
+            _ => None,
+        };
+        self.resumes = self.resumes.max(says);
+    }
 }
 
 /// What was found out.
@@ -109,9 +133,12 @@ impl Findings {
         }
         of.connection_id |= seen.has(extension::CONNECTION_ID);
         of.return_routability |= seen.has(extension::RETURN_ROUTABILITY);
-        of.record_size_limit |= seen.has(extension::RECORD_SIZE_LIMIT);
+        if seen.shows_extensions() {
+            let known = seen.has(extension::RECORD_SIZE_LIMIT);
+            of.record_size_limit = Some(of.record_size_limit.unwrap_or(false) || known);
+        }
         of.extended_master_secret |= seen.has(extension::EXTENDED_MASTER_SECRET);
-        of.tickets |= makes_tickets(&seen);
+        of.note_tickets(version, &seen);
         of.asks_for_certificate |= seen.asks_for_certificate;
         let believes: &'static [CertificateType] = if offer.believes.is_empty() { &[] } else { super::KINDS };
         let end = match seen.alert {
@@ -142,7 +169,7 @@ impl Findings {
     pub(super) fn anonymous(&mut self, version: Version, seen: Observation) {
         let of = self.of_mut(version);
         of.lets_anonymous_in = seen.completed;
-        of.tickets |= makes_tickets(&seen);
+        of.note_tickets(version, &seen);
         of.resumption = of.resumption.take().or(seen.resumption);
     }
 
@@ -210,7 +237,7 @@ impl Findings {
             if of.lets_anonymous_in {
                 verdict.advice.push(format!("{name}: lets clients in that show nothing"));
             }
-            if !of.record_size_limit {
+            if of.record_size_limit == Some(false) {
                 verdict.advice.push(format!(
                     "{name}: no record_size_limit: small devices cannot limit what it sends them"
                 ));

@@ -118,6 +118,9 @@ impl Probe<'_> {
     async fn run(&mut self) -> io::Result<()> {
         let nobody = Nobody::new().map_err(io::Error::other)?;
         for version in [Version::Dtls13, Version::Dtls12] {
+            if version == Version::Dtls13 && self.prefers_1_2(&nobody).await? {
+                continue;
+            }
             if self.speaks(version, &nobody).await? {
                 self.suites(version, &nobody).await?;
                 self.details(version, &nobody).await?;
@@ -126,12 +129,35 @@ impl Probe<'_> {
         Ok(())
     }
 
+    /// Whether the server answers an offer of both versions like one that knows DTLS 1.2 alone: what offers nothing but 1.3
+    /// would be too much for some of these, which go on waiting for the end of that handshake.
+    async fn prefers_1_2(&mut self, nobody: &Nobody) -> io::Result<bool> {
+        for believes in [KINDS, &[]] {
+            let offer = Offer {
+                version: Version::Dtls13,
+                with_other: true,
+                suites: CipherSuite::ALL,
+                groups: GROUPS,
+                believes,
+                resume: None,
+                nobody: Some(nobody),
+            };
+            let seen = self.attempt("both versions", &offer).await?;
+            if seen.answered {
+                let is_1_2 = seen.hello.as_ref().is_some_and(|hello| !hello.is_1_3);
+                return Ok(seen.asks_like_1_2 || is_1_2);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether the server chooses anything at all of a version.
     async fn speaks(&mut self, version: Version, nobody: &Nobody) -> io::Result<bool> {
         let suites: Vec<CipherSuite> = suites_of(version).map(|(suite, _)| suite).collect();
         for believes in [KINDS, &[]] {
             let offer = Offer {
                 version,
+                with_other: false,
                 suites: &suites,
                 groups: GROUPS,
                 believes,
@@ -152,6 +178,7 @@ impl Probe<'_> {
             let suites = [suite];
             let offer = Offer {
                 version,
+                with_other: false,
                 suites: &suites,
                 groups: GROUPS,
                 believes,
@@ -187,6 +214,7 @@ impl Probe<'_> {
                     .collect();
                 let offer = Offer {
                     version,
+                    with_other: false,
                     suites: &suites,
                     groups: &groups,
                     believes,
@@ -200,8 +228,15 @@ impl Probe<'_> {
             }
         }
         let suites = [suite];
-        let offer =
-            Offer { version, suites: &suites, groups: GROUPS, believes, resume: None, nobody: Some(nobody) };
+        let offer = Offer {
+            version,
+            with_other: false,
+            suites: &suites,
+            groups: GROUPS,
+            believes,
+            resume: None,
+            nobody: Some(nobody),
+        };
         if !believes.is_empty() {
             for kind in KINDS {
                 let kinds = [*kind];

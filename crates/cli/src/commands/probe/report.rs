@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::attempt::Shown;
 use super::certificate::describe;
-use super::findings::{Findings, Of, Verdict};
+use super::findings::{Findings, Of, Resumes, Verdict};
 use crate::codec::hex;
 use crate::output::{self, Style};
 use crate::trace::Traffic;
@@ -68,6 +68,9 @@ pub(super) fn in_words(uri: &str, server: SocketAddr, findings: &Findings, verdi
     lines.join("\n")
 }
 
+/// What a server tells only those who have shown who they are.
+const NOT_SHOWN: &str = "not shown to strangers";
+
 fn properties(both: &[Option<&Of>; 2]) -> Vec<Vec<String>> {
     if both.iter().all(Option::is_none) {
         return Vec::new();
@@ -94,13 +97,17 @@ fn properties(both: &[Option<&Of>; 2]) -> Vec<Vec<String>> {
         }),
         row("Connection ID", &|of| yes(of.connection_id)),
         row("return routability check", &|of| yes(of.return_routability)),
-        row("record size limit", &|of| yes(of.record_size_limit)),
+        row("record size limit", &|of| of.record_size_limit.map_or_else(|| NOT_SHOWN.into(), yes)),
         row("resumption", &|of| match of.resumed {
             Some(Traffic { sent_bytes, received_bytes, .. }) => {
                 format!("{sent_bytes} B sent, {received_bytes} B received")
             }
-            None if of.tickets => "tickets".into(),
-            None => "not seen".into(),
+            None => match of.resumes {
+                Some(Resumes::ByTicket) => "by tickets".into(),
+                Some(Resumes::ByIdentifier) => "by session identifiers".into(),
+                Some(Resumes::Never) => "no".into(),
+                None => NOT_SHOWN.into(),
+            },
         }),
     ]
 }
@@ -147,7 +154,7 @@ fn version_in_json(of: &Of) -> Json {
         "return_routability": of.return_routability,
         "record_size_limit": of.record_size_limit,
         "extended_master_secret": of.extended_master_secret,
-        "tickets": of.tickets,
+        "tickets": of.resumes.map(|resumes| resumes == Resumes::ByTicket),
         "resumption": of.resumed.as_ref().map(traffic),
     })
 }
