@@ -26,6 +26,7 @@
 //! ```
 
 pub mod adaptation;
+pub mod command;
 pub mod energy;
 mod host;
 pub mod kernel;
@@ -37,8 +38,11 @@ mod random;
 pub mod record;
 #[cfg(unix)]
 pub mod relay;
+pub mod report;
 pub mod routing;
+pub mod scenario;
 mod simulation;
+mod sweep;
 pub mod theory;
 
 pub use host::{

@@ -141,6 +141,7 @@ impl Broker {
 
     /// Does what is due.
     pub(crate) fn expire(&mut self, now: Instant) {
+        self.link.wire.repeating = true;
         while let Some(event) = self.link.endpoint.expire(now, &mut self.link.wire) {
             self.event(now, event);
         }
@@ -148,6 +149,7 @@ impl Broker {
         self.subscriptions.expire(now, &mut |notification| link.notify(now, &notification));
         self.bodies.expire(now);
         self.deliver(now);
+        self.link.wire.repeating = false;
     }
 
     /// Starts anew: topics and their values are in the store, sessions are not.

@@ -52,15 +52,15 @@ impl Directory {
         let operator = Subject::device("operator", &Grants::administrator());
         let device = |node| Subject::device(&identity(NodeId(node)), &rights(node));
         let subjects = std::iter::once(operator).chain((1..=devices).map(device)).collect();
-        let anyone = match mode {
-            SecurityMode::None => Subject::anyone(&Grants::administrator()),
-            _ => Subject::anyone(&Grants::none()),
-        };
+        let anyone = Subject::anyone(&Grants::none());
         Self { mode, seed, broker_key, broker_info, by_key, subjects, anyone }
     }
 
     /// What somebody may do; on plain CoAP, everyone may do everything.
     pub(crate) fn subject(&self, principal: u32) -> &Subject {
+        if self.is_plain() {
+            return self.operator();
+        }
         let known = (principal > 0).then(|| self.subjects.get(principal as usize)).flatten();
         known.unwrap_or(&self.anyone)
     }

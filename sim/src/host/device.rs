@@ -131,8 +131,8 @@ impl Device {
             match arrived {
                 Some(Ok(notification)) => self.take_in(notification.payload.get(..8)),
                 Some(Err(Error::Closed)) => clock.sleep_until(deadline).await,
-                Some(Err(Error::Disconnected(_))) => self.port.borrow_mut().end_handshake(Outcome::Failed),
-                // A subscription that has ended, or a value that is too long: the next one comes.
+                // The client dials again by itself; a subscription that has ended, or a value that is too long: the next
+                // one comes.
                 Some(Err(_)) => {}
                 None => {}
             }

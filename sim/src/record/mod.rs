@@ -34,6 +34,8 @@ pub struct Record {
 #[derive(Debug)]
 struct Story {
     about: MessageId,
+    /// Its frames.
+    frames: BTreeSet<u64>,
     lines: Vec<(Instant, NodeId, String)>,
 }
 
@@ -42,7 +44,7 @@ pub(crate) type SharedRecord = Rc<RefCell<Record>>;
 impl Record {
     /// A record that also tells the life of one message, if it is to.
     pub(crate) fn new(about: Option<MessageId>) -> SharedRecord {
-        let story = about.map(|about| Story { about, lines: Vec::new() });
+        let story = about.map(|about| Story { about, frames: BTreeSet::new(), lines: Vec::new() });
         Rc::new(RefCell::new(Self { story, ..Self::default() }))
     }
 
@@ -132,6 +134,18 @@ impl Record {
     /// Whether somebody wants to hear of this message.
     pub(crate) fn watches(&self, id: MessageId) -> bool {
         self.story.as_ref().is_some_and(|story| story.about == id)
+    }
+
+    /// A frame of the message that is watched.
+    pub(crate) fn watch_frame(&mut self, frame: u64) {
+        if let Some(story) = &mut self.story {
+            let _new = story.frames.insert(frame);
+        }
+    }
+
+    /// The message that is watched, if this is a frame of it.
+    pub(crate) fn watched_by_frame(&self, frame: u64) -> Option<MessageId> {
+        self.story.as_ref().filter(|story| story.frames.contains(&frame)).map(|story| story.about)
     }
 
     /// The life of the message that was watched.

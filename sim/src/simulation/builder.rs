@@ -124,7 +124,6 @@ impl Builder {
         let loss = Probability::new(share).unwrap_or_else(|| panic!("a loss of {share} is not from 0 to 1"));
         let ideal = match self.network.medium {
             Medium::Ideal(ideal) => ideal,
-            #[allow(unreachable_patterns, reason = "as long as there is one medium")]
             _ => Ideal::default(),
         };
         self.network.medium = Medium::Ideal(Ideal { loss, ..ideal });

@@ -4,6 +4,7 @@ mod action;
 mod builder;
 mod node;
 
+use std::io;
 use std::rc::Rc;
 use std::time;
 
@@ -29,6 +30,19 @@ const BROKER: Purpose = Purpose(Purpose::HOST.0 + 2);
 pub trait Observer {
     /// Sees one event.
     fn see(&mut self, event: &Trace);
+
+    /// Sees a packet that a host gives to the network.
+    fn packet(&mut self, now: Instant, node: NodeId, packet: &[u8]) {
+        let _ = (now, node, packet);
+    }
+
+    /// The run is over.
+    ///
+    /// # Errors
+    /// What was seen could not be written.
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// One run of a network with its hosts. The same [`Builder`] and seed make the same run, to the bit.
@@ -121,6 +135,18 @@ impl Simulation {
     /// Lets somebody see the events from now on.
     pub fn observe(&mut self, observer: Box<dyn Observer>) {
         self.observers.push(observer);
+    }
+
+    /// Tells the observers that the run is over, and lets them go.
+    ///
+    /// # Errors
+    /// What one of them saw could not be written.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.observers.drain(..).try_for_each(|mut observer| observer.end())
+    }
+
+    pub(crate) fn shared_record(&self) -> SharedRecord {
+        self.record.clone()
     }
 
     /// Has something happen at a time.
@@ -230,6 +256,8 @@ impl Simulation {
         self.packets += 1;
         let id = PacketId(self.packets);
         self.record.borrow_mut().packet(self.now, node, id, message);
+        let now = self.now;
+        self.observers.iter_mut().for_each(|observer| observer.packet(now, node, &packet));
         self.network.send(self.now, node, id, packet);
     }
 
@@ -247,7 +275,11 @@ fn note(record: &mut Record, trace: &Trace) {
         Event::Reassembled { id } | Event::Accepted { id, .. } => Some(*id),
         Event::Received { .. } | Event::Radio { .. } | Event::Cpu { .. } | Event::Parent { .. } => None,
     };
-    let Some(message) = packet.and_then(|packet| record.message_of(packet)) else { return };
+    let heard = match &trace.event {
+        Event::Received { frame, .. } => record.watched_by_frame(*frame),
+        _ => None,
+    };
+    let Some(message) = heard.or_else(|| record.message_of(packet?)) else { return };
     match &trace.event {
         Event::Sent { attempt, until, acknowledgement, .. } => record.count(message, |counts| {
             counts.frames += u32::from(!acknowledgement);
@@ -258,6 +290,9 @@ fn note(record: &mut Record, trace: &Trace) {
         _ => {}
     }
     if record.watches(message) {
+        if let Event::Sent { frame, .. } = &trace.event {
+            record.watch_frame(*frame);
+        }
         record.tell(trace.at, trace.node, message, || words(&trace.event));
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Wire {
     pub(super) outgoing: VecDeque<(SocketAddrV6, Vec<u8>, Option<MessageId>)>,
     /// What the datagrams that are made at present belong to.
     pub(super) cause: Option<MessageId>,
+    /// Whether what is sent at present is sent because it was time for it.
+    pub(super) repeating: bool,
     /// What the packets that come out of the stack at present belong to.
     pub(super) sending: Option<MessageId>,
     /// What each peer was last concerned with: what is repeated later belongs to that.
@@ -50,6 +52,7 @@ impl Wire {
         Self {
             outgoing: VecDeque::new(),
             cause: None,
+            repeating: false,
             sending: None,
             last: BTreeMap::new(),
             nat: Nat::default(),
@@ -74,7 +77,8 @@ impl Host<RustCrypto> for Wire {
                 let _before = self.last.insert(*path, cause);
                 Some(cause)
             }
-            None => self.last.get(path).copied(),
+            None if self.repeating => self.last.get(path).copied(),
+            None => None,
         };
         self.outgoing.push_back((path.0, datagram, message));
         true

@@ -1,0 +1,137 @@
+//! `run` and `check`.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant as WallClock};
+
+use sedge_time::Instant;
+
+use super::progress::Progress;
+use super::saved::SCENARIO;
+use super::{CheckArgs, Failure, RunArgs, line};
+use crate::Random;
+use crate::report::{Capture, Folder, Run, plot::number, time};
+use crate::scenario::{Scenario, ScenarioError, Settings};
+use crate::simulation::Simulation;
+
+pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
+    let scenario = Scenario::load(&args.scenario).map_err(Failure::new)?;
+    let _possible = scenario.builder(0).build().map_err(Failure::new)?;
+    line(format!(
+        "{}: {} devices for {}: it can be run",
+        args.scenario.display(),
+        scenario.topology.devices(),
+        time(scenario.duration.as_micros() as f64 / 1e6)
+    ))
+}
+
+pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
+    let file = args.scenario.display().to_string();
+    let text = read(&args.scenario)?;
+    let settings = args.set.iter().map(|set| Settings::parse(set)).collect::<Result<Vec<_>, _>>();
+    let text =
+        settings.map_err(Failure::new)?.iter().try_fold(text, |text, setting| setting.apply(&file, &text));
+    let text = text.map_err(Failure::new)?;
+    let file = if args.set.is_empty() { file } else { format!("{file} with --set") };
+    let folder = args.scenario.parent().unwrap_or(Path::new("."));
+    let scenario = Scenario::read(&file, &text, folder).map_err(Failure::new)?;
+    // Before an hour of work, not after it.
+    let out = args.out.as_deref().map(|path| {
+        Folder::open(path).map_err(|error| {
+            Failure::new(format!(
+                "{}: {error}\nhelp: choose a folder that can be written to with --out",
+                path.display()
+            ))
+        })
+    });
+    let out = out.transpose()?;
+    let seed = args.seed.unwrap_or_else(chosen_seed);
+    if args.seed.is_none() {
+        eprintln!("seed {seed}");
+    }
+    let mut simulation = scenario.builder(seed).build().map_err(Failure::new)?;
+    if let Some(out) = &out {
+        let failed = |error: std::io::Error| Failure::new(format!("trace.pcapng: {error}"));
+        let file = out.create("trace.pcapng").map_err(failed)?;
+        let record = simulation.shared_record();
+        let capture =
+            Capture::new(file, scenario.has_frames(), scenario.capture_bytes, record).map_err(failed)?;
+        simulation.observe(Box::new(capture));
+    }
+    let began = WallClock::now();
+    go(&mut simulation, &scenario, args.quiet);
+    let took = began.elapsed().as_secs_f64();
+    simulation.end().map_err(|error| Failure::new(format!("trace.pcapng: {error}")))?;
+    let run = Run::new(&scenario, seed, &simulation);
+    if let Some(out) = &out {
+        out.write_run(&run)
+            .and_then(|()| out.write(SCENARIO, &scenario.portable(&text)))
+            .map_err(|error| Failure::new(format!("the report: {error}")))?;
+    }
+    if args.json {
+        return line(format!("{:#}", run.summary()));
+    }
+    tell(&run, took)?;
+    match &args.out {
+        Some(path) => line(format!("report     {}", path.join("report.html").display())),
+        None => line("help: `--out FOLDER` writes a report, tables and a capture"),
+    }
+}
+
+/// Runs a scenario to its end, with a progress bar.
+pub(super) fn go(simulation: &mut Simulation, scenario: &Scenario, quiet: bool) {
+    let mut progress = Progress::new(quiet);
+    let end = Instant::EPOCH + scenario.duration;
+    while !simulation.run_some(end, Duration::from_millis(100)) {
+        let share = simulation.now().as_micros() as f64 / end.as_micros() as f64;
+        progress.show(share, &time(simulation.now().as_micros() as f64 / 1e6));
+    }
+    progress.end();
+}
+
+fn tell(run: &Run<'_>, took: f64) -> Result<(), Failure> {
+    let simulated = run.simulation.now().as_micros() as f64 / 1e6;
+    let devices = run.simulation.network().len() - 1;
+    line(format!(
+        "{}: {devices} devices, {} simulated in {took:.1} s ({} times real time)",
+        run.name,
+        time(simulated),
+        number(simulated / took)
+    ))?;
+    for kind in crate::record::Kind::ALL {
+        let figures = run.figures(kind);
+        let Some(delivery) = figures.delivery() else { continue };
+        let value = |value: Option<f64>| value.map_or("–".into(), number);
+        line(format!(
+            "{:<12} {:>7}   delivered {:>6.2} %   latency median {} ms, 99 % {} ms",
+            format!("{kind}s"),
+            figures.messages,
+            delivery * 100.0,
+            value(figures.quantile_ms(0.5)),
+            value(figures.quantile_ms(0.99)),
+        ))?;
+    }
+    line(format!("trace hash {}", run.hash()))
+}
+
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| {
+        Failure::new(format!(
+            "{}: {error}\nhelp: the scenarios that come along are in sim/scenarios",
+            path.display()
+        ))
+    })
+}
+
+/// Any seed will do, as long as it is printed.
+fn chosen_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    // Short enough to be typed again.
+    Random::new(now.as_nanos() as u64).bits() % 1_000_000
+}
+
+impl From<ScenarioError> for Failure {
+    fn from(error: ScenarioError) -> Self {
+        Self::new(error)
+    }
+}

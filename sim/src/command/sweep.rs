@@ -1,0 +1,83 @@
+//! `sweep`: many runs, one table.
+
+use serde_json::{Map, Value, json};
+
+use super::progress::Progress;
+use super::{Failure, SweepArgs, line, run as running};
+use crate::report::{Folder, plot::number};
+use crate::scenario::Settings;
+use crate::sweep::{Sweep, Table};
+
+pub(super) fn run(args: &SweepArgs) -> Result<(), Failure> {
+    let text = running::read(&args.scenario)?;
+    let vary = args.vary.iter().map(|vary| Settings::parse_many(vary)).collect::<Result<Vec<_>, _>>();
+    let vary = vary.map_err(Failure::new)?;
+    let out = args
+        .out
+        .as_deref()
+        .map(|path| Folder::open(path).map_err(|error| Failure::new(format!("{}: {error}", path.display()))));
+    let out = out.transpose()?;
+    let sweep = Sweep::new(&args.scenario, &text, &vary, args.first_seed, args.seeds)?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut progress = Progress::new(args.quiet);
+    let total = sweep.runs();
+    let table = sweep.run(args.jobs.unwrap_or(cores).max(1), |done| {
+        progress.show(done as f64 / total as f64, &format!("{done} of {total} runs"));
+    });
+    progress.end();
+    let table = table.map_err(Failure::new)?;
+    if let Some(out) = &out {
+        out.write("sweep.csv", &table.csv())
+            .and_then(|()| out.write("sweep.json", &format!("{:#}\n", as_json(&table))))
+            .and_then(|()| out.write("sweep.html", &table.page()))
+            .map_err(|error| Failure::new(format!("the report: {error}")))?;
+    }
+    if args.json { line(format!("{:#}", as_json(&table))) } else { tell(&table) }
+}
+
+fn as_json(table: &Table) -> Value {
+    let rows: Vec<Value> = table
+        .rows
+        .iter()
+        .map(|row| {
+            let settings: Map<String, Value> =
+                table.keys.iter().zip(&row.values).map(|(key, value)| (key.clone(), json!(value))).collect();
+            let metrics: Map<String, Value> = row
+                .metrics
+                .iter()
+                .map(|(name, estimate)| {
+                    let value =
+                        json!({ "mean": estimate.mean, "ci95": estimate.half_width, "runs": estimate.count });
+                    (name.clone(), value)
+                })
+                .collect();
+            json!({ "settings": settings, "hashes": row.hashes, "metrics": metrics })
+        })
+        .collect();
+    json!({ "scenario": table.name, "seeds": table.seeds, "rows": rows })
+}
+
+/// The metrics that most people look at first.
+const SHOWN: [(&str, &str); 3] = [
+    ("publication.delivery", "delivery ratio"),
+    ("publication.latency_p50_ms", "median latency (ms)"),
+    ("device.energy_mean_j", "energy per device (J)"),
+];
+
+fn tell(table: &Table) -> Result<(), Failure> {
+    let keys = table.keys.iter().map(|key| format!("{key:<16}")).collect::<String>();
+    let names = SHOWN.iter().map(|(_, name)| format!("{name:>24}")).collect::<String>();
+    line(format!("{keys}{names}"))?;
+    for row in &table.rows {
+        let values = row.values.iter().map(|value| format!("{value:<16}")).collect::<String>();
+        let metrics = SHOWN.iter().map(|(name, _)| {
+            let found = row.metrics.iter().find(|(other, _)| other == name);
+            let text = found.map_or("–".into(), |(_, estimate)| {
+                format!("{} ± {}", number(estimate.mean), number(estimate.half_width))
+            });
+            format!("{text:>24}")
+        });
+        line(format!("{values}{}", metrics.collect::<String>()))?;
+    }
+    line(format!("means over {} seeds, ± half of the 95 % confidence interval", table.seeds))
+}

@@ -1,0 +1,64 @@
+//! What devices and broker speak.
+
+use sedge_coap::block::BlockSize;
+use sedge_dtls::Versions;
+use sedge_time::Duration;
+
+use super::ScenarioError;
+use super::reader::Reader;
+use crate::host::SecurityMode;
+use crate::simulation::Protocol;
+
+impl Protocol {
+    pub(super) fn read(reader: &Reader<'_>) -> Result<Self, ScenarioError> {
+        let default = Self::default();
+        let modes = [
+            ("psk", SecurityMode::Psk),
+            ("raw-public-key", SecurityMode::RawPublicKey),
+            ("none", SecurityMode::None),
+        ];
+        let security = reader.choice("security", default.security, &modes)?;
+        let plain = security == SecurityMode::None;
+        let versions = [("1.2", Versions::ONLY_1_2), ("1.3", Versions::ONLY_1_3), ("both", Versions::ALL)];
+        for key in ["dtls", "connection-id", "datagram", "handshake-timeout"] {
+            if plain && reader.has(key) {
+                return Err(reader.error(
+                    format!("protocol.{key} means nothing with `security = \"none\"`"),
+                    "leave it out, or choose \"psk\" or \"raw-public-key\"",
+                ));
+            }
+        }
+        let confirm = [("con", true), ("non", false)];
+        let block = match reader.find::<i64>("block")? {
+            None => default.block,
+            Some(placed) => match placed.value {
+                16 | 32 | 64 | 128 | 256 | 512 | 1024 => BlockSize::at_most(placed.value as usize),
+                other => {
+                    let help = "a block has 16, 32, 64, 128, 256, 512 or 1024 bytes (RFC 7959 section 2.2)";
+                    return Err(reader.wrong(&placed, format!("there are no blocks of {other} bytes"), help));
+                }
+            },
+        };
+        let time = |key, default: Duration| match reader.find::<Duration>(key)? {
+            Some(placed) if placed.value.as_micros() == 0 => {
+                Err(reader.wrong(&placed, "this is no time to wait", "for example \"2s\""))
+            }
+            placed => Ok(placed.map_or(default, |placed| placed.value)),
+        };
+        let protocol = Self {
+            security,
+            versions: reader.choice("dtls", default.versions, &versions)?,
+            connection_id: reader.or("connection-id", default.connection_id)?,
+            confirmable: reader.choice("messages", default.confirmable, &confirm)?,
+            confirmable_notifications: reader.choice("notifications", default.confirmable, &confirm)?,
+            block,
+            datagram: reader.within::<i64>("datagram", default.datagram.into(), 256..=1232)? as u16,
+            ack_timeout: time("ack-timeout", default.ack_timeout)?,
+            max_retransmit: reader.within::<i64>("max-retransmit", default.max_retransmit.into(), 0..=20)?
+                as u8,
+            handshake_timeout: time("handshake-timeout", default.handshake_timeout)?,
+        };
+        reader.finish()?;
+        Ok(protocol)
+    }
+}
