@@ -52,6 +52,8 @@ enum Command {
     Probe(commands::probe::Args),
     /// Show how a broker is: sessions, counters, what was turned away and why
     Status(commands::status::Args),
+    /// Simulate networks of thousands of devices on lossy radios
+    Sim(sedge_sim::command::SimArgs),
     /// Print the version
     Version,
 }
@@ -82,6 +84,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Coap(args) => commands::coap::run(*args).await,
         // This waits for nothing but a person, and then hears of the interruption itself.
         Command::Ca(args) => commands::ca::run(args),
+        Command::Sim(args) => commands::sim::run(args),
         // These fail, and what they hold is cleaned up as it is dropped.
         Command::Demo(args) => interrupt::or_interrupted(demo::run(args)).await,
         Command::Device(args) => interrupt::or_interrupted(commands::device::run(args)).await,
