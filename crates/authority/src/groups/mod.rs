@@ -114,6 +114,11 @@ impl Groups {
         Ok(())
     }
 
+    /// How a group is set up unless something else is said.
+    pub const fn defaults(&self) -> GroupSettings {
+        self.settings.group
+    }
+
     /// Makes a group for a topic.
     ///
     /// # Errors
