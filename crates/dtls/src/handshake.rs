@@ -60,6 +60,11 @@ pub trait KeyLog {
 pub struct Transport {
     /// The longest datagram sent, in bytes of UDP payload; at least [`MIN_MTU`](Self::MIN_MTU). Flights that
     /// are longer are sent in several, messages that are longer in fragments.
+    ///
+    /// A ClientHello should fit into one: a server that keeps nothing before the cookie has come back
+    /// ([RFC 9147 section 5.1](https://www.rfc-editor.org/rfc/rfc9147#section-5.1)) has nowhere to put fragments together,
+    /// and this crate's drop them ([`Discard::FragmentedClientHello`](crate::Discard::FragmentedClientHello)). It takes
+    /// some 100 to 250 bytes, and a long name or a ticket on top.
     pub mtu: u16,
     /// The longest record plaintext that this side takes, in bytes from 64 to 16384, if it is to be announced
     /// ([RFC 8449](https://www.rfc-editor.org/rfc/rfc8449)). A peer that does not know the extension may send
