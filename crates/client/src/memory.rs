@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use rand_core::CryptoRng;
-use sedge_dtls::{Profile, Resumption};
+use sedge_dtls::{ClientOnly, Profile, Resumption};
 use sedge_endpoint::Parts;
 use sedge_endpoint::memory::{Buffer, FixedBuffer, FixedMemory, Memory as EndpointMemory, Path};
 
@@ -111,7 +111,7 @@ impl<
     const RESUMPTION: usize,
 > Memory for Fixed<D, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME, CERTIFICATES, RESUMPTION>
 {
-    type Endpoint = FixedMemory<Server, D, R, 1, 1, EXCHANGES, DATAGRAM, TIMERS>;
+    type Endpoint = FixedMemory<Server, ClientOnly<D>, R, 1, 1, EXCHANGES, DATAGRAM, TIMERS>;
     type Datagram = [u8; DATAGRAM];
     type Inbox = [u8; DATAGRAM];
     type Name = FixedBuffer<NAME>;

@@ -149,7 +149,9 @@ pub use handshake::ticket::TicketKeys;
 pub use handshake::{
     Authentication, Context, Established, Failure, KeyLog, Progress, Retransmission, Transport,
 };
-pub use profile::{Absent, Buffer, Filled, Full, Never, Presence, Present, Profile, PskOnly, Slot};
+pub use profile::{
+    Absent, Buffer, ClientOnly, Filled, Full, Never, Presence, Present, Profile, PskOnly, Slot,
+};
 pub use psk::{MAX_IDENTITY, Psk};
 pub use record::{ContentType, Records, peek_cid};
 pub use rrc::{PathMessage, PathMessageKind};

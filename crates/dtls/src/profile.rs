@@ -20,6 +20,10 @@ pub trait Profile {
     type Flight: Buffer;
     /// The same for a server of DTLS 1.2, which says little where it shows no certificate.
     type ServerFlight: Buffer;
+    /// Whether handshakes are accepted, not only begun; [`ClientOnly`] makes any profile one that does not.
+    const SERVER: bool;
+    /// Memory for handshakes that are accepted: [`Present`] or [`Absent`], as [`SERVER`](Self::SERVER) says.
+    type Server: Presence;
     /// Memory for the longest message that has to be put together from fragments. One that comes whole may be of
     /// any length.
     type Inbox: Buffer;
@@ -50,6 +54,8 @@ impl<C: Crypto> Profile for PskOnly<C> {
     type Crypto = C;
     type Flight = [u8; 416];
     type ServerFlight = [u8; 128];
+    const SERVER: bool = true;
+    type Server = Present;
     type Inbox = [u8; 192];
     const DTLS_1_2: bool = true;
     const DTLS_1_3: bool = false;
@@ -69,6 +75,8 @@ impl<C: Crypto> Profile for Full<C> {
     type Crypto = C;
     type Flight = [u8; 4096];
     type ServerFlight = [u8; 4096];
+    const SERVER: bool = true;
+    type Server = Present;
     type Inbox = [u8; 4096];
     const DTLS_1_2: bool = true;
     const DTLS_1_3: bool = true;
@@ -78,6 +86,27 @@ impl<C: Crypto> Profile for Full<C> {
     type Ephemeral = Present;
     const CERTIFICATES: bool = true;
     const RESUMPTION: bool = true;
+}
+
+/// What `P` carries, but for everything that only a server needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClientOnly<P>(PhantomData<P>);
+
+impl<P: Profile> Profile for ClientOnly<P> {
+    type Crypto = P::Crypto;
+    type Flight = P::Flight;
+    type ServerFlight = [u8; 0];
+    const SERVER: bool = false;
+    type Server = Absent;
+    type Inbox = P::Inbox;
+    const DTLS_1_2: bool = P::DTLS_1_2;
+    const DTLS_1_3: bool = P::DTLS_1_3;
+    type Dtls13 = P::Dtls13;
+    const PSK: bool = P::PSK;
+    const ECDHE: bool = P::ECDHE;
+    type Ephemeral = P::Ephemeral;
+    const CERTIFICATES: bool = P::CERTIFICATES;
+    const RESUMPTION: bool = P::RESUMPTION;
 }
 
 /// A fixed piece of memory, in an array or behind a pointer of the caller's.

@@ -3,8 +3,8 @@
 use sedge_crypto::{NamedGroup, Secret};
 use sedge_dtls::{
     CipherSuite, ClientConfig, ClientHandshake, ConfigError, ConnectionId, Context, Discard, Established,
-    Failure, HELLO_REPLY_LEN, Hello, KeyLog, Of, Profile, Progress, ServerHandshake, Transport,
-    VerifiedHello, Versions, hello,
+    Failure, HELLO_REPLY_LEN, Hello, KeyLog, Of, Presence, Profile, Progress, ServerHandshake, Slot,
+    Transport, VerifiedHello, Versions, hello,
 };
 use sedge_time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ pub struct Handshake<D: Profile> {
 
 enum Role<D: Profile> {
     Client(ClientHandshake<D>),
-    Server(ServerHandshake<D>),
+    Server(<D::Server as Presence>::Slot<ServerHandshake<D>>),
 }
 
 /// What to offer when dialling out. Who dials, the [`Host`](crate::Host)'s credentials say.
@@ -167,7 +167,7 @@ impl<M: Memory> Endpoint<M> {
         {
             // The answer to this very hello was lost; or the client has started over.
             let answers = match self.handshakes.get(slot).map(|handshake| &handshake.role) {
-                Some(Role::Server(handshake)) => handshake.answers(&verified),
+                Some(Role::Server(handshake)) => handshake.get().answers(&verified),
                 _ => false,
             };
             if answers {
@@ -208,7 +208,10 @@ impl<M: Memory> Endpoint<M> {
         }
         match accepted {
             Ok(handshake) => {
-                if self.enter(now, session, predecessor, Role::Server(handshake)) {
+                // Whoever accepts has a profile with a server, and with a place for it.
+                if let Some(place) = Slot::put(handshake)
+                    && self.enter(now, session, predecessor, Role::Server(place))
+                {
                     let _sent = self.pump(now, session, host);
                 }
             }
@@ -243,7 +246,9 @@ impl<M: Memory> Endpoint<M> {
         }
         let progress = match &mut handshake.role {
             Role::Client(handshake) => handshake.receive(&mut cx, &mut host.credentials(session), record),
-            Role::Server(handshake) => handshake.receive(&mut cx, &mut host.credentials(session), record),
+            Role::Server(handshake) => {
+                handshake.get_mut().receive(&mut cx, &mut host.credentials(session), record)
+            }
         };
         for key in log.0.iter().flatten() {
             host.dangerous_log_keys(key.label, &key.client_random, key.bytes());
@@ -272,7 +277,7 @@ impl<M: Memory> Endpoint<M> {
         let mut cx = Context::new(&self.crypto, &mut self.rng, now);
         let result = match &mut handshake.role {
             Role::Client(handshake) => handshake.expire(&mut cx, &mut host.credentials(session)),
-            Role::Server(handshake) => handshake.expire(now),
+            Role::Server(handshake) => handshake.get_mut().expire(now),
         };
         match result {
             Ok(()) => {
@@ -302,7 +307,7 @@ impl<M: Memory> Endpoint<M> {
                 }
                 let len = match &mut handshake.role {
                     Role::Client(handshake) => handshake.poll_transmit(&self.crypto, buf),
-                    Role::Server(handshake) => handshake.poll_transmit(&self.crypto, buf),
+                    Role::Server(handshake) => handshake.get_mut().poll_transmit(&self.crypto, buf),
                 };
                 more = len.is_some();
                 len.unwrap_or(0)
@@ -316,7 +321,7 @@ impl<M: Memory> Endpoint<M> {
         }
         let deadline = match &handshake.role {
             Role::Client(handshake) => handshake.deadline(),
-            Role::Server(handshake) => handshake.deadline(),
+            Role::Server(handshake) => handshake.get().deadline(),
         };
         if let Some(deadline) = deadline {
             let _armed = self.timers.arm(deadline, TimerKey::Session(session.slot));
@@ -337,7 +342,7 @@ impl<M: Memory> Endpoint<M> {
         let predecessor = handshake.predecessor;
         let established = match &mut handshake.role {
             Role::Client(handshake) => handshake.take_session(),
-            Role::Server(handshake) => handshake.take_session(),
+            Role::Server(handshake) => handshake.get_mut().take_session(),
         }?;
         self.handshakes.discard(slot);
         let Established { session: established, principal, authentication, resumed } = established;

@@ -1,7 +1,7 @@
 //! From a datagram to the session it belongs to.
 
 use sedge_coap::{Code, Message, Type};
-use sedge_dtls::{Alert, Content, ContentType, Of, Records, is_client_hello, peek_cid};
+use sedge_dtls::{Alert, Content, ContentType, Of, Profile, Records, is_client_hello, peek_cid};
 use sedge_time::Instant;
 
 use crate::endpoint::Endpoint;
@@ -67,6 +67,11 @@ impl<M: Memory> Endpoint<M> {
         None
     }
 
+    /// Whether peers may begin. What a profile without a server would do then is not linked.
+    const fn accepts(&self) -> bool {
+        M::Dtls::SERVER && self.config.accept
+    }
+
     fn receive_plain<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
@@ -76,7 +81,7 @@ impl<M: Memory> Endpoint<M> {
     ) -> Option<Event<'d>> {
         let slot = match self.paths.get(&path) {
             Some(slot) => slot,
-            None if self.config.accept && starts_something(datagram) => {
+            None if self.accepts() && starts_something(datagram) => {
                 self.new_peer(now, path, Channel::Plain)?.slot
             }
             None => {
@@ -107,7 +112,7 @@ impl<M: Memory> Endpoint<M> {
                 self.receive_from_stranger(now, path, record, host)
             }
             Channel::Dtls(_) => self.open(now, session, path, record, host),
-            Channel::Handshake { .. } if self.config.accept && is_client_hello(record) => {
+            Channel::Handshake { .. } if self.accepts() && is_client_hello(record) => {
                 self.receive_hello(now, path, record, host)
             }
             Channel::Handshake { slot } => {
@@ -205,7 +210,7 @@ impl<M: Memory> Endpoint<M> {
         record: &'d mut [u8],
         host: &mut H,
     ) -> Option<Event<'d>> {
-        if self.config.accept && is_client_hello(record) {
+        if self.accepts() && is_client_hello(record) {
             return self.receive_hello(now, path, record, host);
         }
         self.counters.unknown_peer += 1;

@@ -17,6 +17,8 @@ impl<C: Crypto> Profile for Hosted<C> {
     type Crypto = C;
     type Flight = HeapBuffer<4096>;
     type ServerFlight = HeapBuffer<4096>;
+    const SERVER: bool = Full::<C>::SERVER;
+    type Server = <Full<C> as Profile>::Server;
     type Inbox = HeapBuffer<4096>;
     const DTLS_1_2: bool = Full::<C>::DTLS_1_2;
     const DTLS_1_3: bool = Full::<C>::DTLS_1_3;

@@ -15,6 +15,8 @@ impl Profile for Client {
     type Crypto = footprint::Provider;
     type Flight = [u8; 416];
     type ServerFlight = [u8; 0];
+    const SERVER: bool = false;
+    type Server = Absent;
     type Inbox = [u8; 192];
     const DTLS_1_2: bool = false;
     const DTLS_1_3: bool = true;

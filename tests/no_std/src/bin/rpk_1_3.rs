@@ -8,7 +8,7 @@ mod footprint;
 #[path = "../footprint/key_pair.rs"]
 mod key_pair;
 
-use sedge_dtls::{Credentials, Present, Profile, Versions};
+use sedge_dtls::{Absent, Credentials, Present, Profile, Versions};
 
 struct Client;
 
@@ -16,6 +16,8 @@ impl Profile for Client {
     type Crypto = footprint::Provider;
     type Flight = [u8; 640];
     type ServerFlight = [u8; 0];
+    const SERVER: bool = false;
+    type Server = Absent;
     type Inbox = [u8; 256];
     const DTLS_1_2: bool = false;
     const DTLS_1_3: bool = true;
