@@ -52,10 +52,9 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let mut simulation = scenario.builder(seed).build().map_err(Failure::new)?;
     if let Some(out) = &out {
         let failed = |error: std::io::Error| Failure::new(format!("trace.pcapng: {error}"));
-        let file = out.create("trace.pcapng").map_err(failed)?;
-        let record = simulation.shared_record();
-        let capture =
-            Capture::new(file, scenario.has_frames(), scenario.capture_bytes, record).map_err(failed)?;
+        let (target, record) = (out.path("trace.pcapng"), simulation.shared_record());
+        let capture = Capture::new(target, scenario.has_frames(), scenario.capture_bytes, record);
+        let capture = capture.map_err(failed)?;
         simulation.observe(Box::new(capture));
     }
     let began = WallClock::now();

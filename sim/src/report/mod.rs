@@ -97,6 +97,11 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Where a file of this name goes.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
     pub(crate) fn create(&self, name: &str) -> io::Result<BufWriter<File>> {
         Ok(BufWriter::with_capacity(1 << 16, File::create(self.path.join(name))?))
     }

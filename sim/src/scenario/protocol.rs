@@ -1,7 +1,7 @@
 //! What devices and broker speak.
 
 use sedge_coap::block::BlockSize;
-use sedge_dtls::Versions;
+use sedge_dtls::{CipherSuite, Versions};
 use sedge_time::Duration;
 
 use super::ScenarioError;
@@ -20,7 +20,7 @@ impl Protocol {
         let security = reader.choice("security", default.security, &modes)?;
         let plain = security == SecurityMode::None;
         let versions = [("1.2", Versions::ONLY_1_2), ("1.3", Versions::ONLY_1_3), ("both", Versions::ALL)];
-        for key in ["dtls", "connection-id", "datagram", "handshake-timeout"] {
+        for key in ["dtls", "suite", "connection-id", "datagram", "handshake-timeout"] {
             if plain && reader.has(key) {
                 return Err(reader.error(
                     format!("protocol.{key} means nothing with `security = \"none\"`"),
@@ -48,6 +48,7 @@ impl Protocol {
         let protocol = Self {
             security,
             versions: reader.choice("dtls", default.versions, &versions)?,
+            suites: suites(reader, security)?,
             connection_id: reader.or("connection-id", default.connection_id)?,
             confirmable: reader.choice("messages", default.confirmable, &confirm)?,
             confirmable_notifications: reader.choice("notifications", default.confirmable, &confirm)?,
@@ -61,4 +62,31 @@ impl Protocol {
         reader.finish()?;
         Ok(protocol)
     }
+}
+
+/// The one suite that is asked for, or all.
+fn suites(reader: &Reader<'_>, security: SecurityMode) -> Result<&'static [CipherSuite], ScenarioError> {
+    let all = CipherSuite::ALL;
+    let words: Vec<(&str, usize)> = (0..).zip(all).map(|(at, suite)| (suite.as_str(), at)).collect();
+    let Some(placed) = reader.find::<String>("suite")? else { return Ok(all) };
+    let at = reader.choice("suite", 0, &words)?;
+    let unfit = match security {
+        SecurityMode::Psk => "ECDSA",
+        _ => "PSK",
+    };
+    if placed.value.contains(unfit) {
+        let help = "suites with PSK go with `security = \"psk\"`, those with ECDSA with \"raw-public-key\"; TLS_AES_ suites with either";
+        return Err(reader.wrong(&placed, "this suite cannot be used with this `security`", help));
+    }
+    let versions = reader.find::<String>("dtls")?;
+    let is_13 = placed.value.starts_with("TLS_AES_");
+    if versions.is_some_and(|versions| versions.value == if is_13 { "1.2" } else { "1.3" }) {
+        let version = if is_13 { "1.3" } else { "1.2" };
+        return Err(reader.wrong(
+            &placed,
+            format!("this is a suite of DTLS {version}"),
+            "change `dtls`, or the suite",
+        ));
+    }
+    Ok(&all[at..=at])
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use sedge_client::{Client, Config};
 use sedge_coap::block::BlockSize;
 use sedge_crypto::RustCrypto;
-use sedge_dtls::Versions;
+use sedge_dtls::{CipherSuite, Versions};
 use sedge_endpoint::CidLayout;
 use sedge_pubsub::{Policy, Reliability};
 use sedge_time::{Duration, Instant};
@@ -30,6 +30,8 @@ pub struct Protocol {
     pub security: SecurityMode,
     /// The versions of DTLS.
     pub versions: Versions,
+    /// The cipher suites, the preferred first.
+    pub suites: &'static [CipherSuite],
     /// Whether sessions have a Connection ID.
     pub connection_id: bool,
     /// Whether devices ask for acknowledgements.
@@ -54,6 +56,7 @@ impl Default for Protocol {
         Self {
             security: SecurityMode::Psk,
             versions: Versions::ALL,
+            suites: CipherSuite::ALL,
             connection_id: true,
             confirmable: true,
             confirmable_notifications: true,
@@ -256,8 +259,11 @@ fn broker_config(protocol: &Protocol, devices: usize) -> BrokerConfig {
 }
 
 fn endpoint_config(protocol: &Protocol) -> sedge_endpoint::Config {
-    let mut config =
-        sedge_endpoint::Config { versions: protocol.versions, ..sedge_endpoint::Config::default() };
+    let mut config = sedge_endpoint::Config {
+        versions: protocol.versions,
+        suites: protocol.suites,
+        ..sedge_endpoint::Config::default()
+    };
     config.transmission.ack_timeout = protocol.ack_timeout;
     config.transmission.max_retransmit = protocol.max_retransmit;
     config.dtls.mtu = protocol.datagram;

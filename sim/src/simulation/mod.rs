@@ -273,7 +273,8 @@ fn note(record: &mut Record, trace: &Trace) {
         Event::Backoff { id, .. } | Event::Dropped { id, .. } => *id,
         Event::Delivered { id, .. } | Event::Fragmented { id, .. } | Event::Forwarded { id, .. } => Some(*id),
         Event::Reassembled { id } | Event::Accepted { id, .. } => Some(*id),
-        Event::Received { .. } | Event::Radio { .. } | Event::Cpu { .. } | Event::Parent { .. } => None,
+        // What concerns no packet.
+        _ => None,
     };
     let heard = match &trace.event {
         Event::Received { frame, .. } => record.watched_by_frame(*frame),
@@ -331,6 +332,6 @@ fn words(event: &Event) -> String {
             };
             format!("frame {frame} {outcome}, {rssi_dbm:.1} dBm, LQI {lqi}")
         }
-        Event::Radio { .. } | Event::Cpu { .. } | Event::Parent { .. } => format!("{event:?}"),
+        other => format!("{other:?}"),
     }
 }
