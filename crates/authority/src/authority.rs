@@ -11,7 +11,6 @@ use crate::issue::{Bound, NewToken, Order};
 use crate::issued::{Issued, TokenId, Tokens};
 use crate::keys::{KeyId, Keys};
 use crate::revocation::{RevocationList, Revoked};
-use crate::scope::granted;
 use crate::{Context, Format, Settings, issued, keys};
 
 /// An authorisation server: its keys, the tokens that it has issued, and which of them are revoked.
@@ -40,7 +39,7 @@ pub struct Issue<'a> {
     pub subject: &'a str,
     /// For which resource server; the first one if not given.
     pub audience: Option<&'a str>,
-    /// What it permits; as much as the subject may if not given.
+    /// What it permits, to the word; as much as the subject may if not given.
     pub scope: Option<&'a Grants>,
     /// For how many seconds; as configured if not given.
     pub lifetime: Option<u64>,
@@ -55,7 +54,7 @@ pub struct Issue<'a> {
 /// Why a token was not issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssueError {
-    /// Nobody of this name is registered.
+    /// Nobody of this name is registered, so that it takes a scope.
     UnknownSubject,
     /// There is no such resource server.
     UnknownAudience,
@@ -72,7 +71,7 @@ pub enum IssueError {
 impl core::fmt::Display for IssueError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::UnknownSubject => "nobody of this name is enrolled",
+            Self::UnknownSubject => "nobody of this name is enrolled: say what the token is to permit",
             Self::UnknownAudience => "there is no resource server of this name",
             Self::Scope => "the subject may do nothing of what the token is to permit",
             Self::Key => "the token cannot be bound to this key",
@@ -167,7 +166,7 @@ impl Authority {
         !self.revocations.expire(cx.now).is_empty()
     }
 
-    /// Issues a token in an administrator's name: it permits no more than its subject may do.
+    /// Issues a token in an administrator's name. Its subject has to be registered if no scope is given.
     ///
     /// # Errors
     /// [`IssueError`].
@@ -176,11 +175,13 @@ impl Authority {
         wanted: &Issue<'_>,
         cx: &mut Context<'_, C, R>,
     ) -> Result<NewToken, IssueError> {
-        let client = cx.clients.client(wanted.subject).ok_or(IssueError::UnknownSubject)?;
         let audience = self.audience(wanted.audience).ok_or(IssueError::UnknownAudience)?;
         let scope = match wanted.scope {
-            Some(scope) => granted(&client.grants, scope),
-            None => crate::scope::everything(&client.grants),
+            Some(scope) => scope.clone(),
+            None => {
+                let client = cx.clients.client(wanted.subject).ok_or(IssueError::UnknownSubject)?;
+                crate::scope::everything(&client.grants)
+            }
         };
         let bound = match &wanted.public_key {
             Some(key) => Bound::Public(*key),

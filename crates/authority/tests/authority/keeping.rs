@@ -78,7 +78,9 @@ fn what_an_administrator_can_ask_for() {
     };
     let new = world.run(|authority, cx| authority.issue(&issue, cx)).unwrap();
     assert_eq!((new.key.is_none(), new.issued.expires), (true, NOW + 90));
-    assert_eq!(new.issued.scope, scope(&[("site/7/t", Permissions::READ)]).to_scope());
+    assert_eq!(new.issued.scope, wanted.to_scope(), "an administrator's word stands");
+    let visitor = Issue { subject: "visitor", scope: Some(&wanted), ..ISSUE };
+    assert!(world.run(|authority, cx| authority.issue(&visitor, cx)).is_ok());
     let not_before = world.open("plant-b", &new.token, |claims| claims.not_before.unwrap().seconds());
     assert_eq!(not_before, Ok(NOW as i64 + 30));
     for (issue, error) in [

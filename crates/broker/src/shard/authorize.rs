@@ -171,13 +171,18 @@ impl Shard {
         }));
     }
 
-    /// Takes all rights from a session whose token is good no more. Its observations end with 4.01, and it ends when its
-    /// peer has heard of that ([RFC 9202 section 5](https://www.rfc-editor.org/rfc/rfc9202#section-5)).
+    /// Takes all rights from a session whose token was revoked. Its observations end with 4.01, and it ends when its peer
+    /// has heard of that ([RFC 9202 section 5](https://www.rfc-editor.org/rfc/rfc9202#section-5)).
     pub(super) fn dismiss(&mut self, now: Instant, session: SessionId) {
         if let Some(subject) = self.subjects.get(session.to_u64()) {
             let subject = subject.as_ref().clone().revoked().into();
             self.regrant(now, session, subject);
         }
+        self.let_go(now, session);
+    }
+
+    /// Has a session without rights end when its peer has heard of that.
+    pub(super) fn let_go(&mut self, now: Instant, session: SessionId) {
         self.dismissed.push((now + FAREWELL, session));
     }
 

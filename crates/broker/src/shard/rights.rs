@@ -64,7 +64,7 @@ impl Shard {
         while let Some(session) = self.subjects.expired(now) {
             self.recheck(now, session);
             if self.subjects.get(session.to_u64()).is_some_and(|subject| subject.kind() == Kind::Token) {
-                self.dismiss(now, session);
+                self.let_go(now, session);
             }
         }
     }
