@@ -1,7 +1,7 @@
 //! One group: its members, and its keys by generation.
 
 use alloc::borrow::ToOwned as _;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -38,8 +38,9 @@ pub(super) struct Group {
     pub(super) members: BTreeMap<String, Member>,
     /// The oldest first; never empty.
     pub(super) generations: VecDeque<Generation>,
-    /// Sender IDs given out since the newest generation began, those of present members included.
-    pub(super) senders: BTreeSet<u32>,
+    /// Sender IDs given out since the newest generation began, those of present members included, with the credentials of
+    /// those who got them: so what somebody has published before it got another one can still be attributed.
+    pub(super) senders: BTreeMap<u32, Vec<u8>>,
 }
 
 /// One generation of the key.
@@ -72,7 +73,7 @@ impl Group {
             settings,
             members: BTreeMap::new(),
             generations: VecDeque::from([Generation { key, made: now }]),
-            senders: BTreeSet::new(),
+            senders: BTreeMap::new(),
         }
     }
 
@@ -98,17 +99,20 @@ impl Group {
             let _oldest = self.generations.pop_front();
         }
         self.generations.push_back(Generation { key, made: now });
-        self.senders = self.members.values().filter_map(|member| member.sender).collect();
+        let present = self.members.values();
+        self.senders =
+            present.filter_map(|member| Some((member.sender?, member.credential.clone()))).collect();
     }
 
-    /// A Sender ID that nobody has had since the newest generation began: the lowest one.
-    pub(super) fn next_sender(&mut self) -> Option<u32> {
-        let free = (0..).zip(&self.senders).find(|(number, taken)| number != *taken);
+    /// A Sender ID that nobody has had since the newest generation began: the lowest one. From now on it is whose
+    /// credential this is.
+    pub(super) fn next_sender(&mut self, credential: &[u8]) -> Option<u32> {
+        let free = (0..).zip(self.senders.keys()).find(|(number, taken)| number != *taken);
         let number = match free {
             Some((number, _)) => number,
             None => u32::try_from(self.senders.len()).ok()?,
         };
-        self.senders.insert(number).then_some(number)
+        self.senders.insert(number, credential.to_vec()).is_none().then_some(number)
     }
 
     /// Adds a member, or gives one that was there already a further role and, if it publishes, a new Sender ID. Says
@@ -129,7 +133,7 @@ impl Group {
         }
         let newest = self.newest()?.key.number();
         let (since, roles) = known.map_or((newest, roles), |(since, before)| (since, before | roles));
-        let sender = if roles.publishes() { Some(self.next_sender()?) } else { None };
+        let sender = if roles.publishes() { Some(self.next_sender(&credential)?) } else { None };
         let member = Member { roles, since, sender, credential };
         let _before = self.members.insert(name.to_owned(), member);
         Some(rekeyed)
@@ -153,6 +157,14 @@ impl Group {
     pub(super) fn publishers(&self) -> Vec<(SenderId, &[u8])> {
         let entry = |member: &Member| member.sender.map(SenderId::from_number);
         self.members.values().filter_map(|member| Some((entry(member)?, &*member.credential))).collect()
+    }
+
+    /// Everyone who has had a Sender ID under the newest key.
+    pub(super) fn all_senders(&self) -> Vec<(SenderId, &[u8])> {
+        self.senders
+            .iter()
+            .map(|(number, credential)| (SenderId::from_number(*number), &**credential))
+            .collect()
     }
 }
 

@@ -75,6 +75,9 @@ impl Groups {
         if !member.roles.publishes() {
             return Err(Refusal::Error(Code::BAD_REQUEST, GroupError::Roles));
         }
+        if let Some(sender) = member.sender {
+            let _old = group.senders.insert(sender, credential.clone());
+        }
         member.credential = credential;
         self.keep(cx, topic);
         Ok(Answer::new(Code::CHANGED))

@@ -50,7 +50,7 @@ impl Groups {
         match (rest, request.code) {
             ([], Code::GET) => group.key(member, request, cx.now),
             ([b"num"], Code::GET) => group.number(),
-            ([b"creds"], Code::GET) => Ok(group.credentials(|_| true)),
+            ([b"creds"], Code::GET) => Ok(group.credentials(&group.publishers())),
             ([b"creds"], Code::FETCH) => group.some_credentials(request.payload),
             ([b"policies"], Code::GET) => Ok(group.policies()),
             ([b"nodes", node, ..], _) if *node != request.requester.as_bytes() => Err(Refusal::FORBIDDEN),
@@ -115,8 +115,10 @@ impl Groups {
         if !member.roles.publishes() {
             return Err(Refusal::Error(Code::BAD_REQUEST, GroupError::Roles));
         }
-        let number =
-            group.next_sender().ok_or(Refusal::Error(Code::SERVICE_UNAVAILABLE, GroupError::NoSenderIds))?;
+        let credential = member.credential.clone();
+        let number = group
+            .next_sender(&credential)
+            .ok_or(Refusal::Error(Code::SERVICE_UNAVAILABLE, GroupError::NoSenderIds))?;
         if let Some(member) = group.members.get_mut(request.requester) {
             member.sender = Some(number);
         }
@@ -188,17 +190,16 @@ impl Group {
         )
     }
 
-    /// The publishers that are wanted.
-    fn credentials(&self, wanted: impl Fn(SenderId) -> bool) -> Answer {
+    /// These publishers.
+    fn credentials(&self, members: &[(SenderId, &[u8])]) -> Answer {
         let number = self.newest().map_or(0, |newest| newest.key.number());
-        let members: Vec<_> = self.publishers().into_iter().filter(|(id, _)| wanted(*id)).collect();
         let write = |encoder: &mut sedge_cose::cbor::Encoder<'_>| {
             encoder.map(3).int(NUM).unsigned(number).int(CREDS).array(members.len());
-            for (_, credential) in &members {
+            for (_, credential) in members {
                 encoder.bytes(credential);
             }
             encoder.int(PEER_IDENTIFIERS).array(members.len());
-            for (id, _) in &members {
+            for (id, _) in members {
                 encoder.bytes(id.as_bytes());
             }
         };
@@ -206,17 +207,20 @@ impl Group {
     }
 
     /// Those that a filter of RFC 9594 section 4.4.1 names: `{4: [inclusion flag, [* role], [* Sender ID]]}`. All who
-    /// have credentials are publishers, so roles select all or nobody.
+    /// have credentials are publishers, so roles select all or nobody. A Sender ID that its publisher has exchanged for
+    /// another is known as long as the key.
     fn some_credentials(&self, payload: &[u8]) -> Result<Answer, Refusal> {
         let filter = read_filter(payload).map_err(|_| Refusal::MALFORMED)?;
         if filter.roles.is_empty() && filter.ids.is_empty() {
             return Err(Refusal::MALFORMED);
         }
         let role = filter.roles.iter().any(|bits| *bits == u64::from(Roles::PUBLISHER.bits()));
-        Ok(self.credentials(|id| match filter.inclusive {
-            true => role || filter.ids.contains(&id),
-            false => (role || filter.roles.is_empty()) && !filter.ids.contains(&id),
-        }))
+        let mut members = if filter.inclusive && !role { self.all_senders() } else { self.publishers() };
+        members.retain(|(id, _)| match filter.inclusive {
+            true => role || filter.ids.contains(id),
+            false => (role || filter.roles.is_empty()) && !filter.ids.contains(id),
+        });
+        Ok(self.credentials(&members))
     }
 }
 

@@ -1,10 +1,11 @@
 //! A group as bytes, before they are sealed.
 //!
-//! `[version, name, cipher, signed, check interval, content format, key lifetime, [* generation], [* member], [* Sender ID]]`, where a
-//! generation is `[made, number, COSE_Key]` and a member `[name, roles, since, Sender ID, credential]`.
+//! `[version, name, cipher, signed, check interval, content format, key lifetime, [* generation], [* member], [* sender]]`, where a
+//! generation is `[made, number, COSE_Key]` and a member `[name, roles, since, Sender ID, credential]`, a sender
+//! `[Sender ID, credential]`.
 
 use alloc::borrow::ToOwned as _;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -41,8 +42,8 @@ impl Group {
             encoder.bytes(credential);
         }
         encoder.array(self.senders.len());
-        for sender in &self.senders {
-            encoder.unsigned((*sender).into());
+        for (sender, credential) in &self.senders {
+            encoder.array(2).unsigned((*sender).into()).bytes(credential);
         }
     }
 
@@ -78,9 +79,10 @@ impl Group {
             };
             let _twice = members.insert(name, member);
         }
-        let mut senders = BTreeSet::new();
+        let mut senders = BTreeMap::new();
         for _ in 0..d.array()? {
-            let _new = senders.insert(number(d.unsigned()?)?);
+            expect_array(&mut d, 2)?;
+            let _twice = senders.insert(number(d.unsigned()?)?, d.bytes()?.to_vec());
         }
         d.end()?;
         if generations.is_empty() {

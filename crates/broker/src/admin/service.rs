@@ -125,6 +125,8 @@ impl Service {
             live.device_removed(principal);
         }
         self.revoke_tokens_of(name).await?;
+        let reviewed = self.state.with_groups(|groups, lent| groups.review(lent)).await;
+        let _centre = reviewed.map_err(|error| store_failed(&error))?;
         self.state.audit.revoked(by, name, "the device was removed");
         tracing::info!(device = name, "removed");
         Ok(AdminReply::Done)
