@@ -20,6 +20,10 @@ pub struct Peers {
     pub pion: PathBuf,
     /// The folder with Scandium's libraries and the classes of its peer.
     pub scandium: PathBuf,
+    /// A Python with pycose and cwt.
+    pub python_cose: PathBuf,
+    /// coset and cose-rust, behind the commands of `tests/interop/peers/cose/README.md`.
+    pub rust_cose: PathBuf,
 }
 
 const SETUP: &str = "run tests/interop/setup once";
@@ -69,5 +73,7 @@ fn look() -> Result<Peers, String> {
         rust: place("RUST_PEERS")?,
         pion: place("PION")?,
         scandium: place("SCANDIUM")?,
+        python_cose: place("PYTHON_COSE")?,
+        rust_cose: place("RUST_COSE")?,
     })
 }

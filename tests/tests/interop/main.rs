@@ -4,6 +4,7 @@
 
 mod broker;
 mod capture;
+mod cose;
 mod dtls_client;
 mod dtls_server;
 mod matrix;
