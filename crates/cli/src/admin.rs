@@ -38,6 +38,11 @@ enum Way {
 const REPLY_MAX: usize = 1 << 20;
 
 impl Which {
+    /// The one in this folder, or the one that this credential is for.
+    pub(crate) const fn of(data: Option<PathBuf>, credential: Option<PathBuf>) -> Self {
+        Self { data, credential }
+    }
+
     pub(crate) async fn connect(&self) -> Result<Admin, Failure> {
         match (&self.data, &self.credential) {
             (Some(dir), _) => {

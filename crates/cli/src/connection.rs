@@ -25,9 +25,12 @@ pub(crate) type CliClient<P = Hosted<TapCrypto>> =
 /// Who to be.
 #[derive(Debug, clap::Args)]
 pub(crate) struct As {
-    /// The credential file that `sedge device add` wrote
-    #[arg(long = "as", value_name = "FILE")]
+    /// The credential file that `sedge device add` wrote, or a token's
+    #[arg(long = "as", visible_alias = "token", value_name = "FILE")]
     pub(crate) credential: PathBuf,
+    /// Get a token at the broker first, with the credential, and connect by that
+    #[arg(long)]
+    pub(crate) by_token: bool,
     #[command(flatten)]
     pub(crate) offer: Offer,
 }
@@ -38,6 +41,12 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 impl As {
     pub(crate) fn read(&self) -> Result<Credential, Failure> {
         Ok(Credential::read(&self.credential)?)
+    }
+
+    /// The credential, or the token that it is exchanged for.
+    pub(crate) async fn obtain(&self, verbose: bool) -> Result<Credential, Failure> {
+        let own = self.read()?;
+        if self.by_token { crate::commands::token::fetch(self, &own, verbose).await } else { Ok(own) }
     }
 }
 

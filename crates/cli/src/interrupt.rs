@@ -17,6 +17,15 @@ pub(crate) async fn interrupted() {
     }
 }
 
+/// Calls `reload` whenever the system asks the process to read its configuration again.
+pub(crate) async fn on_hangup(mut reload: impl FnMut()) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return std::future::pending().await };
+    while hangup.recv().await.is_some() {
+        reload();
+    }
+    std::future::pending().await
+}
+
 /// What a command comes to, unless it is interrupted before.
 pub(crate) async fn or_interrupted<T>(
     command: impl Future<Output = Result<T, Failure>>,

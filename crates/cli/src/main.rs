@@ -10,6 +10,7 @@ mod identity;
 mod interrupt;
 mod log;
 mod output;
+mod protection;
 mod target;
 mod trace;
 
@@ -38,8 +39,14 @@ enum Command {
     Broker(commands::broker::Args),
     /// Enrol, list and remove devices
     Device(commands::device::Args),
+    /// Say who may do what, and why: explain, test, show, reload
+    Access(commands::access::Args),
+    /// Read and check the record of who was granted, refused and changed what
+    Audit(commands::audit::Args),
     /// Run a small CA: issue and revoke certificates for devices and servers
     Ca(commands::ca::Args),
+    /// Issue, show, revoke and list access tokens
+    Token(commands::token::Args),
     /// Create, list and delete topics
     Topic(commands::topic::Args),
     /// Publish a value to a topic
@@ -88,6 +95,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         // These fail, and what they hold is cleaned up as it is dropped.
         Command::Demo(args) => interrupt::or_interrupted(demo::run(args)).await,
         Command::Device(args) => interrupt::or_interrupted(commands::device::run(args)).await,
+        Command::Token(args) => interrupt::or_interrupted(commands::token::run(args)).await,
+        Command::Access(args) => interrupt::or_interrupted(commands::access::run(args)).await,
+        Command::Audit(args) => interrupt::or_interrupted(commands::audit::run(args)).await,
         Command::Topic(args) => interrupt::or_interrupted(commands::topic::run(args)).await,
         Command::Pub(args) => interrupt::or_interrupted(commands::publish::run(args)).await,
         Command::Probe(args) => interrupt::or_interrupted(commands::probe::run(args)).await,

@@ -16,7 +16,9 @@ const EXAMPLES: &str = "\
 Examples:
     sedge broker --data ./broker
     sedge broker --data /var/lib/sedge --listen '[::]:5684' --config /etc/sedge.toml
-    sedge broker --print-config > sedge.toml";
+    sedge broker --print-config > sedge.toml
+
+On SIGHUP a broker reads roles, segments and bridges again from its configuration file.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
@@ -69,7 +71,13 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     if let Some(first) = broker.first_start() {
         output::line(format_args!("\n{first}"))?;
     }
-    interrupt::interrupted().await;
+    tokio::select! {
+        () = interrupt::interrupted() => {}
+        () = interrupt::on_hangup(|| match broker.reload() {
+            Ok(()) => tracing::info!("roles, segments and bridges were read again"),
+            Err(error) => tracing::error!(error, "roles, segments and bridges stay as they are"),
+        }) => {}
+    }
     broker.stop()?;
     Ok(())
 }

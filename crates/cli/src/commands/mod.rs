@@ -1,5 +1,7 @@
 //! One module per command.
 
+pub(crate) mod access;
+pub(crate) mod audit;
 pub(crate) mod broker;
 pub(crate) mod ca;
 pub(crate) mod coap;
@@ -9,4 +11,5 @@ pub(crate) mod publish;
 pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod subscribe;
+pub(crate) mod token;
 pub(crate) mod topic;

@@ -9,6 +9,7 @@ use sedge_client::{ContentFormat, Request};
 use crate::codec::format;
 use crate::connection::{self, As};
 use crate::failure::Failure;
+use crate::protection::{self, Protect};
 use crate::target::Target;
 
 const EXAMPLES: &str = "\
@@ -16,7 +17,8 @@ Examples:
     sedge pub site/7/temp --as boiler-7.toml 21.5
     sedge pub coaps://broker.example/d/site/7/temp --as boiler-7.toml 21.5
     date | sedge pub site/7/time --as boiler-7.toml -
-    sedge pub site/7/picture --as boiler-7.toml --format 22 --file picture.jpg";
+    sedge pub site/7/picture --as boiler-7.toml --format 22 --file picture.jpg
+    sedge pub site/7/door --as boiler-7.toml --protect open";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -28,6 +30,8 @@ pub(crate) struct Args {
     value: Option<String>,
     #[command(flatten)]
     who: As,
+    #[command(flatten)]
+    protect: Protect,
     /// Publish what is in a file
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -35,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format::parse)]
     format: ContentFormat,
     /// Send it once and wait for nothing: it arrives or does not
-    #[arg(long)]
+    #[arg(long, conflicts_with = "protect")]
     non: bool,
     /// How many seconds to wait for the broker to acknowledge
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
@@ -48,9 +52,20 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let target = Target::parse(&args.topic)?;
     let payload = payload(&args)?;
-    let credential = args.who.read()?;
+    let credential = args.who.obtain(args.verbose).await?;
     let mut client =
         connection::connect(&credential, target.broker.as_ref(), &args.who.offer, args.verbose).await?;
+    let topics = std::iter::once(target.topic.as_str());
+    let opened = args.protect.open(topics, payload.len(), &args.who, &credential, args.verbose).await?;
+    if let Some(mut protection) = opened {
+        let mut protected = protection.over(&mut client);
+        let asked = protected.publish(&target.topic, args.format, &payload);
+        let answer = tokio::time::timeout(Duration::from_secs(args.timeout), asked).await;
+        client.close().await;
+        protection.close().await;
+        let published = answer.map_err(|_| not_acknowledged(args.timeout))?;
+        return published.map_err(|error| protection::explain(&target.topic, &error));
+    }
     if args.non {
         let sent = client.publish_once(&target.topic, args.format, &payload).await;
         sent.map_err(|error| connection::explain(&error))?;
@@ -62,18 +77,19 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let asked = client.request(&request, &mut buffer);
     let answer = tokio::time::timeout(Duration::from_secs(args.timeout), asked).await;
     client.close().await;
-    let Ok(answer) = answer else {
-        return Err(Failure::new(format!(
-            "the broker did not acknowledge within {} s: the value may or may not have arrived",
-            args.timeout
-        )));
-    };
+    let answer = answer.map_err(|_| not_acknowledged(args.timeout))?;
     let response = answer.map_err(|error| connection::explain(&error))?;
     if response.code.is_success() {
         Ok(())
     } else {
         Err(connection::refused(response.code, response.content_format, response.payload))
     }
+}
+
+fn not_acknowledged(seconds: u64) -> Failure {
+    Failure::new(format!(
+        "the broker did not acknowledge within {seconds} s: the value may or may not have arrived"
+    ))
 }
 
 fn payload(args: &Args) -> Result<Vec<u8>, Failure> {

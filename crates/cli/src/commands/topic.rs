@@ -1,8 +1,9 @@
 //! `sedge topic`: topics and how they are set up.
 
 use clap::Subcommand;
-use sedge_broker::admin::{AdminReply, AdminRequest, After, TopicInfo, TopicSettings};
+use sedge_broker::admin::{AdminReply, AdminRequest, After, Protection, TopicInfo, TopicSettings};
 use sedge_client::ContentFormat;
+use sedge_group::Cipher;
 use serde_json::{Value as Json, json};
 
 use crate::admin::{Which, unexpected};
@@ -41,7 +42,8 @@ enum Command {
 const CREATE_EXAMPLES: &str = "\
 Examples:
     sedge topic create site/7/temp --format senml+cbor --max-subscribers 20 --data ./broker
-    sedge topic create site/7/valve --format text --initialize closed --durable --data ./broker";
+    sedge topic create site/7/valve --format text --initialize closed --durable --data ./broker
+    sedge topic create site/7/door --protected --sign --data ./broker";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = CREATE_EXAMPLES)]
@@ -75,6 +77,15 @@ struct Create {
     /// How many recent values are kept for subscribers that are behind
     #[arg(long, value_name = "NUMBER")]
     history: Option<u16>,
+    /// Take encrypted values only, which the broker cannot read; --format is then the one of the values themselves
+    #[arg(long, conflicts_with = "initialize")]
+    protected: bool,
+    /// Have publishers sign, so that subscribers know which of them it was
+    #[arg(long, requires = "protected")]
+    sign: bool,
+    /// What values are encrypted with: AES-CCM-16-64-128, A128GCM or ChaCha20/Poly1305
+    #[arg(long, value_name = "NAME", requires = "protected", value_parser = cipher)]
+    cipher: Option<Cipher>,
     #[command(flatten)]
     which: Which,
     /// Print JSON
@@ -112,10 +123,16 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 async fn create(args: Create) -> Result<(), Failure> {
+    let format = args.format.map(|format| format.0);
+    let protection = args.protected.then(|| Protection {
+        signed: args.sign.then_some(true),
+        cipher: args.cipher.map(Cipher::to_cose),
+        content_format: format,
+    });
     let settings = TopicSettings {
         name: args.name.clone(),
         resource_type: args.resource_type,
-        content_format: args.format.map(|format| format.0),
+        content_format: format.filter(|_| !args.protected),
         topic_type: args.topic_type,
         expiration: args.expires,
         max_subscribers: args.max_subscribers,
@@ -123,6 +140,7 @@ async fn create(args: Create) -> Result<(), Failure> {
         initialize: args.initialize.map(String::into_bytes),
         durable: args.durable.then_some(true),
         history: args.history,
+        protection,
     };
     let mut admin = args.which.connect().await?;
     let AdminReply::Topic(topic) = admin.call(AdminRequest::TopicCreate(settings)).await? else {
@@ -131,6 +149,11 @@ async fn create(args: Create) -> Result<(), Failure> {
     admin.close().await;
     if args.json {
         output::line(in_json(&topic))
+    } else if args.protected {
+        output::line(format_args!(
+            "{} is created. It takes encrypted values only: `sedge pub --protect`.",
+            args.name
+        ))
     } else {
         output::line(format_args!("{} is created.", args.name))
     }
@@ -195,6 +218,10 @@ async fn show(args: One) -> Result<(), Failure> {
         ("observer check", number(&settings.observer_check, " s")),
         ("durable", settings.durable.map(|durable| if durable { "yes" } else { "no" }.into())),
         ("history", settings.history.map(|history| history.to_string())),
+        (
+            "protected",
+            settings.protection.as_ref().map(|_| "end to end: the broker cannot read its values".into()),
+        ),
     ];
     let lines =
         properties.iter().filter_map(|(name, value)| Some(format!("{name:<15}  {}", value.as_ref()?)));
@@ -226,10 +253,17 @@ fn in_json(topic: &TopicInfo) -> Json {
         "observer_check": settings.observer_check,
         "durable": settings.durable,
         "history": settings.history,
+        "protected": settings.protection.is_some(),
         "value": value.as_ref().map(|value| json!({
             "content_format": value.content_format,
             "bytes": value.bytes,
             "published_ms": value.published,
         })),
     })
+}
+
+/// The cipher of this name in the registry of COSE.
+fn cipher(name: &str) -> Result<Cipher, String> {
+    let found = Cipher::ALL.into_iter().find(|cipher| cipher.as_str().eq_ignore_ascii_case(name));
+    found.ok_or_else(|| format!("known are {}", Cipher::ALL.map(Cipher::as_str).join(", ")))
 }

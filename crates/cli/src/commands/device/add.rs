@@ -24,6 +24,7 @@ Examples:
     sedge device add display --subscribe 'site/+/temp' --broker coaps://broker.example --as admin.toml
     sedge device add boiler-8 --auth rpk --publish 'site/8/#' --data ./broker
     sedge device add boiler-9 --auth rpk --public-key boiler-9.pub.pem --publish 'site/9/#' --data ./broker
+    sedge device add pump-3 --role operator --segment plant-a --data ./broker
     sedge device add meter-1 --auth cert --ca ./ca --publish 'site/1/#' --data ./broker
     sedge device add meter-2 --auth cert --cert-name 00-11-22-FF-FE-33-44-55 --publish 'site/2/#' --data ./broker
 
@@ -48,6 +49,12 @@ pub(super) struct Args {
     /// Topics it may subscribe to; may be repeated
     #[arg(long, value_name = "PATTERN", num_args = 1..)]
     subscribe: Vec<String>,
+    /// A role that it has, from the broker's configuration; may be repeated
+    #[arg(long = "role", value_name = "NAME")]
+    roles: Vec<String>,
+    /// The segment that it is in, from the broker's configuration
+    #[arg(long, value_name = "NAME")]
+    segment: Option<String>,
     /// Make it an administrator, who may do everything
     #[arg(long)]
     admin: bool,
@@ -119,6 +126,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         Auth::Cert => cert(&args, server)?,
     };
     new.grants = grants;
+    new.roles.clone_from(&args.roles);
+    new.segment.clone_from(&args.segment);
     let AdminReply::Enrolled(info, key) = admin.call(AdminRequest::DeviceAdd(new)).await? else {
         return Err(unexpected());
     };
@@ -316,11 +325,16 @@ fn grants(args: &Args) -> Result<Grants, Failure> {
     if args.admin {
         return Ok(Grants::administrator());
     }
-    if args.publish.is_empty() && args.subscribe.is_empty() {
-        return Err(Failure::usage("say what the device may do with --publish or --subscribe"));
+    if args.publish.is_empty() && args.subscribe.is_empty() && args.roles.is_empty() {
+        return Err(Failure::usage("say what the device may do with --publish, --subscribe or --role"));
     }
-    let publish = args.publish.iter().map(|text| (text, Permissions::PUBLISH));
-    let subscribe = args.subscribe.iter().map(|text| (text, Permissions::READ));
+    patterns(&args.publish, &args.subscribe)
+}
+
+/// What these patterns grant.
+pub(super) fn patterns(publish: &[String], subscribe: &[String]) -> Result<Grants, Failure> {
+    let publish = publish.iter().map(|text| (text, Permissions::PUBLISH));
+    let subscribe = subscribe.iter().map(|text| (text, Permissions::READ));
     publish.chain(subscribe).try_fold(Grants::none(), |grants, (text, permissions)| {
         let pattern =
             TopicPattern::new(text).map_err(|error| Failure::usage(format!("`{text}`: {error}")))?;

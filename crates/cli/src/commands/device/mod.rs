@@ -2,6 +2,7 @@
 
 mod add;
 mod issue;
+mod set;
 
 use clap::Subcommand;
 use sedge_access::Permissions;
@@ -18,6 +19,7 @@ Examples:
     sedge device add boiler-7 --publish 'site/7/#' --subscribe site/7/valve --data ./broker
     sedge device add boiler-8 --auth rpk --publish 'site/8/#' --data ./broker
     sedge device list --data ./broker
+    sedge device set boiler-7 --role operator --segment plant-a --data ./broker
     sedge device remove boiler-7 --as admin.toml";
 
 #[derive(Debug, clap::Args)]
@@ -37,6 +39,8 @@ enum Command {
     /// Show one device
     #[command(after_help = "Example:\n    sedge device show boiler-7 --data ./broker")]
     Show(One),
+    /// Change what a device may do; its sessions go on
+    Set(set::Args),
     /// Remove a device; its sessions end at once
     #[command(after_help = "Example:\n    sedge device remove boiler-7 --data ./broker")]
     Remove(One),
@@ -67,6 +71,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Command::Add(args) => add::run(*args).await,
         Command::List(args) => list(args).await,
         Command::Show(args) => show(args).await,
+        Command::Set(args) => set::run(args).await,
         Command::Remove(args) => remove(args).await,
     }
 }
@@ -100,13 +105,15 @@ async fn list(args: List) -> Result<(), Failure> {
             device.login.auth().as_str().into(),
             topics(Permissions::PUBLISH),
             topics(Permissions::READ),
+            device.roles.join(" "),
+            device.segment.clone().unwrap_or_default(),
             output::date(device.created),
         ]
     };
     let rows: Vec<_> = devices.iter().map(row).collect();
     output::line(output::table(
         Style::stdout(),
-        &["NAME", "AUTH", "PUBLISHES", "SUBSCRIBES", "ENROLLED"],
+        &["NAME", "AUTH", "PUBLISHES", "SUBSCRIBES", "ROLES", "SEGMENT", "ENROLLED"],
         &rows,
     ))
 }
@@ -117,9 +124,10 @@ async fn show(args: One) -> Result<(), Failure> {
         return Err(unexpected());
     };
     admin.close().await;
-    if args.json {
-        return output::line(in_json(&device));
-    }
+    output::line(if args.json { in_json(&device).to_string() } else { in_words(&device) })
+}
+
+fn in_words(device: &DeviceInfo) -> String {
     let mut lines = vec![
         format!("name      {}", device.name),
         format!("{:<9} {}", shown(&device.login), device.login),
@@ -131,7 +139,9 @@ async fn show(args: One) -> Result<(), Failure> {
     lines.extend(
         device.grants.list().iter().map(|grant| format!("may       {} {}", grant.permissions, grant.pattern)),
     );
-    output::line(lines.join("\n"))
+    lines.extend(device.roles.iter().map(|role| format!("role      {role}")));
+    lines.extend(device.segment.iter().map(|segment| format!("segment   {segment}")));
+    lines.join("\n")
 }
 
 async fn remove(args: One) -> Result<(), Failure> {
@@ -168,6 +178,8 @@ fn in_json(device: &DeviceInfo) -> Json {
         "administrator": device.grants.is_administrator(),
         "publish": patterns(device, Permissions::PUBLISH),
         "subscribe": patterns(device, Permissions::READ),
+        "roles": device.roles,
+        "segment": device.segment,
         "enrolled": device.created,
     })
 }
