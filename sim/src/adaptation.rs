@@ -24,6 +24,9 @@ pub struct Adaptation {
     pub reassembly_timeout: Duration,
     /// How many packets' fragments a router sends on at a time.
     pub virtual_buffers: usize,
+    /// Pause between the fragments of a packet that a router may send on one by one, so that they do not meet those before
+    /// them on the channel ([RFC 8930 section 7](https://www.rfc-editor.org/rfc/rfc8930#section-7)).
+    pub gap: Duration,
     /// The longest packet.
     pub mtu: usize,
 }
@@ -35,6 +38,7 @@ impl Default for Adaptation {
             reassemblies: 4,
             reassembly_timeout: Duration::from_secs(5),
             virtual_buffers: 16,
+            gap: Duration::from_millis(20),
             mtu: 1_280,
         }
     }

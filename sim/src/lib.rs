@@ -25,6 +25,7 @@
 //! # Ok::<(), sedge_sim::link::InvalidImpairments>(())
 //! ```
 
+pub mod access;
 pub mod adaptation;
 pub mod command;
 pub mod energy;

@@ -3,7 +3,10 @@
 //! The tests ask that the two agree, and `docs/VALIDATION.md` shows them.
 
 pub mod access;
+pub mod coap;
+pub mod energy;
 pub mod fragments;
+pub mod plot;
 
 /// One outcome beside what it should be.
 #[derive(Clone, Debug, PartialEq)]

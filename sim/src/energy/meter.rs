@@ -21,7 +21,7 @@ pub struct Meter {
     extra_uc: f64,
 }
 
-const STATES: usize = 5;
+const STATES: usize = 6;
 
 /// What a node has used: time in each state, and the charge drawn in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,6 +30,8 @@ pub struct Energy {
     pub off: Duration,
     /// Asleep (with the radio off).
     pub sleep: Duration,
+    /// Asleep between paging occasions, these included.
+    pub idle: Duration,
     /// Turning the radio on or around.
     pub turnaround: Duration,
     /// Receiving or listening.
@@ -40,6 +42,8 @@ pub struct Energy {
     pub cpu: Duration,
     /// Charge drawn asleep, in microcoulombs.
     pub sleep_uc: f64,
+    /// Charge drawn between and during paging occasions.
+    pub idle_uc: f64,
     /// Charge drawn while the radio turned.
     pub turnaround_uc: f64,
     /// Charge drawn while receiving.
@@ -122,18 +126,20 @@ impl Meter {
         let state = meter.state;
         // Any other state closes the present one.
         meter.switch(now, if state == RadioState::Off { RadioState::Sleep } else { RadioState::Off });
-        let [off, sleep, turnaround, receive, transmit] = meter.spent;
+        let [off, sleep, idle, turnaround, receive, transmit] = meter.spent;
         let profile = &self.profile;
         // Milliamperes over seconds are millicoulombs.
         let charge = |milliamperes: f64, time: Duration| milliamperes * time.as_micros() as f64 / 1_000.0;
         Energy {
             off,
             sleep,
+            idle,
             turnaround,
             receive,
             transmit,
             cpu: self.cpu,
             sleep_uc: charge(profile.sleep_ua.value / 1_000.0, sleep),
+            idle_uc: charge(profile.idle_ua.as_ref().map_or(0.0, |figure| figure.value) / 1_000.0, idle),
             turnaround_uc: charge(profile.turnaround_ma.value, turnaround),
             receive_uc: charge(profile.receive_ma.value, receive),
             transmit_uc: charge(self.transmit_ma, transmit),
@@ -147,7 +153,13 @@ impl Meter {
 impl Energy {
     /// Everything drawn, in microcoulombs.
     pub fn charge_uc(&self) -> f64 {
-        self.sleep_uc + self.turnaround_uc + self.receive_uc + self.transmit_uc + self.cpu_uc + self.extra_uc
+        self.sleep_uc
+            + self.idle_uc
+            + self.turnaround_uc
+            + self.receive_uc
+            + self.transmit_uc
+            + self.cpu_uc
+            + self.extra_uc
     }
 
     /// Everything used, in joules.
@@ -157,7 +169,7 @@ impl Energy {
 
     /// The mean current while the node was on, in microamperes; 0 before any time has passed.
     pub fn mean_ua(&self) -> f64 {
-        let on = self.sleep + self.turnaround + self.receive + self.transmit;
+        let on = self.sleep + self.idle + self.turnaround + self.receive + self.transmit;
         if on == Duration::ZERO { 0.0 } else { self.charge_uc() / (on.as_micros() as f64 * 1e-6) }
     }
 

@@ -42,6 +42,12 @@ pub struct Profile {
     pub wake_cpu_us: Figure,
     /// Charge of the oscillator's and the radio's start before the first bit.
     pub wake_uc: Figure,
+    /// A modem between two paging occasions, these included.
+    pub idle_ua: Option<Figure>,
+    /// Energy of one periodic update of a modem that sleeps (tracking area update).
+    pub update_mj: Option<Figure>,
+    /// How long such an update takes.
+    pub update_s: Option<Figure>,
 }
 
 /// What sending with one power draws.
@@ -93,6 +99,26 @@ impl Profile {
         built_in(include_str!("../../profiles/nrf52840.toml"))
     }
 
+    /// Nordic's nRF54L15 at 2.4 GHz, IEEE 802.15.4.
+    pub fn nrf54l15() -> Self {
+        built_in(include_str!("../../profiles/nrf54l15.toml"))
+    }
+
+    /// Nordic's nRF52840 with Bluetooth Low Energy at 1 Mbit/s.
+    pub fn nrf52840_ble() -> Self {
+        built_in(include_str!("../../profiles/nrf52840-ble.toml"))
+    }
+
+    /// Nordic's nRF9160 with LTE-M.
+    pub fn nrf9160_lte_m() -> Self {
+        built_in(include_str!("../../profiles/nrf9160-lte-m.toml"))
+    }
+
+    /// Nordic's nRF9160 with NB-IoT.
+    pub fn nrf9160_nb_iot() -> Self {
+        built_in(include_str!("../../profiles/nrf9160-nb-iot.toml"))
+    }
+
     /// The current of sending with this power: between two that are listed it changes evenly.
     pub fn transmit_ma(&self, power_dbm: f64) -> f64 {
         let above = self.transmit.iter().position(|figure| figure.dbm >= power_dbm);
@@ -122,6 +148,19 @@ mod tests {
         assert_eq!(profile.transmit_ma(20.0), 16.40);
         assert_eq!(profile.transmit_ma(-90.0), 3.83);
         assert!((profile.transmit_ma(4.0) - 11.40).abs() < 1e-9);
+    }
+
+    #[test]
+    fn every_built_in_profile_can_be_read() {
+        let names = [
+            Profile::nrf52840(),
+            Profile::nrf54l15(),
+            Profile::nrf52840_ble(),
+            Profile::nrf9160_lte_m(),
+            Profile::nrf9160_nb_iot(),
+        ]
+        .map(|profile| profile.name);
+        assert_eq!(names, ["nRF52840", "nRF54L15", "nRF52840 BLE 1M", "nRF9160 LTE-M", "nRF9160 NB-IoT"]);
     }
 
     #[test]

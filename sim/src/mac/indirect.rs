@@ -67,7 +67,7 @@ impl Macs {
         state.waiting = kept.into();
         for Job { to, handle, id, .. } in gone {
             let outcome = Err(DropReason::Expired);
-            self.indications.push_back(Indication::Done { node, to, handle, id, outcome, tries: 0 });
+            self.indications.push_back(Indication::Done { node, to, handle, id, outcome });
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use sedge_time::Duration;
+
 use super::frame::DATA_REQUEST;
 use crate::network::{DropReason, NodeId, PacketId};
 
@@ -20,6 +22,8 @@ pub(crate) struct Job {
     pub(crate) id: Option<PacketId>,
     /// By which the layer above knows it; the same for all fragments of a packet.
     pub(crate) handle: u64,
+    /// How long the node pauses after it at least.
+    pub(super) pause: Duration,
     pub(super) command: bool,
     /// Whether the receiver has to be told that more waits for it.
     pub(super) pending: bool,
@@ -31,7 +35,21 @@ pub(crate) struct Job {
 
 impl Job {
     pub(crate) fn data(to: To, payload: Vec<u8>, id: Option<PacketId>, handle: u64) -> Self {
-        Self { to, payload, id, handle, command: false, pending: false, built: None, expires: None }
+        Self {
+            to,
+            payload,
+            id,
+            handle,
+            pause: Duration::ZERO,
+            command: false,
+            pending: false,
+            built: None,
+            expires: None,
+        }
+    }
+
+    pub(crate) fn followed_by(self, pause: Duration) -> Self {
+        Self { pause, ..self }
     }
 
     pub(super) fn data_request(parent: NodeId) -> Self {
@@ -44,13 +62,6 @@ impl Job {
 pub(crate) enum Indication {
     /// A payload has arrived.
     Received { node: NodeId, from: NodeId, payload: Vec<u8>, id: Option<PacketId>, broadcast: bool },
-    /// A job is done or has failed, after so many repetitions.
-    Done {
-        node: NodeId,
-        to: To,
-        handle: u64,
-        id: Option<PacketId>,
-        outcome: Result<(), DropReason>,
-        tries: u8,
-    },
+    /// A job is done or has failed.
+    Done { node: NodeId, to: To, handle: u64, id: Option<PacketId>, outcome: Result<(), DropReason> },
 }

@@ -392,8 +392,7 @@ impl Macs {
         let Some(job) = state.jobs.pop_front() else { return };
         state.epoch += 1;
         state.phase = Phase::Space;
-        let tries = state.tries;
-        let pause = outcome.map_or(Duration::ZERO, spacing);
+        let pause = outcome.map_or(Duration::ZERO, |bytes| spacing(bytes).max(job.pause));
         self.queue.push(now + pause, Step::Spaced(node, state.epoch));
         if outcome.is_err() && job.expires.is_some_and(|expires| expires > now) {
             // It was for a sleeping node, which may ask again.
@@ -401,7 +400,7 @@ impl Macs {
         } else {
             let Job { to, handle, id, .. } = job;
             let outcome = outcome.map(|_| ());
-            self.indications.push_back(Indication::Done { node, to, handle, id, outcome, tries });
+            self.indications.push_back(Indication::Done { node, to, handle, id, outcome });
         }
         self.settle(core, now, node);
     }

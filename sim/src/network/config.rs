@@ -8,6 +8,7 @@ use sedge_time::Duration;
 use super::ideal::IdealMedium;
 use super::ieee802154::Stack;
 use super::{Core, Ieee802154, Lower};
+use crate::access::{Ble, Cell, Cellular, Connections};
 use crate::energy::Profile;
 use crate::link::Probability;
 
@@ -90,6 +91,10 @@ pub enum Medium {
     Ideal(Ideal),
     /// Radios of IEEE 802.15.4, with 6LoWPAN.
     Ieee802154(Box<Ieee802154>),
+    /// Bluetooth Low Energy: node 0 is the central.
+    Ble(Ble),
+    /// A cellular network: node 0 is its far end.
+    Cellular(Cellular),
 }
 
 impl Default for Medium {
@@ -176,6 +181,8 @@ impl Medium {
     pub(super) fn build(self, core: &mut Core, nodes: &[NodeConfig]) -> Result<Box<dyn Lower>, ConfigError> {
         Ok(match self {
             Self::Ideal(ideal) => Box::new(IdealMedium::new(ideal, core)),
+            Self::Ble(config) => Box::new(Connections::new(config, core, nodes)),
+            Self::Cellular(config) => Box::new(Cell::new(config, core, nodes)),
             Self::Ieee802154(config) => Box::new(Stack::new(*config, core, nodes)?),
         })
     }

@@ -164,6 +164,18 @@ impl Core {
         self.trace(now, node, Event::Cpu { time });
     }
 
+    /// Charges a modem for the update with which it shows the network that it is still there.
+    pub(crate) fn charge_update(&mut self, now: Instant, node: NodeId) {
+        let meter = &mut self.meters[node.index()];
+        let profile = meter.profile();
+        let millijoules = profile.update_mj.as_ref().map_or(0.0, |figure| figure.value);
+        let seconds = profile.update_s.as_ref().map_or(0.0, |figure| figure.value);
+        let charge = millijoules * 1_000.0 / profile.volts.value;
+        meter.charge_uc(charge);
+        let time = Duration::from_micros((seconds * 1e6) as u64);
+        self.trace(now, node, Event::Updated { time });
+    }
+
     pub(crate) fn deliver(&mut self, now: Instant, node: NodeId, id: PacketId, packet: Vec<u8>) {
         self.trace(now, node, Event::Delivered { id, bytes: packet.len() });
         self.delivered.push_back(Delivered { node, id, packet });

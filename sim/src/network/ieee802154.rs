@@ -2,12 +2,12 @@
 
 mod fragments;
 
-use sedge_time::Instant;
+use sedge_time::{Duration, Instant};
 
 use super::packet::{HEADER_LEN, destination};
 use super::{ConfigError, Core, DropReason, Event, Jammer, LinkReport, Lower, NodeConfig, NodeId, PacketId};
 use crate::adaptation::iphc::{Contexts, Ends, compress, decompress};
-use crate::adaptation::{Adaptation, Reassembly, VirtualBuffers, fragment};
+use crate::adaptation::{Adaptation, Forwarding, Reassembly, VirtualBuffers, fragment};
 use crate::kernel::Queue;
 use crate::mac::{Address, Indication, Job, Mac, Macs, To};
 use crate::phy::{Air, Phy};
@@ -152,8 +152,10 @@ impl Stack {
         if payloads.len() > 1 {
             core.trace(now, node, Event::Fragmented { id, count: payloads.len() as u16 });
         }
+        let paced = payloads.len() > 1 && self.adaptation.forwarding == Forwarding::Fragments;
+        let pause = if paced { self.adaptation.gap } else { Duration::ZERO };
         for payload in payloads {
-            let job = Job::data(to, payload, Some(id), handle);
+            let job = Job::data(to, payload, Some(id), handle).followed_by(pause);
             if let Err(reason) = self.macs.submit(core, now, node, job) {
                 self.macs.cancel(node, handle);
                 return core.drop(now, node, Some(id), reason);

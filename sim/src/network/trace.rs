@@ -122,6 +122,11 @@ pub enum Event {
         /// How long.
         time: Duration,
     },
+    /// A modem showed the network that it is still there.
+    Updated {
+        /// How long it took.
+        time: Duration,
+    },
     /// The node chose another way to the border router.
     Parent {
         /// Through this neighbour.
@@ -191,6 +196,8 @@ pub enum RadioState {
     /// Nothing, at the price of the node's sleep.
     #[default]
     Sleep,
+    /// It wakes up now and then to hear whether somebody calls.
+    Idle,
     /// It starts, or turns from one to the other.
     Turnaround,
     /// It listens.
@@ -256,6 +263,7 @@ impl Event {
             Self::NoAck { id, frame, .. } => (10, packet(id), *frame),
             Self::Radio { state } => (11, *state as u64, 0),
             Self::Cpu { time } => (12, time.as_micros(), 0),
+            Self::Updated { time } => (14, time.as_micros(), 0),
             Self::Parent { parent, rank } => {
                 (13, parent.map_or(u64::MAX, |node| node.0.into()), u64::from(*rank))
             }

@@ -348,11 +348,6 @@ impl Air {
         }
         links
     }
-
-    /// Power at `to` of what `from` sends, if it is heard at all.
-    pub(crate) fn level_dbm(&self, from: NodeId, to: NodeId) -> Option<f64> {
-        self.hearing.level_dbm(from.index(), to.0)
-    }
 }
 
 impl Lock {

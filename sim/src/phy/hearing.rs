@@ -1,7 +1,7 @@
 //! Who hears whom, and how loud.
 
 use super::noise::floor_dbm;
-use super::power::{attowatts, dbm};
+use super::power::attowatts;
 use super::{Phy, Propagation};
 use crate::kernel::Streams;
 use crate::network::NodeConfig;
@@ -94,12 +94,6 @@ impl Hearing {
 
     pub(super) fn of(&self, row: usize) -> &[Hearer] {
         &self.rows[row]
-    }
-
-    /// Power at `to` of what `from` sends.
-    pub(super) fn level_dbm(&self, from: usize, to: u16) -> Option<f64> {
-        let row = self.of(from);
-        row.binary_search_by_key(&to, |hearer| hearer.node).ok().map(|place| dbm(row[place].attowatts))
     }
 
     fn reach_m(&self, nodes: &[NodeConfig], phy: &Phy) -> f64 {

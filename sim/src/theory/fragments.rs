@@ -1,12 +1,13 @@
 //! Packets in fragments over links that lose frames.
 
+use sedge_crypto::Secret;
 use sedge_time::{Duration, Instant};
 
 use super::Point;
 use super::access::clear_phy;
 use crate::adaptation::{Adaptation, Forwarding};
 use crate::link::Probability;
-use crate::mac::Mac;
+use crate::mac::{LinkSecurity, Mac, SecurityLevel};
 use crate::network::{Config, Event, Ieee802154, Medium, Network, NodeConfig, NodeId, PacketId, udp_packet};
 use crate::phy::{FrameLoss, Phy};
 use crate::routing::Routing;
@@ -33,9 +34,10 @@ impl Chain {
         (1.0 - self.loss.powi(tries)).powi(i32::from(self.fragments) * i32::from(self.hops))
     }
 
-    /// A payload that makes this many fragments: 96 bytes each after the first, whose headers take 19 more of the packet.
+    /// A payload that makes this many fragments: with link-layer security, the first holds 128 bytes of the packet,
+    /// 48 of them headers, and the others 96 each.
     fn payload(&self) -> usize {
-        96 * usize::from(self.fragments) - 48
+        80 + 96 * (usize::from(self.fragments) - 1) - 40
     }
 
     /// Sends this many packets, one after the other.
@@ -44,10 +46,12 @@ impl Chain {
     /// If the packets make another number of fragments.
     pub fn run(&self, packets: u64, seed: u64) -> Point {
         let parents = (0..=self.hops).map(|node| node.checked_sub(1).map(NodeId)).collect();
+        let key = Secret::new(*b"a network's key.");
+        let security = LinkSecurity { key, index: 1, level: SecurityLevel::EncMic32 };
         let data = Probability::new(self.loss).expect("a chance");
         let medium = Ieee802154 {
             phy: Phy { loss: FrameLoss { data, ..FrameLoss::default() }, ..clear_phy() },
-            mac: Mac { acknowledge: self.repeat, ..Mac::default() },
+            mac: Mac { acknowledge: self.repeat, security: Some(security), ..Mac::default() },
             adaptation: Adaptation { forwarding: self.forwarding, ..Adaptation::default() },
             routing: Routing::Static(parents),
             ..Ieee802154::default()

@@ -1,4 +1,8 @@
 //! The simulator beside the formulas it has to agree with. Seeds are fixed: a test that fails has changed.
 
 mod access;
+mod coap;
+mod determinism;
+mod energy;
 mod fragments;
+mod wire;
