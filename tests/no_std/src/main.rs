@@ -5,6 +5,8 @@
 #![no_std]
 #![no_main]
 
+mod token;
+
 use core::convert::Infallible;
 use core::future::{Future, poll_fn};
 use core::panic::PanicInfo;
@@ -12,7 +14,8 @@ use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
 use rand_core::{TryCryptoRng, TryRng};
-use sedge_client::{Client, Clock, Config, ContentFormat, Datagram, Fixed, Psk, Request, Security};
+use sedge_client::protected::{Group, Received, Record, SequenceStorage};
+use sedge_client::{Client, Clock, Config, ContentFormat, Datagram, Fixed, Psk, Request, Secret, Security};
 use sedge_crypto::RustCrypto;
 use sedge_dtls::PskOnly;
 use sedge_time::Instant;
@@ -28,6 +31,9 @@ pub struct Board {
     micros: extern "C" fn() -> u64,
     /// A random number.
     random: extern "C" fn() -> u32,
+    /// Reads 32 bytes of a page of flash; writes them, and says whether they are there.
+    flash_read: extern "C" fn(usize, *mut u8),
+    flash_write: extern "C" fn(usize, *const u8) -> bool,
 }
 
 struct Radio<'b>(&'b Board);
@@ -84,6 +90,26 @@ impl TryRng for Noise<'_> {
 
 impl TryCryptoRng for Noise<'_> {}
 
+/// Two pages of flash, for the sequence numbers of what is encrypted.
+struct Flash<'b>(&'b Board);
+
+impl SequenceStorage for Flash<'_> {
+    type Error = ();
+
+    fn slots(&self) -> usize {
+        2
+    }
+
+    fn read(&mut self, slot: usize, record: &mut Record) -> Result<(), ()> {
+        (self.0.flash_read)(slot, record.as_mut_ptr());
+        Ok(())
+    }
+
+    fn write(&mut self, slot: usize, record: &Record) -> Result<(), ()> {
+        if (self.0.flash_write)(slot, record.as_ptr()) { Ok(()) } else { Err(()) }
+    }
+}
+
 async fn run(board: &Board, key: &[u8; 16]) -> Option<usize> {
     let security = Security::Psk { identity: b"boiler", key: Psk::new(key)? };
     let mut client: Client<Fixed<PskOnly<RustCrypto>, Noise<'_>>, _, _> =
@@ -98,8 +124,19 @@ async fn run(board: &Board, key: &[u8; 16]) -> Option<usize> {
     let answer = client.request(&Request::get("/.well-known/core"), &mut buffer).await.ok()?.payload.len();
     client.ping().await.ok()?;
     client.unsubscribe(valve).await;
+    let door = Group::<Flash<'_>, 2, 2, 32>::new("site/7/door", Flash(board))?;
+    let mut groups = [door.named("boiler")?.signing(Secret::new(*b"thirty-two bytes of a secret key"))];
+    let mut scratch = [0; 256];
+    let mut protected = client.protected(&mut groups, &mut scratch);
+    protected.publish("site/7/door", ContentFormat::TEXT, b"shut").await.ok()?;
+    protected.subscribe("site/7/door").await.ok()?;
+    let opened = match protected.next(&mut buffer).await.ok()? {
+        Received::Value(value) if value.verified => value.payload.len(),
+        _ => 0,
+    };
     client.close().await;
-    Some(length + answer)
+    let proved = token::read(b"thirty-two bytes of a secret key", &mut buffer, 0).unwrap_or(0);
+    Some(length + answer + opened + proved)
 }
 
 /// Where the boot loader jumps to.
