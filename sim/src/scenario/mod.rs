@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
 mod error;
 mod events;
 mod program;
@@ -41,6 +42,7 @@ pub use radio::Radio;
 pub use topology::Topology;
 pub use traffic::Traffic;
 
+use radio::Sections;
 use reader::{Reader, Source};
 use traffic::Flow;
 
@@ -118,9 +120,14 @@ impl Scenario {
         let empty = toml::Spanned::new(0..0, DeTable::new());
         let section = |reader: Option<Reader<'_>>| reader.map(|reader| Protocol::read(&reader)).transpose();
         let protocol = section(root.table("protocol")?)?.unwrap_or_default();
-        let nothing = Reader::new(&source, &empty);
-        let radio = root.table("radio")?.unwrap_or(nothing);
-        let radio = Radio::read(&radio, root.table("channel")?.as_ref(), &root.tables("interferer")?)?;
+        let table = |key| Ok(root.table(key)?.unwrap_or(Reader::new(&source, &empty)));
+        let radio = Radio::read(&Sections {
+            radio: table("radio")?,
+            channel: table("channel")?,
+            interferers: root.tables("interferer")?,
+            ble: table("ble")?,
+            cellular: table("cellular")?,
+        })?;
         let traffic = root.tables("traffic")?;
         let traffic =
             traffic.iter().map(|reader| Traffic::read(reader, devices)).collect::<Result<Vec<_>, _>>()?;

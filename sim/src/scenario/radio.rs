@@ -6,6 +6,7 @@ use sedge_crypto::Secret;
 use sedge_time::Duration;
 
 use super::ScenarioError;
+use super::access;
 use super::reader::Reader;
 use crate::energy::Profile;
 use crate::link::{Bursts, Probability};
@@ -17,23 +18,33 @@ use crate::routing::Routing;
 /// The key of every simulated network, for whoever looks at captures.
 const LINK_KEY: [u8; 16] = *b"sedge-sim-linkey";
 
-/// What the nodes send with, and how far it carries.
+/// What the nodes send with, and what is between them.
 #[derive(Clone, Debug)]
 pub struct Radio {
-    kind: Kind,
     profile: Rc<Profile>,
     power_dbm: f64,
     role: Role,
-    ideal: Ideal,
-    phy: Phy,
-    mac: Mac,
-    routing: Routing,
+    medium: Medium,
 }
 
+/// The sections that say what is between the nodes.
+pub(super) struct Sections<'t> {
+    pub(super) radio: Reader<'t>,
+    pub(super) channel: Reader<'t>,
+    pub(super) interferers: Vec<Reader<'t>>,
+    pub(super) ble: Reader<'t>,
+    pub(super) cellular: Reader<'t>,
+}
+
+/// The radios by their names in a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Ideal,
-    Ieee802154,
+    Nrf52840,
+    Nrf54l15,
+    Ble,
+    LteM,
+    NbIot,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,125 +55,34 @@ enum RoleKind {
 }
 
 impl Radio {
-    pub(super) fn read(
-        radio: &Reader<'_>,
-        channel: Option<&Reader<'_>>,
-        interferers: &[Reader<'_>],
-    ) -> Result<Self, ScenarioError> {
-        let kinds = [("ideal", Kind::Ideal), ("nrf52840", Kind::Ieee802154)];
+    pub(super) fn read(sections: &Sections<'_>) -> Result<Self, ScenarioError> {
+        let radio = &sections.radio;
+        let kinds = [
+            ("ideal", Kind::Ideal),
+            ("nrf52840", Kind::Nrf52840),
+            ("nrf54l15", Kind::Nrf54l15),
+            ("nrf52840-ble", Kind::Ble),
+            ("nrf9160-ltem", Kind::LteM),
+            ("nrf9160-nbiot", Kind::NbIot),
+        ];
         let kind = radio.choice("profile", Kind::Ideal, &kinds)?;
-        let roles = [("router", RoleKind::Router), ("leaf", RoleKind::Leaf), ("sleepy", RoleKind::Sleepy)];
-        let role = radio.choice("role", RoleKind::Router, &roles)?;
-        if role != RoleKind::Sleepy && radio.has("poll") {
-            return Err(
-                radio.error("radio.poll is for sleepy nodes", "say `role = \"sleepy\"`, or leave it out")
-            );
-        }
-        let role = match role {
-            RoleKind::Router => Role::Router,
-            RoleKind::Leaf => Role::Leaf,
-            RoleKind::Sleepy => Role::Sleepy { poll: radio.or("poll", Duration::from_secs(1))? },
+        sections.check(kind)?;
+        let (profile, medium) = match kind {
+            Kind::Ideal => (Profile::nrf52840(), Medium::Ideal(ideal(&sections.channel)?)),
+            Kind::Nrf52840 => (Profile::nrf52840(), Medium::Ieee802154(Box::new(frames(sections)?))),
+            Kind::Nrf54l15 => (Profile::nrf54l15(), Medium::Ieee802154(Box::new(frames(sections)?))),
+            Kind::Ble => (Profile::nrf52840_ble(), Medium::Ble(access::ble(sections)?)),
+            Kind::LteM => (Profile::nrf9160_lte_m(), Medium::Cellular(access::cellular(sections, false)?)),
+            Kind::NbIot => (Profile::nrf9160_nb_iot(), Medium::Cellular(access::cellular(sections, true)?)),
         };
-        let mut this = Self {
-            kind,
-            profile: Rc::new(Profile::nrf52840()),
-            power_dbm: radio.within("power", 0.0, -40.0..=20.0)?,
-            role,
-            ideal: Ideal::default(),
-            phy: Phy::default(),
-            mac: Mac::default(),
-            routing: Routing::ShortestPaths,
+        let this = Self {
+            profile: Rc::new(profile),
+            power_dbm: radio.within("power", 0.0, -40.0..=23.0)?,
+            role: role(radio, kind)?,
+            medium,
         };
-        match kind {
-            Kind::Ideal => this.read_ideal(radio, channel, interferers)?,
-            Kind::Ieee802154 => this.read_channel(radio, channel, interferers)?,
-        }
-        radio.finish()?;
-        channel.map_or(Ok(()), Reader::finish)?;
-        interferers.iter().try_for_each(Reader::finish)?;
+        sections.finish()?;
         Ok(this)
-    }
-
-    fn read_ideal(
-        &mut self,
-        radio: &Reader<'_>,
-        channel: Option<&Reader<'_>>,
-        interferers: &[Reader<'_>],
-    ) -> Result<(), ScenarioError> {
-        if let Some(interferer) = interferers.first() {
-            let help = "choose a radio, for example `profile = \"nrf52840\"`, or leave the interferers out";
-            return Err(interferer.error("an ideal network has no interferers", help));
-        }
-        for key in ["routing", "retries", "backoffs", "acknowledge", "link-security"] {
-            if radio.has(key) {
-                let help = "choose a radio, for example `profile = \"nrf52840\"`";
-                return Err(radio.error(format!("radio.{key} means nothing in an ideal network"), help));
-            }
-        }
-        let Some(channel) = channel else { return Ok(()) };
-        for key in ["model", "exponent", "reference", "shadowing", "asymmetry", "number", "range"] {
-            if channel.has(key) {
-                let help = "an ideal network has `delay` and `loss` alone; or choose a radio: `[radio] profile = \"nrf52840\"`";
-                return Err(channel.error(format!("channel.{key} is for radios"), help));
-            }
-        }
-        self.ideal.delay = channel.or("delay", self.ideal.delay)?;
-        self.ideal.loss = share(channel, "loss", 0.0)?;
-        Ok(())
-    }
-
-    fn read_channel(
-        &mut self,
-        radio: &Reader<'_>,
-        channel: Option<&Reader<'_>>,
-        interferers: &[Reader<'_>],
-    ) -> Result<(), ScenarioError> {
-        self.read_mac(radio)?;
-        for interferer in interferers {
-            self.phy.interferers.push(Interferer {
-                position: interferer.need::<[f64; 3]>("position", "[10.0, 20.0]")?.value,
-                power_dbm: interferer.within("power", 5.0, -60.0..=40.0)?,
-                on: interferer.need::<Duration>("on", "\"2ms\"")?.value,
-                off: interferer.need::<Duration>("off", "\"8ms\"")?.value,
-            });
-        }
-        let Some(channel) = channel else { return Ok(()) };
-        if channel.has("delay") {
-            return Err(channel
-                .error("channel.delay is for ideal networks", "a radio's delay follows from its frames"));
-        }
-        self.phy.channel = channel.within::<i64>("number", self.phy.channel.into(), 11..=26)? as u8;
-        self.phy.propagation = propagation(channel)?;
-        let loss = share(channel, "loss", 0.0)?;
-        self.phy.loss.data = loss;
-        self.phy.loss.acknowledgement = loss;
-        if let Some(logistic) = channel.find::<f64>("rssi50")? {
-            let scale_db = channel.within("rssi-scale", 2.0, 0.01..=20.0)?;
-            self.phy.reception = ReceptionModel::Logistic { rssi50_dbm: logistic.value, scale_db };
-        }
-        if let Some(bursts) = channel.table("bursts")? {
-            self.phy.bursts = Some(Bursts {
-                begin: share(&bursts, "begin", 0.01)?,
-                end: share(&bursts, "end", 0.1)?,
-                loss: share(&bursts, "loss", 0.8)?,
-            });
-            bursts.finish()?;
-        }
-        Ok(())
-    }
-
-    fn read_mac(&mut self, radio: &Reader<'_>) -> Result<(), ScenarioError> {
-        let ways = [("shortest-paths", true), ("star", false)];
-        let many_hops = radio.choice("routing", true, &ways)?;
-        self.routing = if many_hops { Routing::ShortestPaths } else { Routing::Star };
-        self.mac.max_retries = radio.within::<i64>("retries", self.mac.max_retries.into(), 0..=7)? as u8;
-        self.mac.max_backoffs = radio.within::<i64>("backoffs", self.mac.max_backoffs.into(), 0..=5)? as u8;
-        self.mac.acknowledge = radio.or("acknowledge", true)?;
-        if radio.or("link-security", false)? {
-            let key = Secret::new(LINK_KEY);
-            self.mac.security = Some(LinkSecurity { key, index: 1, level: SecurityLevel::EncMic32 });
-        }
-        Ok(())
     }
 
     /// The network of nodes at these places.
@@ -173,23 +93,147 @@ impl Radio {
             profile: self.profile.clone(),
             power_dbm: self.power_dbm,
         });
-        let medium = match self.kind {
-            Kind::Ideal => Medium::Ideal(self.ideal),
-            Kind::Ieee802154 => Medium::Ieee802154(Box::new(Ieee802154 {
-                phy: self.phy.clone(),
-                mac: self.mac.clone(),
-                routing: self.routing.clone(),
-                ..Ieee802154::default()
-            })),
-        };
         let trace = TraceOptions { frames: true, ..TraceOptions::default() };
-        network::Config { nodes: nodes.collect(), medium, trace, ..network::Config::default() }
+        network::Config {
+            nodes: nodes.collect(),
+            medium: self.medium.clone(),
+            trace,
+            ..network::Config::default()
+        }
     }
 
     /// Whether there are frames on the air.
     pub(super) fn has_frames(&self) -> bool {
-        self.kind == Kind::Ieee802154
+        matches!(self.medium, Medium::Ieee802154(_))
     }
+}
+
+impl Sections<'_> {
+    /// Refuses what means nothing with this kind of radio.
+    fn check(&self, kind: Kind) -> Result<(), ScenarioError> {
+        let frames = matches!(kind, Kind::Nrf52840 | Kind::Nrf54l15);
+        let help =
+            "choose a radio that has it, for example `[radio] profile = \"nrf52840\"`, or leave it out";
+        if let Some(interferer) = self.interferers.first().filter(|_| !frames) {
+            return Err(interferer.error("interferers are for radios of IEEE 802.15.4", help));
+        }
+        if !self.ble.is_empty() && kind != Kind::Ble {
+            return Err(self.ble.error("[ble] is for `profile = \"nrf52840-ble\"`", ""));
+        }
+        if !self.cellular.is_empty() && !matches!(kind, Kind::LteM | Kind::NbIot) {
+            return Err(self.cellular.error("[cellular] is for `nrf9160-ltem` and `nrf9160-nbiot`", ""));
+        }
+        if frames {
+            if self.channel.has("delay") {
+                let help = "a radio's delay follows from its frames";
+                return Err(self.channel.error("channel.delay is for ideal networks", help));
+            }
+            return Ok(());
+        }
+        for key in ["role", "poll", "routing", "retries", "backoffs", "acknowledge", "link-security"] {
+            if self.radio.has(key) {
+                return Err(self.radio.error(format!("radio.{key} is for radios of IEEE 802.15.4"), help));
+            }
+        }
+        for key in [
+            "model",
+            "exponent",
+            "reference",
+            "coefficient",
+            "storey",
+            "range",
+            "shadowing",
+            "asymmetry",
+            "number",
+            "rssi50",
+            "bursts",
+        ] {
+            if self.channel.has(key) {
+                return Err(self
+                    .channel
+                    .error(format!("channel.{key} is for radios of IEEE 802.15.4"), help));
+            }
+        }
+        if kind != Kind::Ideal && self.channel.has("delay") {
+            return Err(self.channel.error("channel.delay is for ideal networks", ""));
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<(), ScenarioError> {
+        let all = [&self.radio, &self.channel, &self.ble, &self.cellular];
+        all.into_iter().chain(&self.interferers).try_for_each(Reader::finish)
+    }
+}
+
+fn role(radio: &Reader<'_>, kind: Kind) -> Result<Role, ScenarioError> {
+    let roles = [("router", RoleKind::Router), ("leaf", RoleKind::Leaf), ("sleepy", RoleKind::Sleepy)];
+    let role = radio.choice("role", RoleKind::Router, &roles)?;
+    if role != RoleKind::Sleepy && radio.has("poll") {
+        return Err(radio.error("radio.poll is for sleepy nodes", "say `role = \"sleepy\"`, or leave it out"));
+    }
+    Ok(match role {
+        _ if matches!(kind, Kind::Ble | Kind::LteM | Kind::NbIot) => Role::Leaf,
+        RoleKind::Router => Role::Router,
+        RoleKind::Leaf => Role::Leaf,
+        RoleKind::Sleepy => Role::Sleepy { poll: radio.or("poll", Duration::from_secs(1))? },
+    })
+}
+
+fn ideal(channel: &Reader<'_>) -> Result<Ideal, ScenarioError> {
+    let default = Ideal::default();
+    Ok(Ideal { delay: channel.or("delay", default.delay)?, loss: share(channel, "loss", 0.0)? })
+}
+
+fn frames(sections: &Sections<'_>) -> Result<Ieee802154, ScenarioError> {
+    let radio = &sections.radio;
+    let ways = [("shortest-paths", true), ("star", false)];
+    let many_hops = radio.choice("routing", true, &ways)?;
+    let routing = if many_hops { Routing::ShortestPaths } else { Routing::Star };
+    Ok(Ieee802154 { phy: phy(sections)?, mac: mac(radio)?, routing, ..Ieee802154::default() })
+}
+
+fn mac(radio: &Reader<'_>) -> Result<Mac, ScenarioError> {
+    let mut mac = Mac::default();
+    mac.max_retries = radio.within::<i64>("retries", mac.max_retries.into(), 0..=7)? as u8;
+    mac.max_backoffs = radio.within::<i64>("backoffs", mac.max_backoffs.into(), 0..=5)? as u8;
+    mac.acknowledge = radio.or("acknowledge", true)?;
+    if radio.or("link-security", false)? {
+        let key = Secret::new(LINK_KEY);
+        mac.security = Some(LinkSecurity { key, index: 1, level: SecurityLevel::EncMic32 });
+    }
+    Ok(mac)
+}
+
+fn phy(sections: &Sections<'_>) -> Result<Phy, ScenarioError> {
+    let mut phy = Phy::default();
+    for interferer in &sections.interferers {
+        phy.interferers.push(Interferer {
+            position: interferer.need::<[f64; 3]>("position", "[10.0, 20.0]")?.value,
+            power_dbm: interferer.within("power", 5.0, -60.0..=40.0)?,
+            on: interferer.need::<Duration>("on", "\"2ms\"")?.value,
+            off: interferer.need::<Duration>("off", "\"8ms\"")?.value,
+        });
+    }
+    let channel = &sections.channel;
+    phy.channel = channel.within::<i64>("number", phy.channel.into(), 11..=26)? as u8;
+    phy.propagation = propagation(channel)?;
+    let loss = share(channel, "loss", 0.0)?;
+    phy.loss.data = loss;
+    phy.loss.acknowledgement = loss;
+    if let Some(logistic) = channel.find::<f64>("rssi50")? {
+        let scale_db = channel.within("rssi-scale", 2.0, 0.01..=20.0)?;
+        phy.reception = ReceptionModel::Logistic { rssi50_dbm: logistic.value, scale_db };
+    }
+    if let Some(bursts) = channel.table("bursts")? {
+        phy.bursts = Some(Bursts {
+            begin: share(&bursts, "begin", 0.01)?,
+            end: share(&bursts, "end", 0.1)?,
+            loss: share(&bursts, "loss", 0.8)?,
+        });
+        bursts.finish()?;
+    }
+    Ok(phy)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -236,6 +280,10 @@ fn propagation(channel: &Reader<'_>) -> Result<Propagation, ScenarioError> {
     })
 }
 
-fn share(reader: &Reader<'_>, key: &'static str, default: f64) -> Result<Probability, ScenarioError> {
+pub(super) fn share(
+    reader: &Reader<'_>,
+    key: &'static str,
+    default: f64,
+) -> Result<Probability, ScenarioError> {
     Ok(Probability::new(reader.within(key, default, 0.0..=1.0)?).unwrap_or(Probability::NEVER))
 }

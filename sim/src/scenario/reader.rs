@@ -191,6 +191,11 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// Whether a key is there, which it may be.
     pub(super) fn has(&self, key: &'static str) -> bool {
         self.entry(key).is_some()

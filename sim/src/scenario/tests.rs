@@ -62,8 +62,29 @@ fn what_cannot_be_meant_is_refused_with_its_line() {
         ("for = \"30s\"", "", 11, "lacks `for`", "for = \"30s\""),
         ("[[event]]", "[event]", 11, "not tables", "[[event]]"),
         ("spacing = 12.5", "spacing = ", 5, "this is no TOML", ""),
-        ("[protocol]", "[channel]\nexponent = 2.0\n[protocol]", 6, "is for radios", "nrf52840"),
-        ("[protocol]", "[[interferer]]\n[protocol]", 6, "no interferers", "nrf52840"),
+        (
+            "[protocol]",
+            "[channel]\nexponent = 2.0\n[protocol]",
+            6,
+            "is for radios of IEEE 802.15.4",
+            "nrf52840",
+        ),
+        ("[protocol]", "[cellular]\nupdate = \"1d\"\n[protocol]", 6, "is for `nrf9160-ltem`", ""),
+        (
+            "[protocol]",
+            "[radio]\nprofile = \"nrf52840-ble\"\n[ble]\ninterval = \"5ms\"\n[protocol]",
+            9,
+            "no such connection interval",
+            "7.5ms",
+        ),
+        (
+            "[protocol]",
+            "[radio]\nprofile = \"nrf52840\"\npoll = \"2s\"\n[protocol]",
+            6,
+            "for sleepy nodes",
+            "sleepy",
+        ),
+        ("[protocol]", "[[interferer]]\n[protocol]", 6, "are for radios of IEEE 802.15.4", "nrf52840"),
     ];
     for (from, to, line, message, help) in cases {
         let error = Scenario::parse("s.toml", &GOOD.replacen(from, to, 1)).unwrap_err();
