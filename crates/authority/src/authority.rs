@@ -19,7 +19,7 @@ use crate::{Context, Format, Settings, issued, keys};
 ///   [`deadline`](Self::deadline).
 /// - Requests: [`token`](Self::token), [`introspect`](Self::introspect), [`revocations`](Self::revocations).
 /// - Outputs: [`take_revoked`](Self::take_revoked).
-/// - Commands: [`issue`](Self::issue), [`revoke`](Self::revoke), [`revoke_subject`](Self::revoke_subject),
+/// - Commands: [`configure`](Self::configure), [`issue`](Self::issue), [`revoke`](Self::revoke), [`revoke_subject`](Self::revoke_subject),
 ///   [`rotate`](Self::rotate).
 /// - Getters: [`tokens`](Self::tokens), [`revoked`](Self::revoked), [`audience_keys`](Self::audience_keys).
 #[derive(Clone, Debug)]
@@ -98,6 +98,10 @@ impl Authority {
     /// Takes up a record that a [`Store`](crate::Store) has kept; says whether it is one of this version's.
     #[must_use]
     pub fn restore(&mut self, key: &str, record: &[u8]) -> bool {
+        if key == Settings::RECORD {
+            let settings = Settings::from_record(record);
+            return settings.map(|settings| self.settings = settings).is_some();
+        }
         if key.starts_with(keys::PREFIX) {
             return self.keys.restore(key, record);
         }
@@ -116,6 +120,12 @@ impl Authority {
         if self.keys.present().is_none() {
             self.rotate(cx);
         }
+    }
+
+    /// Issues tokens in another way from now on, and for whoever works on the store alone.
+    pub fn configure<C, R: ?Sized>(&mut self, settings: Settings, cx: &mut Context<'_, C, R>) {
+        cx.store.put(Settings::RECORD, &settings.to_record());
+        self.settings = settings;
     }
 
     /// Replaces the keys. Tokens under the old ones stay good until they end.

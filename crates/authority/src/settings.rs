@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
+use minicbor::{Decode, Encode};
+
 /// How an authorisation server issues tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -16,6 +18,46 @@ pub struct Settings {
     pub format: Format,
     /// How many tokens may be good at once.
     pub max_tokens: usize,
+}
+
+/// How settings are kept.
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct Record {
+    #[n(0)]
+    audiences: Vec<String>,
+    #[n(1)]
+    lifetime: u64,
+    #[n(2)]
+    format: u8,
+    #[n(3)]
+    max_tokens: u64,
+}
+
+impl Settings {
+    /// The name of their record.
+    pub(crate) const RECORD: &str = "settings";
+
+    pub(crate) fn to_record(&self) -> Vec<u8> {
+        let record = Record {
+            audiences: self.audiences.clone(),
+            lifetime: self.lifetime,
+            format: self.format.number(),
+            max_tokens: self.max_tokens as u64,
+        };
+        // A vector takes everything.
+        minicbor::to_vec(&record).unwrap_or_default()
+    }
+
+    pub(crate) fn from_record(record: &[u8]) -> Option<Self> {
+        let record: Record = minicbor::decode(record).ok()?;
+        Some(Self {
+            audiences: record.audiences,
+            lifetime: record.lifetime,
+            format: Format::from_number(record.format)?,
+            max_tokens: usize::try_from(record.max_tokens).ok()?,
+        })
+    }
 }
 
 impl Default for Settings {

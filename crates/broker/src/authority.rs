@@ -45,6 +45,18 @@ impl State {
         Ok(())
     }
 
+    /// Issues tokens as the configuration of a broker says that starts, and has those do so who work on its store later.
+    ///
+    /// # Errors
+    /// That cannot be kept.
+    pub(crate) async fn configure_authority(&self, config: &config::Authority) -> Result<(), StoreError> {
+        let wanted = settings(config);
+        if *self.authority().settings() != wanted {
+            self.authorise(|authority, lent| authority.configure(wanted, lent), &|_| {}).await?;
+        }
+        Ok(())
+    }
+
     /// The authorisation server.
     pub(crate) fn authority(&self) -> MutexGuard<'_, Authority> {
         // A panic elsewhere says nothing about the tokens, each of which changes in one step.

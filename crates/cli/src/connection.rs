@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use rand_core::UnwrapErr;
+use sedge_ace::CreationHints;
 use sedge_client::tokio::{Address, Socket, TokioClock, config};
 use sedge_client::{
     Authentication, Client, Code, Config, ContentFormat, Credential, Disconnect, Error, Growing, Hosted,
@@ -142,8 +143,8 @@ fn note_agreement(client: &CliClient, tape: &Tape) {
 
 fn cannot_connect(address: &Address, security: &Security<'_>, error: &Error<io::Error>) -> Failure {
     let identity = match security {
-        Security::Psk { identity, .. } => String::from_utf8_lossy(identity),
-        Security::PublicKey { .. } | Security::DangerousNone => "".into(),
+        Security::Psk { identity, .. } => Some(str::from_utf8(identity)),
+        Security::PublicKey { .. } | Security::DangerousNone => None,
     };
     Failure::new(match error {
         Error::Network(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -154,14 +155,16 @@ fn cannot_connect(address: &Address, security: &Security<'_>, error: &Error<io::
             "{address} does not answer: check the address, and that UDP port {} is open on the way",
             address.port
         ),
-        Error::Disconnected(reason)
-            if matches!(security, Security::Psk { .. }) && is_about_a_key(*reason) =>
-        {
-            format!(
+        Error::Disconnected(reason) if identity.is_some() && is_about_a_key(*reason) => match identity {
+            Some(Ok(identity)) => format!(
                 "{address} does not accept the identity `{identity}` with this key: \
-             `sedge device list` shows who is enrolled"
-            )
-        }
+                 `sedge device list` shows who is enrolled"
+            ),
+            _ => format!(
+                "{address} does not accept this token: it is over, revoked, or for another broker \
+                 (`sedge token show FILE --data DIR` tells)"
+            ),
+        },
         Error::Disconnected(Disconnect::NotAccepted) => format!(
             "{address} does not accept this client: `sedge device list` shows who is enrolled, and \
              `sedge probe {address}` what the server takes"
@@ -202,10 +205,20 @@ pub(crate) fn explain(error: &Error<io::Error>) -> Failure {
     })
 }
 
+/// Where to get a token, if that is what the server says.
+fn hint(format: Option<ContentFormat>, payload: &[u8]) -> Option<String> {
+    let hints = CreationHints::decode(payload).ok().filter(|_| format == Some(ContentFormat::ACE_CBOR))?;
+    let at = hints.authorization_server.map_or_else(String::new, |uri| format!(" from {uri}"));
+    let audience = hints.audience.map_or_else(String::new, |name| format!(" for `{name}`"));
+    Some(format!("it takes a token{at}{audience} (`sedge token fetch --help`)"))
+}
+
 /// An answer that is an error, for the user.
 pub(crate) fn refused(code: Code, format: Option<ContentFormat>, payload: &[u8]) -> Failure {
     let name = if code.name().is_empty() { code.to_string() } else { format!("{code} {}", code.name()) };
-    if payload.is_empty() {
+    if let Some(hint) = hint(format, payload) {
+        Failure::new(format!("the server answered {name}: {hint}"))
+    } else if payload.is_empty() {
         Failure::new(format!("the server answered {name}"))
     } else {
         Failure::new(format!("the server answered {name}: {}", value::display(format, payload)))

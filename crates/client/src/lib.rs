@@ -73,6 +73,7 @@ mod outbox;
 pub mod protected;
 mod request;
 mod security;
+mod token;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod transfer;
@@ -89,6 +90,7 @@ pub use memory::Growing;
 pub use memory::{Fixed, Memory, Server};
 pub use outbox::Outbox;
 pub use request::{Request, Response, TOPIC_DATA, Target};
+pub use token::{Renewal, TokenError};
 pub use transfer::Transfer;
 
 pub use security::{Identity, NotBelieved, Security, SecurityError, Trust};

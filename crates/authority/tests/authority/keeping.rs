@@ -2,7 +2,7 @@
 
 use sedge_access::Permissions;
 use sedge_ace::{TokenError, TokenHash};
-use sedge_authority::{Format, Issue, IssueError};
+use sedge_authority::{Format, Issue, IssueError, Settings};
 use sedge_crypto::RustCrypto;
 
 use crate::support::{NOW, World, public_key, scope};
@@ -29,6 +29,10 @@ fn a_restart_forgets_nothing() {
     let before = world.keys("plant-a");
     world.restart();
     assert_eq!(world.keys("plant-a"), before);
+    let settings = Settings { audiences: vec!["plant-a".into()], lifetime: 5, ..Settings::default() };
+    world.run(|authority, cx| authority.configure(settings.clone(), cx));
+    world.restart();
+    assert_eq!(*world.authority.settings(), settings);
     assert_eq!(world.authority.tokens().count(), 3);
     assert!(world.authority.revoked().contains(&hash));
     assert_eq!(world.open("plant-a", &tokens[0].token, |_| ()), Ok(()));

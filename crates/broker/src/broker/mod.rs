@@ -93,6 +93,8 @@ impl Broker {
         let audit = Audit::open(dir, &config.audit).map_err(|error| StartError::Dir(dir.audit(), error))?;
         let state = wait(State::load(store, &config, public_key, audit))
             .map_err(|error| StartError::Store(dir.store(), error))?;
+        wait(state.configure_authority(&config.authority))
+            .map_err(|error| StartError::Store(dir.store(), error))?;
         let state = Arc::new(state);
         let first_start = wait(first_start(dir, &state, sockets.secure.first().copied()))
             .map_err(|error| StartError::in_first_start(dir, error))?;
