@@ -3,6 +3,7 @@
 use sedge_dtls::*;
 
 use crate::support::*;
+use crate::world::*;
 
 /// RFC 6347 with a cookie and a Connection ID of eight bytes, identity of eight bytes: every byte of it.
 #[test]

@@ -3,6 +3,7 @@
 use sedge_dtls::*;
 
 use crate::support::*;
+use crate::world::*;
 
 fn verify<'d>(keys: &CookieKeys<Watched>, peer: &[u8], datagram: &'d [u8], reply: &mut [u8]) -> Hello<'d> {
     let config = ServerConfig { versions: Versions::ONLY_1_2, ..ServerConfig::default() };

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "one name for a helper, wherever it is used")]
 
 use crate::support::*;
+use crate::world::*;
 use sedge_dtls::*;
 
 /// Data goes both ways.

@@ -7,6 +7,7 @@ use sedge_time::Duration;
 
 use crate::handshake::exchange_data;
 use crate::support::*;
+use crate::world::*;
 
 /// A record of epoch 0.
 fn plaintext(content_type: u8, content: &[u8]) -> Vec<u8> {

@@ -5,6 +5,7 @@ use sedge_time::Duration;
 
 use crate::handshake::exchange_data;
 use crate::support::*;
+use crate::world::*;
 
 /// Setups whose flights are one datagram each, and whose flights are cut into many.
 fn setups() -> [Setup; 2] {

@@ -14,4 +14,6 @@ mod hostile;
 mod loss;
 mod properties;
 mod session;
+#[path = "../support/mod.rs"]
 mod support;
+mod world;

@@ -6,6 +6,7 @@ use sedge_dtls::*;
 
 use crate::handshake::exchange_data;
 use crate::support::*;
+use crate::world::*;
 
 /// Bytes that look like records, so that they get past the first checks.
 fn datagram() -> impl Strategy<Value = Vec<u8>> {

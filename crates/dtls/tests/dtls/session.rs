@@ -5,6 +5,7 @@ use sedge_dtls::*;
 
 use crate::handshake::exchange_data;
 use crate::support::*;
+use crate::world::*;
 
 use Direction::{ToClient, ToServer};
 

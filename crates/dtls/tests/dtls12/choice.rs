@@ -3,9 +3,9 @@
 use sedge_crypto::NamedGroup;
 use sedge_dtls::*;
 
-use crate::base::{Direction, PRINCIPAL};
 use crate::handshake::{Case, ECDHE_ECDSA, KINDS, WITH_PSK, Way};
 use crate::party::{KEY_HOLDER, Party};
+use crate::support::{Direction, PRINCIPAL};
 use crate::world::{Setup, World};
 
 const RAW: CertificateType = CertificateType::RawPublicKey;
@@ -96,7 +96,7 @@ fn an_unknown_identity_looks_exactly_like_a_wrong_key() {
             world.trace.iter().map(|(direction, datagram)| (*direction, datagram.len())).collect();
         (shape, world.discards, world.now)
     };
-    assert_eq!(failed(true, b"fedcba9876543210"), failed(false, &crate::base::KEY));
+    assert_eq!(failed(true, b"fedcba9876543210"), failed(false, &crate::support::KEY));
 }
 
 /// A chain that has to be put together and does not fit is dropped, whatever it would say.
@@ -226,8 +226,8 @@ fn an_unbelieved_server_is_told_why() {
     let (mut client, server) = case.parties();
     client.pinned = Party::new(Role::Client).showing(RAW).pinned;
     let stranger = sedge_crypto::Secret::new([0x53; 32]);
-    let stranger = sedge_crypto::Crypto::signing_key(&crate::base::Watched, &stranger).unwrap();
-    client.pinned = sedge_crypto::Crypto::public_key(&crate::base::Watched, &stranger);
+    let stranger = sedge_crypto::Crypto::signing_key(&crate::support::Watched, &stranger).unwrap();
+    client.pinned = sedge_crypto::Crypto::public_key(&crate::support::Watched, &stranger);
     refused(World::new(case.setup(), client, server), AlertDescription::CERTIFICATE_UNKNOWN);
     // The right key's certificate, and a signature by another.
     let (client, mut server) = case.parties();

@@ -3,8 +3,8 @@
 use sedge_crypto::NamedGroup;
 use sedge_dtls::*;
 
-use crate::base::{Direction, PRINCIPAL};
 use crate::party::{KEY_HOLDER, Party};
+use crate::support::{Direction, PRINCIPAL};
 use crate::world::{Setup, World};
 
 pub const ECDHE_ECDSA: [CipherSuite; 3] = [

@@ -4,9 +4,9 @@ use sedge_crypto::{Crypto, NamedGroup, subject_public_key_info};
 use sedge_dtls::*;
 use sedge_time::Duration;
 
-use crate::base::{Direction, TestRng, Watched};
 use crate::handshake::{Case, ECDHE_ECDSA, Way};
 use crate::party::Party;
+use crate::support::{Direction, TestRng, Watched};
 use crate::world::{Side, World};
 
 const RAW: CertificateType = CertificateType::RawPublicKey;

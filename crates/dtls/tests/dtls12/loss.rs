@@ -3,9 +3,9 @@
 use sedge_dtls::*;
 use sedge_time::Duration;
 
-use crate::base::{Direction, Fate, LATENCY, TestRng, undisturbed};
 use crate::handshake::Case;
-use crate::world::{Setup, World, losing};
+use crate::support::{Direction, Fate, LATENCY, TestRng, losing, undisturbed};
+use crate::world::{Setup, World};
 
 /// Every shape, in few long datagrams and in many short ones.
 fn worlds() -> Vec<impl Fn() -> World> {

@@ -2,13 +2,12 @@
 //! links with faults, and against everything that a stranger can send.
 #![allow(missing_docs, unreachable_pub, reason = "these are tests")]
 
-#[path = "../dtls/support.rs"]
-#[allow(dead_code, reason = "for what both test binaries need; each uses a part")]
-mod base;
 mod choice;
 mod handshake;
 mod hostile;
 mod loss;
 mod party;
 mod resumption;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;

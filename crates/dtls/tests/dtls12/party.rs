@@ -11,7 +11,7 @@ use sedge_time::Duration;
 use sedge_x509::authority::{AlternativeName, Issuer, PrivateKey, SerialNumber, Template};
 use sedge_x509::{Expected, PeerName, PinnedIssuer, Validity};
 
-use crate::base::{IDENTITY, KEY, PRINCIPAL, TestRng, Watched};
+use crate::support::{IDENTITY, KEY, PRINCIPAL, TestRng, Watched};
 
 /// The principal of whoever authenticates with a key of its own.
 pub const KEY_HOLDER: u32 = 77;

@@ -3,10 +3,10 @@
 use sedge_dtls::*;
 use sedge_time::Duration;
 
-use crate::base::{Direction, LATENCY, PRINCIPAL, TestRng, cid};
 use crate::handshake::{Case, ECDHE_ECDSA, Way};
 use crate::party::{KEY_HOLDER, Party};
-use crate::world::{Setup, World, losing};
+use crate::support::{Direction, LATENCY, PRINCIPAL, TestRng, cid, losing};
+use crate::world::{Setup, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
@@ -146,7 +146,7 @@ fn a_ticket_survives_the_loss_of_any_datagram() {
         world.fate = losing(move |index| index == lost);
         world.run();
         world.assert_established();
-        world.fate = Box::new(crate::base::undisturbed);
+        world.fate = Box::new(crate::support::undisturbed);
         world.connect();
         world.run();
         world.assert_established();

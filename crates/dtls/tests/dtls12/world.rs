@@ -1,13 +1,11 @@
 //! A client and a server of DTLS 1.2 with a link between them whose every datagram has a scripted fate.
 
-use std::collections::BTreeMap;
-
 use sedge_crypto::NamedGroup;
 use sedge_dtls::*;
 use sedge_time::{Duration, Instant};
 
-use crate::base::{Direction, Fate, LATENCY, SEALED, TestRng, Watched, cid, open, seal, undisturbed};
 use crate::party::Party;
+use crate::support::{Direction, Fate, Link, TestRng, Watched, cid, open, seal, undisturbed};
 
 pub type Client = ClientHandshake<Full<Watched>>;
 pub type Server = ServerHandshake<Full<Watched>>;
@@ -91,13 +89,12 @@ pub struct World {
     pub fate: Fate,
     /// A man in the middle; the first argument is the datagram's place in `trace`.
     pub tamper: Tamper,
-    in_flight: BTreeMap<(Instant, u64), (Direction, Vec<u8>)>,
-    serial: u64,
+    link: Link,
 }
 
 impl World {
     pub fn new(setup: Setup, client_party: Party, server_party: Party) -> Self {
-        SEALED.with_borrow_mut(std::collections::HashSet::clear);
+        Watched::forget();
         let mut rng = TestRng(1);
         let cookies = CookieKeys::new(&Watched, &mut rng);
         let mut world = Self {
@@ -115,8 +112,7 @@ impl World {
             discards: Vec::new(),
             fate: Box::new(undisturbed),
             tamper: Box::new(|_, _, _| {}),
-            in_flight: BTreeMap::new(),
-            serial: 0,
+            link: Link::default(),
         };
         world.connect();
         world
@@ -171,7 +167,7 @@ impl World {
         let end = self.now + limit;
         loop {
             self.transmit();
-            let arrival = self.in_flight.keys().next().map(|(at, _)| *at);
+            let arrival = self.link.arrival();
             let client = match &self.client {
                 Side::Handshaking(client) => client.deadline(),
                 _ => None,
@@ -196,7 +192,7 @@ impl World {
 
     /// Delivers the next datagram on the link, if there is one.
     pub fn step(&mut self) {
-        if let Some(((at, _), (direction, datagram))) = self.in_flight.pop_first() {
+        if let Some((at, direction, datagram)) = self.link.next() {
             self.now = self.now.max(at);
             self.deliver(direction, &datagram);
         }
@@ -249,10 +245,8 @@ impl World {
     pub fn send(&mut self, direction: Direction, datagram: Vec<u8>) {
         let mut altered = datagram.clone();
         (self.tamper)(self.trace.len(), direction, &mut altered);
-        for delay in (self.fate)(self.trace.len(), direction, &datagram) {
-            self.serial += 1;
-            let _ = self.in_flight.insert((self.now + delay, self.serial), (direction, altered.clone()));
-        }
+        let delays = (self.fate)(self.trace.len(), direction, &datagram);
+        self.link.send(self.now, delays, direction, &altered);
         self.trace.push((direction, datagram));
     }
 
@@ -386,9 +380,4 @@ fn late(session: &mut Session, record: &mut [u8]) -> Result<Option<Vec<u8>>, Dis
         }
         _ => Ok(None),
     }
-}
-
-/// A link with this latency that drops what `lost` names.
-pub fn losing(lost: impl Fn(usize) -> bool + 'static) -> Fate {
-    Box::new(move |index, _, _| if lost(index) { vec![] } else { vec![LATENCY] })
 }

@@ -14,6 +14,8 @@ mod hostile;
 mod loss;
 mod party;
 mod session;
+#[path = "../support/mod.rs"]
+mod support;
 mod tickets;
 mod versions;
 mod world;

@@ -1,147 +1,19 @@
-//! Who takes part: keys, certificates, randomness, and a provider under guard.
+//! Who takes part: keys, certificates, and whom they believe.
 #![allow(unreachable_pub, reason = "one name for a helper, wherever it is used")]
 
-use std::cell::RefCell;
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use sedge_crypto::*;
 use sedge_dtls::*;
 use sedge_time::Duration;
 
-pub const IDENTITY: &[u8] = b"sensor-7";
-pub const KEY: [u8; 16] = *b"0123456789abcdef";
-pub const PSK_PRINCIPAL: u32 = 41;
+pub use crate::support::{IDENTITY, KEY, PRINCIPAL, TestRng, Watched};
+
+pub const PSK_PRINCIPAL: u32 = PRINCIPAL;
 pub const KEY_PRINCIPAL: u32 = 42;
 pub const SERVER_PRINCIPAL: u32 = 43;
 pub const SERVER_KEY: u8 = 0x51;
 pub const CLIENT_KEY: u8 = 0x52;
-
-/// Deterministic and good enough to be different every time: SplitMix64.
-#[derive(Clone, Debug)]
-pub struct TestRng(pub u64);
-
-impl TryRng for TestRng {
-    type Error = core::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        self.try_next_u64().map(|word| word as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Ok(z ^ (z >> 31))
-    }
-
-    fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Self::Error> {
-        for chunk in dst.chunks_mut(8) {
-            let word = self.try_next_u64()?.to_le_bytes();
-            chunk.copy_from_slice(&word[..chunk.len()]);
-        }
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for TestRng {}
-
-thread_local! {
-    static SEALED: RefCell<HashSet<(Vec<u8>, Vec<u8>)>> = RefCell::default();
-}
-
-/// The portable provider under guard: no two records of one world are sealed with the same key and nonce.
-#[derive(Debug)]
-pub struct Watched;
-
-impl Watched {
-    /// Forgets what was sealed: a new world begins.
-    pub fn forget() {
-        SEALED.with_borrow_mut(HashSet::clear);
-    }
-}
-
-impl Crypto for Watched {
-    type Hash = RustHash;
-    type Mac = RustMac;
-    type EphemeralKey = RustEphemeralKey;
-    type SigningKey = RustSigningKey;
-
-    fn seal(
-        &self,
-        aead: Aead,
-        key: &[u8],
-        nonce: &[u8],
-        aad: &[u8],
-        in_out: &mut [u8],
-    ) -> Result<Tag, AeadError> {
-        let fresh = SEALED.with_borrow_mut(|sealed| sealed.insert((key.to_vec(), nonce.to_vec())));
-        assert!(fresh, "a nonce was used twice");
-        RustCrypto.seal(aead, key, nonce, aad, in_out)
-    }
-
-    fn open(
-        &self,
-        aead: Aead,
-        key: &[u8],
-        nonce: &[u8],
-        aad: &[u8],
-        in_out: &mut [u8],
-        tag: &[u8],
-    ) -> Result<(), AeadError> {
-        RustCrypto.open(aead, key, nonce, aad, in_out, tag)
-    }
-
-    fn sha256(&self) -> RustHash {
-        RustCrypto.sha256()
-    }
-
-    fn hmac_sha256(&self, key: &[u8]) -> RustMac {
-        RustCrypto.hmac_sha256(key)
-    }
-
-    fn encrypt_block(&self, key: &[u8; 16], block: &mut [u8; 16]) {
-        RustCrypto.encrypt_block(key, block);
-    }
-
-    fn ephemeral_key<R: CryptoRng + ?Sized>(
-        &self,
-        group: NamedGroup,
-        rng: &mut R,
-    ) -> Result<RustEphemeralKey, KeyError> {
-        RustCrypto.ephemeral_key(group, rng)
-    }
-
-    fn key_share(&self, key: &RustEphemeralKey) -> KeyShare {
-        RustCrypto.key_share(key)
-    }
-
-    fn agree(&self, key: &RustEphemeralKey, peer: &[u8]) -> Result<Secret<32>, KeyError> {
-        RustCrypto.agree(key, peer)
-    }
-
-    fn signing_key(&self, scalar: &Secret<32>) -> Result<RustSigningKey, KeyError> {
-        RustCrypto.signing_key(scalar)
-    }
-
-    fn public_key(&self, key: &RustSigningKey) -> PublicKey {
-        RustCrypto.public_key(key)
-    }
-
-    fn sign<R: CryptoRng + ?Sized>(
-        &self,
-        key: &RustSigningKey,
-        digest: &[u8; 32],
-        rng: &mut R,
-    ) -> Result<Signature, KeyError> {
-        RustCrypto.sign(key, digest, rng)
-    }
-
-    fn verify(&self, key: &PublicKey, digest: &[u8; 32], signature: &Signature) -> Result<(), KeyError> {
-        RustCrypto.verify(key, digest, signature)
-    }
-}
 
 pub fn signing_key(seed: u8) -> RustSigningKey {
     RustCrypto.signing_key(&Secret::new([seed; 32])).unwrap()

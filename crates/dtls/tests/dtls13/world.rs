@@ -1,22 +1,17 @@
 //! A client and a server in memory, with a link between them whose every datagram has a scripted fate.
 #![allow(unreachable_pub, reason = "one name for a helper, wherever it is used")]
 
-use std::collections::BTreeMap;
-
 use sedge_crypto::NamedGroup;
 use sedge_dtls::*;
 use sedge_time::{Duration, Instant};
 
 use crate::party::{Party, TestRng, Watched};
+use crate::support::Link;
+pub use crate::support::seal;
+pub use crate::support::{Direction, Fate, LATENCY, Peer, undisturbed};
 
 pub type Client = ClientHandshake<Full<Watched>>;
 pub type Server = ServerHandshake<Full<Watched>>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    ToServer,
-    ToClient,
-}
 
 /// What both sides are set up with.
 #[derive(Clone)]
@@ -93,35 +88,6 @@ impl Setup {
     }
 }
 
-/// One side of the connection.
-#[expect(clippy::large_enum_variant, reason = "there are two of them")]
-pub enum Peer<H> {
-    Absent,
-    Handshaking(H),
-    Established(Session),
-    Failed(Failure),
-}
-
-impl<H> Peer<H> {
-    pub fn session(&mut self) -> &mut Session {
-        match self {
-            Self::Established(session) => session,
-            _ => panic!("not established"),
-        }
-    }
-
-    pub fn is_established(&self) -> bool {
-        matches!(self, Self::Established(_))
-    }
-
-    pub fn failure(&self) -> Option<Failure> {
-        match self {
-            Self::Failed(failure) => Some(*failure),
-            _ => None,
-        }
-    }
-}
-
 pub struct World {
     pub setup: Setup,
     pub now: Instant,
@@ -152,23 +118,15 @@ pub struct World {
     pub fate: Fate,
     /// A man in the middle, who changes what is sent.
     pub meddle: Option<Meddle>,
-    in_flight: BTreeMap<(Instant, u64), (Direction, Vec<u8>)>,
-    serial: u64,
+    link: Link,
     /// When sessions with something outstanding send it again.
     retransmit_at: Option<Instant>,
 }
 
 pub const ADDRESS: &[u8] = b"192.0.2.1:4711";
 
-/// When the copies of a datagram arrive: none for a lost one.
+/// Changes what is sent.
 pub type Meddle = Box<dyn FnMut(Direction, &mut Vec<u8>)>;
-pub type Fate = Box<dyn FnMut(usize, Direction, &[u8]) -> Vec<Duration>>;
-
-pub const LATENCY: Duration = Duration::from_millis(10);
-
-pub fn undisturbed(_: usize, _: Direction, _: &[u8]) -> Vec<Duration> {
-    vec![LATENCY]
-}
 
 struct Keys<'a>(&'a mut Vec<(&'static str, [u8; 32], Vec<u8>)>);
 
@@ -216,8 +174,7 @@ impl World {
             keys: Vec::new(),
             fate: Box::new(undisturbed),
             meddle: None,
-            in_flight: BTreeMap::new(),
-            serial: 0,
+            link: Link::default(),
             retransmit_at: None,
             setup,
         }
@@ -245,7 +202,7 @@ impl World {
 
     /// Delivers the next datagram on the link, if there is one.
     pub fn step(&mut self) {
-        if let Some(((at, _), (direction, datagram))) = self.in_flight.pop_first() {
+        if let Some((at, direction, datagram)) = self.link.next() {
             self.now = self.now.max(at);
             self.deliver(direction, datagram);
         }
@@ -260,7 +217,7 @@ impl World {
         let end = self.now + limit;
         loop {
             self.transmit();
-            let arrival = self.in_flight.keys().next().map(|(at, _)| *at);
+            let arrival = self.link.arrival();
             let client = match &self.client {
                 Peer::Handshaking(handshake) => handshake.deadline(),
                 _ => self.lingering.as_ref().and_then(Client::deadline),
@@ -277,8 +234,7 @@ impl World {
             }
             self.now = self.now.max(next);
             if arrival == Some(next) {
-                let (_, (direction, datagram)) = self.in_flight.pop_first().unwrap();
-                self.deliver(direction, datagram);
+                self.step();
             } else {
                 self.expire();
             }
@@ -363,10 +319,8 @@ impl World {
         if let Some(meddle) = &mut self.meddle {
             meddle(direction, &mut datagram);
         }
-        for delay in (self.fate)(self.trace.len(), direction, &datagram) {
-            self.serial += 1;
-            let _ = self.in_flight.insert((self.now + delay, self.serial), (direction, datagram.clone()));
-        }
+        let delays = (self.fate)(self.trace.len(), direction, &datagram);
+        self.link.send(self.now, delays, direction, &datagram);
         self.trace.push((direction, datagram));
     }
 
@@ -590,14 +544,4 @@ fn connect(setup: &mut Setup, rng: &mut TestRng, now: Instant) -> Client {
     let mut credentials = setup.client.clone();
     let mut cx = Context::new(&Watched, rng, now);
     Client::connect(&mut cx, &mut credentials, &setup.client_config()).unwrap()
-}
-
-/// Seals a record of any kind.
-pub fn seal(session: &mut Session, content_type: ContentType, text: &[u8]) -> Vec<u8> {
-    let mut record = vec![0; text.len() + session.overhead() + 8];
-    let at = session.headroom();
-    record[at..at + text.len()].copy_from_slice(text);
-    let len = session.seal(&Watched, content_type, &mut record, text.len()).unwrap();
-    record.truncate(len);
-    record
 }

@@ -1,154 +1,17 @@
 //! A client and a server in memory, with a link between them whose every datagram has a scripted fate.
 #![allow(unreachable_pub, reason = "one name for a helper, wherever it is used")]
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
-
-use sedge_crypto::{
-    Aead, AeadError, Crypto, CryptoRng, KeyError, KeyShare, NamedGroup, PublicKey, RustCrypto,
-    RustEphemeralKey, RustHash, RustMac, RustSigningKey, Secret, Signature, Tag, TryCryptoRng, TryRng,
-};
 use sedge_dtls::*;
 use sedge_time::{Duration, Instant};
 
-pub const IDENTITY: &[u8] = b"sensor-7";
+use crate::support::*;
+
 /// The same device under a name that fills a narrow path.
 pub const LONG_IDENTITY: &[u8] = &[b'i'; 120];
-pub const KEY: [u8; 16] = *b"0123456789abcdef";
-pub const PRINCIPAL: u32 = 41;
-
-/// Deterministic and good enough to be different every time: SplitMix64.
-#[derive(Clone, Debug)]
-pub struct TestRng(pub u64);
-
-impl TryRng for TestRng {
-    type Error = core::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        self.try_next_u64().map(|word| word as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Ok(z ^ (z >> 31))
-    }
-
-    fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Self::Error> {
-        for chunk in dst.chunks_mut(8) {
-            let word = self.try_next_u64()?.to_le_bytes();
-            chunk.copy_from_slice(&word[..chunk.len()]);
-        }
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for TestRng {}
-
-thread_local! {
-    pub static SEALED: RefCell<HashSet<(Vec<u8>, Vec<u8>)>> = RefCell::default();
-}
-
-/// The portable provider under guard: no two records of one [`World`] are sealed with the same key and nonce.
-#[derive(Debug)]
-pub struct Watched;
-
-impl Crypto for Watched {
-    type Hash = RustHash;
-    type Mac = RustMac;
-    type EphemeralKey = RustEphemeralKey;
-    type SigningKey = RustSigningKey;
-
-    fn seal(
-        &self,
-        aead: Aead,
-        key: &[u8],
-        nonce: &[u8],
-        aad: &[u8],
-        in_out: &mut [u8],
-    ) -> Result<Tag, AeadError> {
-        let fresh = SEALED.with_borrow_mut(|sealed| sealed.insert((key.to_vec(), nonce.to_vec())));
-        assert!(fresh, "a nonce was used twice");
-        RustCrypto.seal(aead, key, nonce, aad, in_out)
-    }
-
-    fn open(
-        &self,
-        aead: Aead,
-        key: &[u8],
-        nonce: &[u8],
-        aad: &[u8],
-        in_out: &mut [u8],
-        tag: &[u8],
-    ) -> Result<(), AeadError> {
-        RustCrypto.open(aead, key, nonce, aad, in_out, tag)
-    }
-
-    fn sha256(&self) -> RustHash {
-        RustCrypto.sha256()
-    }
-
-    fn hmac_sha256(&self, key: &[u8]) -> RustMac {
-        RustCrypto.hmac_sha256(key)
-    }
-
-    fn encrypt_block(&self, key: &[u8; 16], block: &mut [u8; 16]) {
-        RustCrypto.encrypt_block(key, block);
-    }
-
-    fn ephemeral_key<R: CryptoRng + ?Sized>(
-        &self,
-        group: NamedGroup,
-        rng: &mut R,
-    ) -> Result<Self::EphemeralKey, KeyError> {
-        RustCrypto.ephemeral_key(group, rng)
-    }
-
-    fn key_share(&self, key: &Self::EphemeralKey) -> KeyShare {
-        RustCrypto.key_share(key)
-    }
-
-    fn agree(&self, key: &Self::EphemeralKey, peer: &[u8]) -> Result<Secret<32>, KeyError> {
-        RustCrypto.agree(key, peer)
-    }
-
-    fn signing_key(&self, scalar: &Secret<32>) -> Result<Self::SigningKey, KeyError> {
-        RustCrypto.signing_key(scalar)
-    }
-
-    fn public_key(&self, key: &Self::SigningKey) -> PublicKey {
-        RustCrypto.public_key(key)
-    }
-
-    fn sign<R: CryptoRng + ?Sized>(
-        &self,
-        key: &Self::SigningKey,
-        digest: &[u8; 32],
-        rng: &mut R,
-    ) -> Result<Signature, KeyError> {
-        RustCrypto.sign(key, digest, rng)
-    }
-
-    fn verify(&self, key: &PublicKey, digest: &[u8; 32], signature: &Signature) -> Result<(), KeyError> {
-        RustCrypto.verify(key, digest, signature)
-    }
-}
 
 /// The key table of the tests' server.
 pub fn lookup(identity: &[u8]) -> Option<(Psk, u32)> {
     [IDENTITY, LONG_IDENTITY].contains(&identity).then(|| (Psk::new(&KEY).unwrap(), PRINCIPAL))
-}
-
-pub fn cid(bytes: &[u8]) -> ConnectionId {
-    ConnectionId::new(bytes).unwrap()
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    ToServer,
-    ToClient,
 }
 
 /// What both sides are set up with.
@@ -200,46 +63,6 @@ impl Setup {
     }
 }
 
-/// One side of the connection.
-#[allow(clippy::large_enum_variant, reason = "there are two of them")]
-pub enum Peer<H> {
-    Absent,
-    Handshaking(H),
-    Established(Session),
-    Failed(Failure),
-}
-
-impl<H> Peer<H> {
-    pub fn session(&mut self) -> &mut Session {
-        match self {
-            Self::Established(session) => session,
-            _ => panic!("not established"),
-        }
-    }
-
-    pub fn is_established(&self) -> bool {
-        matches!(self, Self::Established(_))
-    }
-}
-
-/// Seals a record of any kind.
-pub fn seal(session: &mut Session, content_type: ContentType, text: &[u8]) -> Vec<u8> {
-    let mut record = vec![0; text.len() + session.overhead()];
-    let at = session.headroom();
-    record[at..at + text.len()].copy_from_slice(text);
-    assert_eq!(session.seal(&Watched, content_type, &mut record, text.len()), Ok(record.len()));
-    record
-}
-
-/// Opens a record with application data.
-pub fn open(session: &mut Session, mut record: Vec<u8>) -> Result<(Vec<u8>, bool), Discard> {
-    let opened = session.open(&Watched, &mut record)?;
-    match opened.content {
-        Content::ApplicationData(data) => Ok((data.to_vec(), opened.newest)),
-        other => panic!("{other:?}"),
-    }
-}
-
 pub struct World {
     pub setup: Setup,
     pub now: Instant,
@@ -257,24 +80,14 @@ pub struct World {
     pub refusal: Option<Refusal>,
     /// The link; the argument is the datagram's place in `trace`.
     pub fate: Fate,
-    in_flight: BTreeMap<(Instant, u64), (Direction, Vec<u8>)>,
-    serial: u64,
+    link: Link,
 }
 
 pub const SERVER_ADDRESS_OF_CLIENT: &[u8] = b"192.0.2.1:4711";
 
-/// When the copies of a datagram arrive: none for a lost one.
-pub type Fate = Box<dyn FnMut(usize, Direction, &[u8]) -> Vec<Duration>>;
-
-pub const LATENCY: Duration = Duration::from_millis(10);
-
-pub fn undisturbed(_: usize, _: Direction, _: &[u8]) -> Vec<Duration> {
-    vec![LATENCY]
-}
-
 impl World {
     pub fn new(setup: Setup) -> Self {
-        SEALED.with_borrow_mut(HashSet::clear);
+        Watched::forget();
         let mut rng = TestRng(setup.seed);
         let cookies = CookieKeys::new(&Watched, &mut rng);
         let now = Instant::from_micros(1_000_000);
@@ -292,8 +105,7 @@ impl World {
             received: Vec::new(),
             refusal: None,
             fate: Box::new(undisturbed),
-            in_flight: BTreeMap::new(),
-            serial: 0,
+            link: Link::default(),
             setup,
         }
     }
@@ -317,17 +129,15 @@ impl World {
 
     /// Delivers the next datagram on the link, if there is one.
     pub fn step(&mut self) {
-        if let Some(((at, _), (direction, datagram))) = self.in_flight.pop_first() {
+        if let Some((at, direction, datagram)) = self.link.next() {
             self.now = self.now.max(at);
             self.deliver(direction, datagram);
         }
     }
 
     /// A man in the middle changes what is on the link.
-    pub fn rewrite(&mut self, mut change: impl FnMut(Direction, &mut [u8])) {
-        for (direction, datagram) in self.in_flight.values_mut() {
-            change(*direction, datagram);
-        }
+    pub fn rewrite(&mut self, change: impl FnMut(Direction, &mut [u8])) {
+        self.link.rewrite(change);
     }
 
     /// Seals application data in one side's session.
@@ -348,7 +158,7 @@ impl World {
         let end = self.now + limit;
         loop {
             self.transmit();
-            let arrival = self.in_flight.keys().next().map(|(at, _)| *at);
+            let arrival = self.link.arrival();
             let deadlines = [self.client_deadline(), self.server_deadline(), arrival];
             let Some(next) = deadlines.into_iter().flatten().min() else { return };
             if next > end {
@@ -357,8 +167,7 @@ impl World {
             }
             self.now = self.now.max(next);
             if arrival == Some(next) {
-                let (_, (direction, datagram)) = self.in_flight.pop_first().unwrap();
-                self.deliver(direction, datagram);
+                self.step();
             } else {
                 self.expire();
             }
@@ -423,10 +232,8 @@ impl World {
 
     /// Puts a datagram on the link.
     pub fn send(&mut self, direction: Direction, datagram: Vec<u8>) {
-        for delay in (self.fate)(self.trace.len(), direction, &datagram) {
-            self.serial += 1;
-            let _ = self.in_flight.insert((self.now + delay, self.serial), (direction, datagram.clone()));
-        }
+        let delays = (self.fate)(self.trace.len(), direction, &datagram);
+        self.link.send(self.now, delays, direction, &datagram);
         self.trace.push((direction, datagram));
     }
 
