@@ -40,7 +40,7 @@ use sedge_time::{Duration, Instant};
 use crate::energy::Energy;
 use crate::kernel::Streams;
 pub use config::{Config, ConfigError, Ideal, Jammer, Medium, NodeConfig, Prefix, Role, TraceOptions};
-pub(crate) use core::{Core, short_address};
+pub(crate) use core::{Core, node_of, short_address};
 pub use core::{Counters, Delivered};
 pub use ieee802154::Ieee802154;
 pub use packet::udp_packet;
@@ -60,6 +60,11 @@ impl NodeId {
 /// A packet by the number that its sender gave it, so that a trace can say which packet a frame belonged to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PacketId(pub u64);
+
+impl PacketId {
+    /// The packets of the network itself, as those of its routing.
+    pub const CONTROL: Self = Self(u64::MAX);
+}
 
 /// One direction between two nodes, as it was when asked.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,10 @@
 //! Ways through the network.
 
+mod rpl;
 mod tree;
 
+pub(crate) use rpl::{Action, Rpl, Timer};
+pub use rpl::{Objective, RplConfig};
 pub(crate) use tree::Tree;
 
 use crate::network::NodeId;
@@ -16,4 +19,29 @@ pub enum Routing {
     Static(Vec<Option<NodeId>>),
     /// Along the tree of fewest expected transmissions, computed before the run from the links as they are.
     ShortestPaths,
+    /// Along a tree that the nodes form and keep by messages.
+    Rpl(RplConfig),
+}
+
+/// The ways of a network.
+#[derive(Debug)]
+pub(crate) enum Routes {
+    Tree(Tree),
+    Rpl(Box<Rpl>),
+}
+
+impl Routes {
+    pub(crate) fn parent(&self, node: NodeId) -> Option<NodeId> {
+        match self {
+            Self::Tree(tree) => tree.parent(node),
+            Self::Rpl(rpl) => rpl.parent(node),
+        }
+    }
+
+    pub(crate) fn next_hop(&self, node: NodeId, target: NodeId) -> Option<NodeId> {
+        match self {
+            Self::Tree(tree) => tree.next_hop(node, target),
+            Self::Rpl(rpl) => rpl.next_hop(node, target),
+        }
+    }
 }

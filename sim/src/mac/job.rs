@@ -61,7 +61,14 @@ impl Job {
 #[derive(Clone, Debug)]
 pub(crate) enum Indication {
     /// A payload has arrived.
-    Received { node: NodeId, from: NodeId, payload: Vec<u8>, id: Option<PacketId>, broadcast: bool },
-    /// A job is done or has failed.
-    Done { node: NodeId, to: To, handle: u64, id: Option<PacketId>, outcome: Result<(), DropReason> },
+    Received {
+        node: NodeId,
+        from: NodeId,
+        payload: Vec<u8>,
+        id: Option<PacketId>,
+        broadcast: bool,
+        rssi_dbm: f64,
+    },
+    /// A job is done, after so many repetitions, or has failed.
+    Done { node: NodeId, to: To, handle: u64, id: Option<PacketId>, outcome: Result<u8, DropReason> },
 }

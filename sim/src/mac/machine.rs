@@ -392,14 +392,16 @@ impl Macs {
         let Some(job) = state.jobs.pop_front() else { return };
         state.epoch += 1;
         state.phase = Phase::Space;
-        let pause = outcome.map_or(Duration::ZERO, |bytes| spacing(bytes).max(job.pause));
+        let repeated = state.tries;
+        // After a failure just long enough for the layer above to take back what belongs to the frame.
+        let pause = outcome.map_or(Duration::from_micros(1), |bytes| spacing(bytes).max(job.pause));
         self.queue.push(now + pause, Step::Spaced(node, state.epoch));
         if outcome.is_err() && job.expires.is_some_and(|expires| expires > now) {
             // It was for a sleeping node, which may ask again.
             self.nodes[node.index()].waiting.push_front(Job { built: None, ..job });
         } else {
             let Job { to, handle, id, .. } = job;
-            let outcome = outcome.map(|_| ());
+            let outcome = outcome.map(|_| repeated);
             self.indications.push_back(Indication::Done { node, to, handle, id, outcome });
         }
         self.settle(core, now, node);

@@ -23,7 +23,7 @@ impl Macs {
         for reception in received {
             let node = reception.node;
             let outcome = match reception.outcome {
-                Outcome::Ok => self.take(core, now, node, from, sent),
+                Outcome::Ok => self.take(core, now, reception, from, sent),
                 other => other,
             };
             let Reception { rssi_dbm, lqi, .. } = *reception;
@@ -36,10 +36,11 @@ impl Macs {
         &mut self,
         core: &mut Core,
         now: Instant,
-        node: NodeId,
+        reception: &Reception,
         from: NodeId,
         sent: &Transmission,
     ) -> Outcome {
+        let Reception { node, rssi_dbm, .. } = *reception;
         let Some((bytes, check)) = sent.bytes.split_last_chunk::<2>() else { return Outcome::Noise };
         if fcs(bytes) != u16::from_le_bytes(*check) {
             return Outcome::Noise;
@@ -100,7 +101,14 @@ impl Macs {
             self.ask_parent(core, now, node);
         }
         if !command {
-            self.indications.push_back(Indication::Received { node, from, payload, id: sent.id, broadcast });
+            self.indications.push_back(Indication::Received {
+                node,
+                from,
+                payload,
+                id: sent.id,
+                broadcast,
+                rssi_dbm,
+            });
         }
         Outcome::Ok
     }

@@ -1,5 +1,6 @@
 //! IEEE 802.15.4 with 6LoWPAN, from the host's packet to the air and back.
 
+mod control;
 mod fragments;
 
 use sedge_time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::adaptation::{Adaptation, Forwarding, Reassembly, VirtualBuffers, frag
 use crate::kernel::Queue;
 use crate::mac::{Address, Indication, Job, Mac, Macs, To};
 use crate::phy::{Air, Phy};
-use crate::routing::{Routing, Tree};
+use crate::routing::{self, Routes, Routing, Rpl, Tree};
 
 /// A network of IEEE 802.15.4 radios at 2.4 GHz.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +35,8 @@ pub(super) struct Stack {
     adaptation: Adaptation,
     contexts: Contexts,
     nodes: Vec<Node>,
-    tree: Tree,
+    routes: Routes,
+    sensitivity_dbm: Vec<f64>,
     timers: Queue<Timer>,
     handles: u64,
 }
@@ -50,6 +52,7 @@ struct Node {
 #[derive(Debug)]
 enum Timer {
     Reassembly(NodeId),
+    Routing(routing::Timer),
 }
 
 /// The dispatch of a packet whose headers are as they were
@@ -68,15 +71,21 @@ impl Stack {
         }
         core.addressing = mac.addressing;
         let air = Air::new(phy, core.streams, nodes, &core.positions);
-        let tree = match routing {
-            Routing::Star => Tree::star(nodes.len()),
-            Routing::ShortestPaths => Tree::shortest(nodes, &air.links()),
-            Routing::Static(parents) if parents.len() == nodes.len() => Tree::of(parents)
-                .ok_or_else(|| ConfigError("the parents go in a circle, or one is no node".to_owned()))?,
-            Routing::Static(parents) => {
-                return Err(ConfigError(format!("{} parents for {} nodes", parents.len(), nodes.len())));
-            }
-        };
+        let routes =
+            match routing {
+                Routing::Star => Routes::Tree(Tree::star(nodes.len())),
+                Routing::ShortestPaths => Routes::Tree(Tree::shortest(nodes, &air.links())),
+                Routing::Static(parents) if parents.len() == nodes.len() => Tree::of(parents)
+                    .map(Routes::Tree)
+                    .ok_or_else(|| ConfigError("the parents go in a circle, or one is no node".to_owned()))?,
+                Routing::Static(parents) => {
+                    return Err(ConfigError(format!("{} parents for {} nodes", parents.len(), nodes.len())));
+                }
+                Routing::Rpl(rpl) => {
+                    let root = core.address(NodeId(0)).octets();
+                    Routes::Rpl(Box::new(Rpl::new(rpl, root, nodes, &core.streams)))
+                }
+            };
         let node = |(index, config): (usize, &NodeConfig)| {
             let most = adaptation.reassemblies * if index == 0 { 8 } else { 1 };
             let timeout = adaptation.reassembly_timeout;
@@ -94,14 +103,16 @@ impl Stack {
             adaptation,
             contexts: Contexts::new(&prefixes),
             nodes: nodes.iter().enumerate().map(node).collect(),
-            tree,
+            routes,
+            sensitivity_dbm: nodes.iter().map(|node| node.profile.sensitivity_dbm.value).collect(),
             timers: Queue::default(),
             handles: 0,
         };
         for index in 0..nodes.len() {
             let node = NodeId(index as u16);
-            stack.macs.set_parent(node, stack.tree.parent(node));
+            stack.macs.set_parent(node, stack.routes.parent(node));
         }
+        stack.join(core);
         Ok(stack)
     }
 
@@ -120,7 +131,7 @@ impl Stack {
             Some(target) if link_local => Some(target),
             // What is for nobody here leaves through the border router, whose host knows the way.
             None if node == NodeId(0) => return core.deliver(now, node, id, packet),
-            target => self.tree.next_hop(node, target.unwrap_or(NodeId(0))),
+            target => self.routes.next_hop(node, target.unwrap_or(NodeId(0))),
         };
         match next {
             Some(next) => self.transmit(core, now, node, To::Node(next), id, &packet),
@@ -174,7 +185,7 @@ impl Stack {
 
     fn indicate(&mut self, core: &mut Core, now: Instant, indication: Indication) {
         match indication {
-            Indication::Received { node, from, payload, id, broadcast } => {
+            Indication::Received { node, from, payload, id, broadcast, rssi_dbm } => {
                 let id = id.unwrap_or_default();
                 let to = if broadcast { To::Everyone } else { To::Node(node) };
                 if fragment::Fragment::begins(&payload) {
@@ -189,11 +200,13 @@ impl Stack {
                     })
                 };
                 match packet {
+                    Some(packet) if self.control(core, now, node, from, rssi_dbm, &packet) => {}
                     Some(packet) => self.input(core, now, node, id, packet),
                     None => core.drop(now, node, Some(id), DropReason::Malformed),
                 }
             }
-            Indication::Done { node, to, handle, id, outcome, .. } => {
+            Indication::Done { node, to, handle, id, outcome } => {
+                self.learn(core, now, node, to, handle, outcome);
                 let Err(reason) = outcome else { return };
                 if handle == u64::MAX {
                     // A poll that nobody acknowledged; the next one comes.
@@ -223,7 +236,7 @@ impl Stack {
         }
         packet[7] -= 1;
         let target = core.node_at(&packet[24..HEADER_LEN]).unwrap_or(NodeId(0));
-        if let Some(next) = self.tree.next_hop(node, target) {
+        if let Some(next) = self.routes.next_hop(node, target) {
             core.trace(now, node, Event::Forwarded { id, next });
         }
         self.route(core, now, node, id, packet);
@@ -251,14 +264,20 @@ impl Lower for Stack {
     }
 
     fn advance(&mut self, core: &mut Core, now: Instant) {
-        while self.deadline().is_some_and(|at| at <= now) {
-            self.macs.advance(core, now);
+        // One instant at a time, whoever drives: layers above hear of a frame before the next event below.
+        while let Some(at) = self.deadline().filter(|&at| at <= now) {
+            self.macs.advance(core, at);
             while let Some(indication) = self.macs.next_indication() {
-                self.indicate(core, now, indication);
+                self.indicate(core, at, indication);
             }
-            while let Some((at, Timer::Reassembly(node))) = self.timers.pop(now) {
-                for id in self.nodes[node.index()].reassembly.expire(at) {
-                    core.drop(at, node, id, DropReason::ReassemblyTimeout);
+            while let Some((at, timer)) = self.timers.pop(at) {
+                match timer {
+                    Timer::Reassembly(node) => {
+                        for id in self.nodes[node.index()].reassembly.expire(at) {
+                            core.drop(at, node, id, DropReason::ReassemblyTimeout);
+                        }
+                    }
+                    Timer::Routing(timer) => self.routing_timer(core, at, timer),
                 }
             }
         }
@@ -269,6 +288,7 @@ impl Lower for Stack {
         let state = &mut self.nodes[node.index()];
         state.reassembly.clear();
         state.passing.clear();
+        self.restart(core, now, node);
     }
 
     fn set_awake(&mut self, core: &mut Core, now: Instant, node: NodeId, awake: bool) {
@@ -284,11 +304,15 @@ impl Lower for Stack {
     }
 
     fn links(&self, _core: &Core) -> Vec<LinkReport> {
-        self.macs.air.links()
+        let mut links = self.macs.air.links();
+        if let Routes::Rpl(rpl) = &self.routes {
+            links.iter_mut().for_each(|link| link.etx = rpl.etx(link.from, link.to));
+        }
+        links
     }
 
     fn parent(&self, node: NodeId) -> Option<NodeId> {
-        self.tree.parent(node)
+        self.routes.parent(node)
     }
 }
 

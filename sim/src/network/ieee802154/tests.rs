@@ -1,1 +1,102 @@
+use sedge_time::Duration;
 
+use super::super::{Config, Medium, Network, Role, udp_packet};
+use super::*;
+use crate::phy::{Loss, Propagation};
+use crate::routing::{Objective, RplConfig};
+
+/// A line of nodes 40 m apart, of which each hears its neighbours well and hardly anyone else.
+fn line(nodes: u16, routing: Routing, last: Role) -> Network {
+    let loss = Loss::LogDistance { reference_db: 40.0, exponent: 3.3 };
+    let propagation = Propagation { loss, shadowing_db: 0.0, asymmetry_db: 0.0 };
+    let medium = Ieee802154 { phy: Phy { propagation, ..Phy::default() }, routing, ..Ieee802154::default() };
+    let mut nodes: Vec<NodeConfig> = (0..nodes)
+        .map(|node| NodeConfig { position: [f64::from(node) * 40.0, 0.0, 0.0], ..NodeConfig::default() })
+        .collect();
+    nodes.last_mut().unwrap().role = last;
+    let config = Config { nodes, medium: Medium::Ieee802154(Box::new(medium)), ..Config::default() };
+    Network::new(config, 8).unwrap()
+}
+
+fn run(network: &mut Network, seconds: u64) -> Vec<(u16, u64)> {
+    let mut arrived = Vec::new();
+    while let Some(now) = network.deadline().filter(|&now| now <= at(seconds)) {
+        network.advance(now, &mut |_| ());
+        while let Some(packet) = network.poll() {
+            arrived.push((packet.node.0, packet.id.0));
+        }
+    }
+    arrived
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::EPOCH + Duration::from_secs(seconds)
+}
+
+fn send(network: &mut Network, seconds: u64, from: u16, to: u16, id: u64) {
+    let ends = [from, to].map(|node| (network.address(NodeId(node)), 5683));
+    network.send(at(seconds), NodeId(from), PacketId(id), udp_packet(ends[0], ends[1], &[1; 200]));
+}
+
+#[test]
+fn a_sleeping_node_fetches_what_waits_for_it() {
+    let mut network = line(3, Routing::ShortestPaths, Role::Sleepy { poll: Duration::from_secs(1) });
+    send(&mut network, 0, 0, 2, 1);
+    send(&mut network, 0, 2, 0, 2);
+    let mut arrived = run(&mut network, 10);
+    arrived.sort_unstable();
+    assert_eq!(arrived, [(0, 2), (2, 1)]);
+    let energy = network.energy(NodeId(2), at(10));
+    assert!(energy.sleep > Duration::from_secs(9), "{energy:?}");
+    assert!(network.energy(NodeId(1), at(10)).receive > Duration::from_secs(9));
+}
+
+#[test]
+fn nodes_form_a_tree_by_themselves_and_packets_go_up_down_and_across() {
+    for objective in [Objective::Of0, Objective::Mrhof] {
+        let routing = Routing::Rpl(RplConfig { objective, ..RplConfig::default() });
+        let mut network = line(5, routing, Role::Sleepy { poll: Duration::from_secs(1) });
+        assert_eq!(run(&mut network, 120), []);
+        let parents: Vec<Option<u16>> =
+            (0..5).map(|node| network.parent(NodeId(node)).map(|parent| parent.0)).collect();
+        assert_eq!(parents, [None, Some(0), Some(1), Some(2), Some(3)], "{objective:?}");
+        // One after the other: neighbours that are barely heard leave the channel clear for the assessment.
+        for (id, (from, to)) in [(4, 0), (0, 4), (1, 3)].into_iter().enumerate() {
+            let start = 120 + 10 * id as u64;
+            send(&mut network, start, from, to, id as u64);
+            assert_eq!(run(&mut network, start + 10), [(to, id as u64)], "{objective:?}");
+        }
+    }
+}
+
+#[test]
+fn a_node_whose_parent_dies_finds_another() {
+    let routing = Routing::Rpl(RplConfig::default());
+    let mut network = line(4, routing, Role::Router);
+    // A second way round the middle.
+    network.move_to(Instant::EPOCH, NodeId(3), [40.0, 20.0, 0.0]);
+    run(&mut network, 60);
+    let parent = network.parent(NodeId(2)).unwrap();
+    assert!([1, 3].contains(&parent.0));
+    network.set_alive(at(60), parent, false);
+    for second in 60..240 {
+        send(&mut network, second, 2, 0, second);
+        run(&mut network, second + 1);
+    }
+    assert_eq!(network.parent(NodeId(2)), Some(NodeId(4 - parent.0)));
+}
+
+#[test]
+fn a_jammer_stops_the_channel_until_it_ends() {
+    let mut network = line(2, Routing::Star, Role::Router);
+    let duty = crate::link::Probability::ALWAYS;
+    let jammer = Jammer { position: [20.0, 0.0, 0.0], power_dbm: 10.0, duty, burst: Duration::from_secs(1) };
+    network.jam(Instant::EPOCH, Some(jammer));
+    run(&mut network, 1);
+    send(&mut network, 1, 1, 0, 1);
+    assert_eq!(run(&mut network, 5), []);
+    assert_eq!(network.counters(NodeId(1)).access_failures, 1);
+    network.jam(at(5), None);
+    send(&mut network, 5, 1, 0, 2);
+    assert_eq!(run(&mut network, 8), [(0, 2)]);
+}

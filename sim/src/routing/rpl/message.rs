@@ -1,0 +1,108 @@
+//! The bodies of RPL's messages, from the ICMPv6 type on ([RFC 6550 section 6](https://www.rfc-editor.org/rfc/rfc6550#section-6)).
+
+use super::{Objective, RplConfig};
+use crate::mac::SplitOff;
+use crate::network::{NodeId, node_of, short_address};
+
+/// The ICMPv6 type of RPL.
+pub(super) const RPL: u8 = 155;
+const DIS: u8 = 0;
+const DIO: u8 = 1;
+const DAO: u8 = 2;
+/// Options: DODAG Configuration, RPL Target, Transit Information.
+const CONFIGURATION: u8 = 4;
+const TARGET: u8 = 5;
+const TRANSIT: u8 = 6;
+
+/// How many targets one message holds.
+pub(super) const TARGETS: usize = 8;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Message {
+    /// DIS.
+    Solicitation,
+    /// DIO.
+    Information { rank: u16 },
+    /// DAO.
+    Advertisement { targets: Vec<NodeId> },
+}
+
+pub(super) fn solicitation() -> Vec<u8> {
+    vec![RPL, DIS, 0, 0, 0, 0]
+}
+
+pub(super) fn information(rank: u16, root: [u8; 16], config: &RplConfig) -> Vec<u8> {
+    let mut out = vec![RPL, DIO, 0, 0];
+    let [high, low] = rank.to_be_bytes();
+    // Instance, version, rank; grounded, storing mode without multicast; DTSN, flags.
+    out.extend_from_slice(&[0, 0xf0, high, low, 0x80 | 2 << 3, 0, 0, 0]);
+    out.extend_from_slice(&root);
+    let shortest = config.shortest.as_millis().max(1).ilog2() as u8;
+    let objective = u8::from(config.objective == Objective::Mrhof);
+    out.extend_from_slice(&[CONFIGURATION, 14, 0, config.doublings, shortest, config.redundancy]);
+    let step = super::STEP.to_be_bytes();
+    // MaxRankIncrease (none), MinHopRankIncrease, objective, lifetimes.
+    out.extend_from_slice(&[0, 0, step[0], step[1], 0, objective, 0, 0xff, 0xff, 0xff]);
+    out
+}
+
+pub(super) fn advertisement(sequence: u8, root: [u8; 16], targets: &[NodeId]) -> Vec<u8> {
+    let mut out = vec![RPL, DAO, 0, 0, 0, 0, 0, sequence];
+    for &target in targets {
+        out.extend_from_slice(&[TARGET, 18, 0, 128]);
+        // The root's address with another end.
+        out.extend_from_slice(&root[..14]);
+        out.extend_from_slice(&short_address(target).to_be_bytes());
+    }
+    out.extend_from_slice(&[TRANSIT, 4, 0, 0, sequence, 0xff]);
+    out
+}
+
+impl Message {
+    pub(super) fn read(body: &[u8]) -> Option<Self> {
+        let mut rest = body;
+        let [kind, code, _, _] = *rest.split_off_chunk()?;
+        if kind != RPL {
+            return None;
+        }
+        match code {
+            DIS => Some(Self::Solicitation),
+            DIO => {
+                let [_, _, high, low, ..] = *rest.split_off_chunk::<8>()?;
+                let _root: &[u8; 16] = rest.split_off_chunk()?;
+                Some(Self::Information { rank: u16::from_be_bytes([high, low]) })
+            }
+            DAO => {
+                let _: &[u8; 4] = rest.split_off_chunk()?;
+                let mut targets = Vec::new();
+                while let Some((&[option, length], after)) = rest.split_first_chunk::<2>() {
+                    let (value, after) = after.split_at_checked(length.into())?;
+                    if option == TARGET {
+                        let end = value.last_chunk::<2>().filter(|_| value.len() == 18)?;
+                        targets.push(node_of(u16::from_be_bytes(*end))?);
+                    }
+                    rest = after;
+                }
+                Some(Self::Advertisement { targets })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_read_as_they_were_written() {
+        let root = [9; 16];
+        assert_eq!(Message::read(&solicitation()), Some(Message::Solicitation));
+        let dio = information(384, root, &RplConfig::default());
+        assert_eq!(Message::read(&dio), Some(Message::Information { rank: 384 }));
+        let targets = vec![NodeId(3), NodeId(300)];
+        let dao = advertisement(1, root, &targets);
+        assert_eq!(Message::read(&dao), Some(Message::Advertisement { targets }));
+        assert_eq!(Message::read(&dao[..12]), None);
+    }
+}
