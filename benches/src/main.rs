@@ -6,8 +6,10 @@
 //! do not, so every goal is a ratio, a size or a number of bytes. Where a figure is per second, it is per
 //! second of CPU time of the *server* (user and system), for the load generator shares the machine with it.
 
+mod access;
 mod bare;
 mod codec;
+mod cose;
 mod comparison;
 mod contender;
 mod cpu;
@@ -24,6 +26,7 @@ mod peers;
 mod pki;
 mod process;
 mod profile;
+mod protection;
 mod public_keys;
 mod render;
 mod report;
@@ -78,6 +81,8 @@ enum Command {
     All,
     /// Parse and serialise, beside coap-lite.
     Codec,
+    /// Messages of COSE, beside coset.
+    Cose,
     /// Handshakes with pre-shared keys per core, beside every peer, and the bytes of one.
     Handshakes,
     /// Handshakes with certificates, resumed ones and DTLS 1.3, beside every peer.
@@ -88,6 +93,10 @@ enum Command {
     Memory,
     /// One publish to many observers, beside bare sendmmsg.
     FanOut,
+    /// Protection of values from end to end, beside values in the open.
+    Protection,
+    /// Whether a device may do something, with 10,000 rules and 100,000 devices.
+    Access,
     /// A million sessions at once; takes some minutes and 2 GB.
     Million,
     /// What a client costs on a Cortex-M4, in QEMU.
@@ -114,7 +123,7 @@ enum Command {
 
 type Part = (&'static str, fn(&Settings, &mut Report) -> Result<(), String>);
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 10] = [
     ("codec", codec::run),
     ("handshakes", handshakes::run),
     ("public keys", public_keys::run),
@@ -122,6 +131,9 @@ const PARTS: [Part; 7] = [
     ("memory", scale::memory),
     ("fan-out", scale::fan_out),
     ("million", million::run),
+    ("protection", protection::run),
+    ("access", access::run),
+    ("cose", cose::run),
 ];
 
 impl Command {
@@ -134,7 +146,10 @@ impl Command {
             Self::Echo => &PARTS[3..4],
             Self::Memory => &PARTS[4..5],
             Self::FanOut => &PARTS[5..6],
+            Self::Protection => &PARTS[7..8],
             Self::Million => &PARTS[6..7],
+            Self::Access => &PARTS[8..9],
+            Self::Cose => &PARTS[9..10],
             Self::Footprint { .. } | Self::Profile(_) | Self::Serve { .. } => &[],
         }
     }

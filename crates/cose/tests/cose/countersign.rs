@@ -66,7 +66,7 @@ fn with_target<T>(message: &[u8], look: impl FnOnce(&Headers<'_>, Target<'_>) ->
 }
 
 fn add<C: Crypto>(crypto: &C, message: &[u8], external: &[u8]) -> Vec<u8> {
-    let mut buffer = [&message[..], &[0; 100]].concat();
+    let mut buffer = [message, &[0; 100]].concat();
     let (key, _) = signer(crypto);
     countersign::add(crypto, &key, &mut Seeded(4), &SIGNER, external, &mut buffer, message.len())
         .unwrap()
