@@ -47,7 +47,7 @@ mod sweep;
 pub mod theory;
 
 pub use host::{
-    Device, DeviceMemory, NoRoute, Program, SecurityMode, Sent, SimulatedRng, Socket, VirtualClock,
+    Device, DeviceMemory, Metered, NoRoute, Program, SecurityMode, Sent, SimulatedRng, Socket, VirtualClock,
 };
 pub use random::Random;
 pub use simulation::{Action, Builder, Invalid, Observer, Protocol, Simulation};

@@ -1,7 +1,7 @@
 //! The real client and the real broker's parts on simulated hosts.
 
 use sedge_coap::block::BlockSize;
-use sedge_dtls::Versions;
+use sedge_dtls::{CipherSuite, Versions};
 use sedge_sim::network::NodeId;
 use sedge_sim::record::{Kind, Message, Outcome};
 use sedge_sim::{Action, Builder, Device, Protocol, SecurityMode, Simulation};
@@ -147,4 +147,28 @@ fn a_fast_clock_publishes_more_often() {
     simulation.run_for(Duration::from_secs(1_001));
     let count = |node| of_kind(&simulation, Kind::Publication).iter().filter(|m| m.node == node).count();
     assert_eq!((count(NodeId(1)), count(NodeId(2))), (111, 101));
+}
+
+/// docs/FOOTPRINT.md has the instructions that a handshake takes on a Cortex-M4; a million of them is some 20 ms.
+#[test]
+fn cryptography_costs_what_was_measured() {
+    let cpu_ms = |security, versions, suite: &str| {
+        let suites = CipherSuite::ALL;
+        let at = suites.iter().position(|known| known.as_str() == suite).unwrap();
+        let protocol = Protocol { security, versions, suites: &suites[at..=at], ..Protocol::default() };
+        let idle = |mut device: Device| async move {
+            let _sent = device.publish("node/1/x", 16).await;
+            device.sleep(Duration::from_secs(1_000)).await;
+        };
+        let mut simulation = Simulation::builder(8).protocol(protocol).program(idle).build().unwrap();
+        simulation.run_for(Duration::from_secs(30));
+        assert_eq!(of_kind(&simulation, Kind::Publication)[0].arrivals, 1);
+        let energy = simulation.network().energy(NodeId(1), simulation.now());
+        energy.cpu.as_micros() as f64 / 1_000.0
+    };
+    let psk = cpu_ms(SecurityMode::Psk, Versions::ONLY_1_2, "TLS_PSK_WITH_AES_128_CCM_8");
+    assert!((psk / 6.5 - 1.0).abs() < 0.5, "{psk} ms for 324,760 instructions");
+    let raw = SecurityMode::RawPublicKey;
+    let raw = cpu_ms(raw, Versions::ONLY_1_2, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8");
+    assert!((raw / 619.0 - 1.0).abs() < 0.1, "{raw} ms for 30,941,760 instructions");
 }

@@ -6,18 +6,18 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use sedge_client::{Client, Clock as _, ContentFormat, Error, Fixed, Request, SubscriptionId};
-use sedge_crypto::RustCrypto;
 use sedge_endpoint::memory::Hosted;
 use sedge_time::{Duration, Instant};
 
 use super::io::{SharedPort, Socket, VirtualClock};
+use super::metered::Metered;
 use super::random::SimulatedRng;
 use crate::Random;
 use crate::network::NodeId;
 use crate::record::{Kind, MessageId, Outcome};
 
 /// The memory of a simulated device: the client's, as in firmware.
-pub type DeviceMemory = Fixed<Hosted<RustCrypto>, SimulatedRng, 4, 6, 1232, 48, 1024, 1>;
+pub type DeviceMemory = Fixed<Hosted<Metered>, SimulatedRng, 4, 6, 1232, 48, 1024, 1>;
 
 /// What a device does. It runs from power-on until the device dies, and again from the start when that comes back.
 ///

@@ -13,6 +13,7 @@ use sedge_time::Instant;
 
 use super::clock::Drift;
 use super::datagram::Flight;
+use super::metered::Metered;
 use super::stack::Stack;
 use crate::network::NodeId;
 use crate::record::{Kind, MessageId, Outcome, SharedRecord};
@@ -33,6 +34,8 @@ pub(crate) struct Port {
     pub(crate) drift: Drift,
     /// Whether something has arrived since the last turn.
     pub(crate) heard: bool,
+    /// What the device's cryptography has cost.
+    pub(crate) crypto: Metered,
     broker: SocketAddrV6,
 }
 
@@ -63,6 +66,7 @@ impl Port {
             node,
             drift: Drift::NONE,
             heard: false,
+            crypto: Metered::default(),
             broker,
         }
     }

@@ -6,6 +6,7 @@ mod credentials;
 mod datagram;
 mod device;
 mod io;
+mod metered;
 mod random;
 mod stack;
 
@@ -15,6 +16,7 @@ pub use credentials::SecurityMode;
 pub use device::{Device, DeviceMemory, Program, Sent};
 pub use io::{NoRoute, Socket, VirtualClock};
 pub(crate) use io::{Outgoing, Port, SharedPort};
+pub use metered::Metered;
 pub use random::SimulatedRng;
 pub(crate) use stack::Stack;
 

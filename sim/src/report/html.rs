@@ -122,7 +122,7 @@ impl Run<'_> {
     fn energies(&self) -> String {
         let network = self.simulation.network();
         let now = self.simulation.now();
-        let names = ["sending", "receiving", "turning", "processor", "asleep", "other"];
+        let names = ["sending", "receiving", "turning", "processor", "asleep", "idle", "other"];
         let value = |node| {
             let energy = network.energy(node, now);
             let joules = |charge_uc: f64| charge_uc * energy.volts / 1e6;
@@ -132,6 +132,7 @@ impl Run<'_> {
                 energy.turnaround_uc,
                 energy.cpu_uc,
                 energy.sleep_uc,
+                energy.idle_uc,
                 energy.extra_uc,
             ]
             .map(joules)

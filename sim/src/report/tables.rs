@@ -15,7 +15,7 @@ impl Run<'_> {
             out,
             "node,x_m,y_m,z_m,parent,published,arrived,latency_mean_ms,packets_accepted,packets_delivered,\
              packets_forwarded,packets_dropped,frames,acknowledgements,retries,unacknowledged,cca_busy,received,\
-             lost_to_noise,lost_to_collision,airtime_ms,sleep_s,receive_s,transmit_s,cpu_s,charge_uc,mean_ua,energy_j,\
+             lost_to_noise,lost_to_collision,airtime_ms,sleep_s,idle_s,receive_s,transmit_s,cpu_s,charge_uc,mean_ua,energy_j,\
              battery_years_cr2032"
         )?;
         let network = self.simulation.network();
@@ -34,7 +34,7 @@ impl Run<'_> {
             let seconds = |duration: sedge_time::Duration| duration.as_micros() as f64 / 1e6;
             writeln!(
                 out,
-                "{},{x},{y},{z},{parent},{},{},{latency},{},{},{},{},{},{},{},{},{},{},{},{},{:.3},{:.6},{:.6},{:.6},\
+                "{},{x},{y},{z},{parent},{},{},{latency},{},{},{},{},{},{},{},{},{},{},{},{},{:.3},{:.6},{:.6},{:.6},{:.6},\
                  {:.6},{:.3},{:.3},{:.6},{:.2}",
                 node.0,
                 figures.messages,
@@ -53,6 +53,7 @@ impl Run<'_> {
                 counters.collisions,
                 seconds(counters.airtime) * 1e3,
                 seconds(energy.sleep),
+                seconds(energy.idle),
                 seconds(energy.receive),
                 seconds(energy.transmit),
                 seconds(energy.cpu),

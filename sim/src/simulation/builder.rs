@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use sedge_client::{Client, Config};
 use sedge_coap::block::BlockSize;
-use sedge_crypto::RustCrypto;
 use sedge_dtls::{CipherSuite, Versions};
 use sedge_endpoint::CidLayout;
 use sedge_pubsub::{Policy, Reliability};
@@ -282,9 +281,10 @@ impl Simulation {
         let config = Config { block_size: self.protocol.block, endpoint, ..Config::default() };
         let (socket, clock) = (Socket(port.clone()), VirtualClock(port.clone()));
         let rng = self.rng(CLIENT, index);
+        let crypto = port.borrow().crypto.clone();
         let client = self
             .directory
-            .with_security(node, |security| Client::new(config, security, socket, clock, RustCrypto, rng));
+            .with_security(node, |security| Client::new(config, security, socket, clock, crypto, rng));
         let random = self.streams.stream(PROGRAM, index);
         match client {
             Ok(client) => {

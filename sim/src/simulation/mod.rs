@@ -237,7 +237,10 @@ impl Simulation {
     /// Lets a device do what it can do now.
     fn run_node(&mut self, node: NodeId) {
         let slot = &mut self.nodes[node.index()];
-        slot.run(self.now);
+        let worked = slot.run(self.now);
+        if worked.as_micros() > 0 {
+            self.network.charge_cpu(self.now, node, worked);
+        }
         if let Some(wake) = slot.wake() {
             self.wakes.push(wake, node);
         }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
-use sedge_time::Instant;
+use sedge_time::{Duration, Instant};
 
 use crate::host::{Device, Outgoing, Program, SharedPort};
 use crate::record::Outcome;
@@ -58,9 +58,9 @@ impl Node {
         self.port.borrow_mut().outgoing.pop_front()
     }
 
-    /// Does what can be done now.
-    pub(super) fn run(&mut self, now: Instant) {
-        let Some(task) = &mut self.task else { return };
+    /// Does what can be done now; says how long its processor would have computed for it.
+    pub(super) fn run(&mut self, now: Instant) -> Duration {
+        let Some(task) = &mut self.task else { return Duration::from_micros(0) };
         {
             let mut port = self.port.borrow_mut();
             port.now = now;
@@ -72,6 +72,7 @@ impl Node {
         let mut port = self.port.borrow_mut();
         self.wake = port.wake;
         port.settle();
+        port.crypto.take()
     }
 
     /// When it wants to run again.

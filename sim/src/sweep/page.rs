@@ -61,7 +61,7 @@ impl Table {
                 page.push_str(&self.plot(name, label));
             }
         }
-        page.push_str("<table><tr>");
+        page.push_str("<div style=\"overflow-x:auto\"><table><tr>");
         let names = self.names();
         for head in self.keys.iter().chain(names.iter().copied()) {
             let _ = write!(page, "<th>{}", escape(head));
@@ -78,7 +78,7 @@ impl Table {
                 let _ = write!(page, "<td>{cell}");
             }
         }
-        page.push_str("</table></html>\n");
+        page.push_str("</table></div></html>\n");
         page
     }
 
