@@ -290,19 +290,32 @@ fn openssl(folder: &Path, arguments: &[&str]) -> Vec<u8> {
     std::fs::read(file).expect("a certificate")
 }
 
-/// A chain longer than a handshake has memory for: it is never put together, and nobody else pays for it.
+/// The longest chain that a handshake has memory for is looked at; a longer one is never put together, which is counted, and
+/// nobody else pays for it.
 #[test]
 fn a_huge_chain_is_not_put_together() {
+    const COUNTER: &str = "dtls.discarded.handshake_too_long";
     let mut site = site();
     let server = site.scene.broker.secure();
     let key = new_key();
-    let padding = RawExtension { id: vec![0x55, 0x1d, 99], critical: false, value: vec![0x5a; 3_000] };
-    let large = Template { further_extensions: vec![padding], ..Template::client(CERTIFIED, this_year()) };
+    let certificate = |padding: usize| {
+        let padding = RawExtension { id: vec![0x55, 0x1d, 99], critical: false, value: vec![0x5a; padding] };
+        let large =
+            Template { further_extensions: vec![padding], ..Template::client(CERTIFIED, this_year()) };
+        site.ca.issue(&large, &public(&key))
+    };
+    let (large, huge) = (certificate(3_000), certificate(4_200));
     for versions in VERSIONS {
-        // One certificate that fits into a message but is longer than any that is looked at, or that is looked at.
-        let mut party = site.party_with(vec![site.ca.issue(&large, &public(&key))], &key).patient(2);
+        let mut party = site.party_with(vec![large.clone()], &key);
         party.versions = versions;
-        let _refused_or_not = party.connect(server);
+        let before = site.scene.broker.counters()[COUNTER];
+        assert!(party.connect(server).is_ok(), "{versions:?}");
+        assert_eq!(site.scene.broker.counters()[COUNTER], before, "{versions:?}");
+
+        let mut party = site.party_with(vec![huge.clone()], &key).patient(2);
+        party.versions = versions;
+        assert_eq!(party.connect(server).map(|_| ()), Err(Failure::TimedOut), "{versions:?}");
+        assert!(site.scene.broker.counters()[COUNTER] > before, "{versions:?}");
         site.scene.bystander_works();
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use sedge_crypto::{Crypto as _, CryptoRng, NamedGroup, PublicKey, RustCrypto, Secret, Signature};
 use sedge_dtls::{
     AlertDescription, Authentication, CertificateType, CipherSuite, ClientConfig, ClientHandshake,
-    ConnectionId, Content, Context, Credentials, Established, Failure, Full, PeerCertificate, Progress, Psk,
-    Records, Resumption, Retransmission, Transport, Verified, Versions,
+    ConnectionId, Content, Context, Credentials, Established, Failure, PeerCertificate, Present, Profile,
+    Progress, Psk, Records, Resumption, Retransmission, Transport, Verified, Versions,
 };
 use sedge_tests::device::Device;
 use sedge_tests::dtls::{Connection, receive, socket_towards};
@@ -61,6 +61,26 @@ pub(crate) const fn patience(attempts: u8) -> Retransmission {
         maximum: sedge_time::Duration::from_millis(2_400),
         attempts,
     }
+}
+
+/// Everything, with room for flights that no server has memory for.
+struct Lavish;
+
+impl Profile for Lavish {
+    type Crypto = RustCrypto;
+    type Flight = [u8; 8192];
+    type ServerFlight = [u8; 0];
+    const SERVER: bool = false;
+    type Server = sedge_dtls::Absent;
+    type Inbox = [u8; 4096];
+    const DTLS_1_2: bool = true;
+    const DTLS_1_3: bool = true;
+    type Dtls13 = Present;
+    const PSK: bool = true;
+    const ECDHE: bool = true;
+    type Ephemeral = Present;
+    const CERTIFICATES: bool = true;
+    const RESUMPTION: bool = true;
 }
 
 impl Party {
@@ -134,10 +154,9 @@ impl Party {
         let own_cid_len = self.cid.map_or(0, |cid| cid.len());
         let (crypto, mut rng) = (RustCrypto, rng());
         let mut context = Context::new(&crypto, &mut rng, now());
-        let mut handshake =
-            ClientHandshake::<Full<RustCrypto>>::connect(&mut context, self, &config).expect("usable");
+        let mut handshake = ClientHandshake::<Lavish>::connect(&mut context, self, &config).expect("usable");
         let (mut count, mut buffer) = (0, vec![0; 2_048]);
-        let mut flush = |handshake: &mut ClientHandshake<Full<RustCrypto>>| {
+        let mut flush = |handshake: &mut ClientHandshake<Lavish>| {
             while let Some(length) = handshake.poll_transmit(&crypto, &mut buffer) {
                 for datagram in network(count, buffer[..length].to_vec()) {
                     let _ = socket.send_to(&datagram, remote);
