@@ -53,9 +53,13 @@ impl Comparison {
                 Ok(())
             },
         )?;
-        self.rounds(settings.repetitions(5), own, &mut contenders, report, |_, contender| {
-            contender.metered(self.count)
-        })?;
+        self.rounds(
+            settings.repetitions(self.repetitions.div_ceil(2)),
+            own,
+            &mut contenders,
+            report,
+            |_, contender| contender.metered(self.count),
+        )?;
         let mut peers = contenders.split_off(own);
         peers.sort_by(|one, other| other.rates.median().total_cmp(&one.rates.median()));
         self.per_core(report, &contenders, &peers);

@@ -88,7 +88,14 @@ without limit. **(endpoint)** is `sedge-endpoint` on a socket, without a broker 
 **libcoap** is Debian's coap-server-openssl. `benches/setup` installs what is missing of them.
 - **Handshakes**: with a cookie, every client from a new address, every key exchange with a new key; P-256 throughout. The \
 suites are those with CCM_8, but dimpl's, which has certificates with GCM only. Certificates are checked up to a CA. \
-Where a goal stands, the line compares with the best of the others; resumed handshakes are checked to be resumed.
+Where a goal stands, the line compares with the best of the others; resumed handshakes are checked to be resumed. \
+Clients send in bursts, so that no server sleeps more because it is faster.
+- **What of a handshake is the kernel's**: most of the CPU time of a fast server passes in the kernel, which sends and \
+receives the same datagrams for everybody; on loopback, what a server sends it also delivers to the client's socket. \
+*CPU time outside of the kernel's UDP* is what is left without the system calls that wait, receive and send, which \
+a preloaded library times in repetitions of their own. *The same datagrams without DTLS* is an echo that \
+receives and sends as many datagrams of as many bytes, in as many rounds: no engine can be faster, and its note \
+says how many times the best of the others an engine would be that took no time at all.
 - **Echo**: 16 sessions, 128 requests at once, every answer decrypted and compared. The yardstick is a loop of \
 recv_from and send_to that returns 64 bytes.
 - **Memory**: growth of VmRSS from the first session to the last, each with one observation of one topic.
