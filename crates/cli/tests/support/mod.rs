@@ -100,9 +100,14 @@ impl Running {
 
     /// Sends it a signal and waits for its end.
     pub(crate) fn signal(self, name: &str) -> Outcome {
+        self.tell(name);
+        self.end()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn tell(&self, name: &str) {
         let id = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
-        self.end()
     }
 
     /// Waits for its end.
