@@ -1,8 +1,10 @@
 //! Ways through the network.
 
+mod registration;
 mod rpl;
 mod tree;
 
+pub(crate) use registration::Registration;
 pub(crate) use rpl::{Action, Rpl, Timer};
 pub use rpl::{Objective, RplConfig};
 pub(crate) use tree::Tree;

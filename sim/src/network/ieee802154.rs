@@ -3,6 +3,8 @@
 mod control;
 mod fragments;
 
+use std::collections::BTreeMap;
+
 use sedge_time::{Duration, Instant};
 
 use super::packet::{HEADER_LEN, destination};
@@ -47,6 +49,9 @@ struct Node {
     passing: VirtualBuffers,
     tag: u16,
     forwards: bool,
+    /// The addresses that neighbours have registered here.
+    registered: BTreeMap<NodeId, [u8; 16]>,
+    registrations: u8,
 }
 
 #[derive(Debug)]
@@ -94,6 +99,8 @@ impl Stack {
                 passing: VirtualBuffers::new(adaptation.virtual_buffers, timeout),
                 tag: index as u16,
                 forwards: index == 0 || config.role.forwards(),
+                registered: BTreeMap::new(),
+                registrations: 0,
             }
         };
         let mut prefixes = vec![core.prefix()];

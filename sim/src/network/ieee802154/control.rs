@@ -1,4 +1,4 @@
-//! The packets of the network itself: its routing.
+//! The packets of the network itself: its routing, and registration.
 
 use std::net::Ipv6Addr;
 
@@ -8,8 +8,8 @@ use super::super::packet::{HEADER_LEN, checksum, packet};
 use super::super::{Core, DropReason, Event, NodeId, PacketId};
 use super::{Stack, Timer};
 use crate::adaptation::iphc::interface;
-use crate::mac::To;
-use crate::routing::{self, Action, Routes};
+use crate::mac::{To, eui64};
+use crate::routing::{self, Action, Registration, Routes};
 
 const ICMPV6: u8 = 58;
 /// All RPL nodes on a link ([RFC 6550 section 20.19](https://www.rfc-editor.org/rfc/rfc6550#section-20.19)).
@@ -40,6 +40,10 @@ impl Stack {
         let Some((header, body)) = packet.split_first_chunk::<HEADER_LEN>() else { return false };
         if header[6] != ICMPV6 || checksum(&header[8..24], &header[24..], ICMPV6, body) != 0 {
             return false;
+        }
+        if let Some(message) = Registration::read(body) {
+            self.registration(core, now, node, from, message);
+            return true;
         }
         let taken = rpl.receive(now, node, from, rssi_dbm - self.sensitivity_dbm[node.index()], body);
         self.act(core, now);
@@ -101,10 +105,44 @@ impl Stack {
                         core.trace(now, node, Event::Parent { parent, rank });
                         self.macs.set_parent(node, parent);
                         self.macs.set_awake(core, now, node, parent.is_none());
+                        if let Some(parent) = parent {
+                            self.register(core, now, node, parent);
+                        }
                     }
                 }
             }
         }
+    }
+
+    /// Asks a new parent to keep the node's address, so that nobody has to ask for it by multicast.
+    fn register(&mut self, core: &mut Core, now: Instant, node: NodeId, parent: NodeId) {
+        let state = &mut self.nodes[node.index()];
+        state.registrations = state.registrations.wrapping_add(1);
+        let transaction = state.registrations;
+        let address = core.address(node).octets();
+        let asked = Registration::Asked { address, transaction, owner: eui64(node) };
+        let body = asked.write(self.macs.mac().addressing.of(node));
+        self.send_control(core, now, node, To::Node(parent), body);
+    }
+
+    fn registration(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        node: NodeId,
+        from: NodeId,
+        message: Registration,
+    ) {
+        let Registration::Asked { address, transaction, owner } = message else { return };
+        // Status 1 of RFC 8505: somebody else has this address.
+        let registered = &mut self.nodes[node.index()].registered;
+        let taken = registered.iter().any(|(other, present)| *other != from && *present == address);
+        if !taken {
+            registered.insert(from, address);
+        }
+        let answer = Registration::Answered { address, transaction, owner, status: u8::from(taken) };
+        let body = answer.write(self.macs.mac().addressing.of(node));
+        self.send_control(core, now, node, To::Node(from), body);
     }
 
     fn send_control(&mut self, core: &mut Core, now: Instant, node: NodeId, to: To, mut body: Vec<u8>) {

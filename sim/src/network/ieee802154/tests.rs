@@ -1,6 +1,6 @@
 use sedge_time::Duration;
 
-use super::super::{Config, Medium, Network, Role, udp_packet};
+use super::super::{Config, Medium, Network, Role, TraceOptions, udp_packet};
 use super::*;
 use crate::phy::{Loss, Propagation};
 use crate::routing::{Objective, RplConfig};
@@ -14,7 +14,8 @@ fn line(nodes: u16, routing: Routing, last: Role) -> Network {
         .map(|node| NodeConfig { position: [f64::from(node) * 40.0, 0.0, 0.0], ..NodeConfig::default() })
         .collect();
     nodes.last_mut().unwrap().role = last;
-    let config = Config { nodes, medium: Medium::Ieee802154(Box::new(medium)), ..Config::default() };
+    let trace = TraceOptions { frames: true, ..TraceOptions::default() };
+    let config = Config { nodes, medium: Medium::Ieee802154(Box::new(medium)), trace, ..Config::default() };
     Network::new(config, 8).unwrap()
 }
 
@@ -67,6 +68,24 @@ fn nodes_form_a_tree_by_themselves_and_packets_go_up_down_and_across() {
             assert_eq!(run(&mut network, start + 10), [(to, id as u64)], "{objective:?}");
         }
     }
+}
+
+/// Each node solicits its parent once, by unicast, and is answered; nobody asks by multicast.
+#[test]
+fn nodes_register_with_their_parents() {
+    let mut network = line(4, Routing::Rpl(RplConfig::default()), Role::Router);
+    let mut messages = [0; 2];
+    while let Some(now) = network.deadline().filter(|&now| now <= at(120)) {
+        network.advance(now, &mut |trace| {
+            if let Event::Sent { bytes, acknowledgement: false, attempt: 0, .. } = &trace.event {
+                // After a header of 9 bytes and IPHC's 2, without the hop limit (255) and addresses of the link.
+                let icmp = &bytes[12..bytes.len() - 2];
+                messages[0] += usize::from(icmp[0] == 135);
+                messages[1] += usize::from(icmp[0] == 136);
+            }
+        });
+    }
+    assert_eq!(messages, [3, 3]);
 }
 
 #[test]
