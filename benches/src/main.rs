@@ -9,9 +9,9 @@
 mod access;
 mod bare;
 mod codec;
-mod cose;
 mod comparison;
 mod contender;
+mod cose;
 mod cpu;
 mod echo;
 mod fleet;

@@ -1,8 +1,8 @@
 //! Protected topics from end to end: real clients, a real broker, a real key distribution centre.
 
 mod attacks;
-mod memory;
 mod members;
+mod memory;
 mod values;
 
 use std::net::SocketAddr;
@@ -25,7 +25,8 @@ type HostGroup = Group<Forgetful, 16, 4, 255>;
 fn broker_with(change: impl FnOnce(&mut Config)) -> TestBroker {
     let folder = tempfile::tempdir().expect("a folder");
     let key_file = folder.path().join("groups.key");
-    std::fs::write(&key_file, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff").expect("written");
+    std::fs::write(&key_file, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
+        .expect("written");
     std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o600)).expect("private");
     TestBroker::with(|config| {
         config.groups.enabled = true;
@@ -73,7 +74,9 @@ impl Member {
     }
 
     fn over(client: Client, name: &str) -> Self {
-        let group = |topic| HostGroup::new(topic, Forgetful).and_then(|group| group.named(name)).expect("short names");
+        let group = |topic| {
+            HostGroup::new(topic, Forgetful).and_then(|group| group.named(name)).expect("short names")
+        };
         let groups = [TOPIC, "site/7/valve"].map(group).into();
         Self { client, centre: None, groups, scratch: vec![0; 70_000], subscription: None }
     }

@@ -73,10 +73,7 @@ fn a_broker_that_only_carries_values_has_neither_value_nor_key() {
 
 /// The key of the topic's group, as the centre gives it to a member.
 async fn group_key(centre: &mut Client) -> Vec<u8> {
-    let path = [
-        (OptionNumber::URI_PATH, &b"ace-group"[..]),
-        (OptionNumber::URI_PATH, TOPIC.as_bytes()),
-    ];
+    let path = [(OptionNumber::URI_PATH, &b"ace-group"[..]), (OptionNumber::URI_PATH, TOPIC.as_bytes())];
     let request = Request { options: &path, ..Request::new(Code::GET, Target::Path("")) };
     let mut buffer = [0; 512];
     let response = centre.request(&request, &mut buffer).await.unwrap();

@@ -1,11 +1,11 @@
 //! Values from a publisher to subscribers.
 
+use sedge_broker::Broker;
 use sedge_broker::admin::{AdminReply, AdminRequest, Protection, TopicSettings};
 use sedge_broker::config::Config;
 use sedge_broker::store::DataDir;
-use sedge_broker::Broker;
-use sedge_client::{Error, Secret};
 use sedge_client::protected::ProtectError;
+use sedge_client::{Error, Secret};
 
 use crate::{BOTH, Member, PUBLISHES, READS, Seen, TEXT, TOPIC, broker, broker_with, enrol, run};
 

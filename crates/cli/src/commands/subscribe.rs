@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use sedge_client::protected::{ProtectError, ProtectedValue, Received};
+use sedge_client::protected::{ProtectError, ProtectedValue, Received, Refusal};
 use sedge_client::{Code, Disconnect, Error, Notification};
+use sedge_group::OpenError;
 use serde_json::json;
 
 use crate::codec::value;
@@ -126,7 +127,12 @@ async fn next_protected(
         Ok(Received::Plain(_)) => return Ok(false),
         Ok(Received::Refused { subscription, reason }) => {
             let topic = client.topic(subscription).unwrap_or_default();
-            eprintln!("sedge: {topic}: a value was refused: {reason}");
+            let why = match reason {
+                Refusal::Open(OpenError::UnknownKey(_)) => "; was it published before you joined?",
+                Refusal::Plain => "; was the topic protected only now?",
+                _ => "",
+            };
+            eprintln!("sedge: {topic}: a value was refused: {reason}{why}");
             return Ok(false);
         }
         Err(ProtectError::Client(error)) => return gone(&error),
