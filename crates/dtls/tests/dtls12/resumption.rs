@@ -347,7 +347,7 @@ fn a_ticket_is_renewed_for_whoever_comes_back_in_time_and_for_a_week() {
     let (mut with_ticket, mut without, mut proved) = (0, 0, Vec::new());
     while world.now.saturating_since(known_since) < WEEK + WEEK {
         let ticket = world.client_party.recall(&[]).unwrap().expires();
-        world.now = world.now + pause;
+        world.now += pause;
         world.connect();
         world.run();
         world.assert_established();
@@ -374,7 +374,7 @@ fn a_renewed_ticket_may_be_lost_with_its_flight_or_come_in_fragments() {
             let mut world = acquainted(mutual(), By::Ticket);
             world.setup.transport = Transport { mtu, ..Transport::default() };
             let old = world.client_party.recall(&[]).unwrap().expires();
-            world.now = world.now + Duration::from_secs(2_000);
+            world.now += Duration::from_secs(2_000);
             world.fate = losing(move |at| at == index);
             world.connect();
             world.run();

@@ -147,7 +147,7 @@ fn tickets_are_renewed_for_a_week() {
     let pause = Duration::from_secs(4 * 3600);
     let mut proved = Vec::new();
     while world.now.saturating_since(known_since) < WEEK + WEEK {
-        world.now = world.now + pause;
+        world.now += pause;
         again(&mut world);
         world.assert_established();
         if world.resumed == (Some(false), Some(false)) {
