@@ -1,8 +1,13 @@
-//! Seeded network impairments between real or simulated endpoints.
+//! A simulator of networks of constrained devices, which run the real client against the real broker's parts.
 //!
-//! [`link`] decides what happens to datagrams that cross a bad link, without sockets and without a clock:
-//! the same seed and the same offers give the same losses, delays and copies. [`relay`] puts such links
-//! between real UDP sockets, so that any client and any server can be tried over them.
+//! - A [`Simulation`] is a run: hosts with their programs on a [`network`], on a virtual clock. The same seed makes the
+//!   same run, to the bit. What a device does is a [`Program`], most often a function from a [`Device`] to a future.
+//! - A [`scenario`] is a run as a file; [`report`] has what is left of it, and [`command`] the commands of `sedge sim`.
+//! - Below IPv6 there is the [`network`]: radios ([`phy`]), access to the channel ([`mac`]), 6LoWPAN ([`adaptation`]),
+//!   [`routing`], BLE and cellular [`access`], and [`energy`].
+//! - Beside all that stand impairments without a network: [`link`] decides what happens to datagrams that cross a bad
+//!   link, without sockets and without a clock, and [`relay`] puts such links between real UDP sockets, so that any
+//!   client and any server can be tried over them.
 //!
 //! ```
 //! use sedge_sim::link::{Impairments, Link};

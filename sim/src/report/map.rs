@@ -48,7 +48,8 @@ impl Run<'_> {
                 continue;
             }
             let ((x1, y1), (x2, y2)) = (at(network.position(link.from)), at(network.position(link.to)));
-            let (width, opacity) = if is_way { (2.5, 0.9) } else { (0.8, 0.25) };
+            let (width, opacity) =
+                if is_way { (2.5, 0.9) } else { (0.8, if links.len() > 500 { 0.12 } else { 0.3 }) };
             let _ = write!(
                 svg,
                 "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" stroke=\"{}\" stroke-width=\"{width}\" \

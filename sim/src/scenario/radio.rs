@@ -13,7 +13,7 @@ use crate::link::{Bursts, Probability};
 use crate::mac::{LinkSecurity, Mac, SecurityLevel};
 use crate::network::{self, Ideal, Ieee802154, Medium, NodeConfig, Role, TraceOptions};
 use crate::phy::{Interferer, Loss, Phy, Propagation, ReceptionModel};
-use crate::routing::Routing;
+use crate::routing::{Objective, Routing, RplConfig};
 
 /// The key of every simulated network, for whoever looks at captures.
 const LINK_KEY: [u8; 16] = *b"sedge-sim-linkey";
@@ -52,6 +52,13 @@ enum RoleKind {
     Router,
     Leaf,
     Sleepy,
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Shortest,
+    Star,
+    Rpl(Objective),
 }
 
 impl Radio {
@@ -187,9 +194,17 @@ fn ideal(channel: &Reader<'_>) -> Result<Ideal, ScenarioError> {
 
 fn frames(sections: &Sections<'_>) -> Result<Ieee802154, ScenarioError> {
     let radio = &sections.radio;
-    let ways = [("shortest-paths", true), ("star", false)];
-    let many_hops = radio.choice("routing", true, &ways)?;
-    let routing = if many_hops { Routing::ShortestPaths } else { Routing::Star };
+    let ways = [
+        ("shortest-paths", Way::Shortest),
+        ("star", Way::Star),
+        ("rpl-of0", Way::Rpl(Objective::Of0)),
+        ("rpl-mrhof", Way::Rpl(Objective::Mrhof)),
+    ];
+    let routing = match radio.choice("routing", Way::Shortest, &ways)? {
+        Way::Shortest => Routing::ShortestPaths,
+        Way::Star => Routing::Star,
+        Way::Rpl(objective) => Routing::Rpl(RplConfig { objective, ..RplConfig::default() }),
+    };
     Ok(Ieee802154 { phy: phy(sections)?, mac: mac(radio)?, routing, ..Ieee802154::default() })
 }
 
