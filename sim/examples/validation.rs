@@ -10,7 +10,7 @@ use std::path::Path;
 use sedge_sim::adaptation::Forwarding;
 use sedge_sim::theory::fragments::Chain;
 use sedge_sim::theory::plot::Plot;
-use sedge_sim::theory::{Point, access, coap, energy};
+use sedge_sim::theory::{Point, access, coap, energy, queue};
 
 fn main() -> std::io::Result<()> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
@@ -18,6 +18,7 @@ fn main() -> std::io::Result<()> {
     std::fs::create_dir_all(&page.plots)?;
     page.text.push_str(HEAD);
     page.saturated()?;
+    page.queue()?;
     page.collisions()?;
     page.fragments()?;
     page.confirmable()?;
@@ -88,6 +89,28 @@ impl Page {
         self.plot(
             "saturated",
             &Plot { title: "One busy sender", x: "UDP payload (bytes)", y: "time a frame (us)", series },
+        )
+    }
+
+    fn queue(&mut self) -> std::io::Result<()> {
+        self.section(
+            "One sender whose packets come at random",
+            "Time from a packet's arrival in the sender to its arrival in the receiver, with Poisson arrivals: Pollaczek and \
+             Khinchine's `r * E[S^2] / (2 * (1 - r * E[S]))` of waiting, a mean back-off, the assessment, the turnaround and the frame.",
+        );
+        let points: Vec<Point> =
+            [20.0, 60.0, 90.0, 110.0, 130.0].map(|rate| queue::poisson(rate, 40_000, 9)).into();
+        let rows: Vec<_> = points.iter().map(|point| (format!("{} /s", point.x), point.clone())).collect();
+        self.table("packets", &rows);
+        let series = vec![("84 B payloads", points)];
+        self.plot(
+            "queue",
+            &Plot {
+                title: "Packets at random",
+                x: "packets a second",
+                y: "time to the receiver (us)",
+                series,
+            },
         )
     }
 

@@ -7,6 +7,7 @@ pub mod coap;
 pub mod energy;
 pub mod fragments;
 pub mod plot;
+pub mod queue;
 
 /// One outcome beside what it should be.
 #[derive(Clone, Debug, PartialEq)]

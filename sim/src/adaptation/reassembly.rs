@@ -55,7 +55,7 @@ impl Reassembly {
         let offset = usize::from(fragment.offset);
         let end = offset + bytes.len();
         // All but the last end on an eighth byte.
-        if bytes.is_empty() || end > size || (end < size && end % 8 != 0) {
+        if bytes.is_empty() || end > size || (end < size && !end.is_multiple_of(8)) {
             return Taken::Malformed;
         }
         let known = self

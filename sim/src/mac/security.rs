@@ -161,7 +161,8 @@ impl<'a> CcmStar<'a> {
         // A payload that is not encrypted is authenticated as part of what is readable.
         let (head, message) = if self.level.encrypts() { (&[][..], payload) } else { (payload, &[][..]) };
         let length = readable.len() + head.len();
-        let flags = u8::from(length > 0) << 6 | (self.level.mic_len() as u8 - 2) / 2 << 3 | 1;
+        let mic = (self.level.mic_len() as u8 - 2) / 2;
+        let flags = u8::from(length > 0) << 6 | mic << 3 | 1;
         let mut mac = self.block(flags, message.len() as u16);
         self.encrypt(&mut mac);
         let mut place = 0;

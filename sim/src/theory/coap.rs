@@ -89,7 +89,7 @@ pub fn confirmable(loss: f64, requests: u16, seed: u64) -> [Point; 3] {
             }
         }
         transmissions.push(f64::from(sent));
-        now = now + Duration::from_secs(1);
+        now += Duration::from_secs(1);
     }
     let analytic = Confirmable::analytic(loss);
     [

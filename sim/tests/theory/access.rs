@@ -3,10 +3,10 @@ use sedge_sim::theory::access::{cycle_us, first_collision, saturated, synchronis
 /// `1120 + 128 + 192 + 32 * (6 + mpdu) + (192 + 352) + 640` microseconds from frame to frame, within 0.5 %.
 #[test]
 fn one_busy_sender_takes_the_time_that_the_standard_allots() {
-    for (payload, cycle, frames_a_second) in [(84, 6_528.0, 153.2), (60, 5_760.0, 173.6)] {
+    for (payload, cycle, frames_a_second) in [(84, 6_528.0, 153.2_f64), (60, 5_760.0, 173.6)] {
         let point = saturated(payload, true, 20_000, 1);
         assert_eq!(point.analytic, cycle);
-        assert!((1e6 / cycle - frames_a_second as f64).abs() < 0.05);
+        assert!((1e6 / cycle - frames_a_second).abs() < 0.05);
         assert!(point.relative() < 0.005, "{point:?}");
     }
     let point = saturated(84, false, 20_000, 1);

@@ -5,4 +5,5 @@ mod coap;
 mod determinism;
 mod energy;
 mod fragments;
+mod queue;
 mod wire;
