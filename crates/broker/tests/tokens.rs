@@ -16,9 +16,12 @@ use sedge_broker::admin::{
 use sedge_broker::config::Config;
 use sedge_broker::store::DataDir;
 use sedge_broker::{Broker, Key};
+use sedge_client::tokio::{Socket, client, config};
+use sedge_client::{Psk, Security, TokenError, Versions};
 use sedge_coap::{Code, ContentFormat, OptionNumber};
 use sedge_cose::cbor::{Decoder, Encoder};
 use sedge_cose::{Claims, Confirmation, CoseKey, Material, Scope};
+use sedge_crypto::{Crypto as _, RustCrypto, Secret};
 
 const SECOND: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -429,4 +432,58 @@ fn an_operator_can_turn_the_authority_off() {
     let mut client = setup.device("client", scope(&[("a", READ)]));
     assert_eq!(fetch(&mut client, None, None).code, Code::NOT_FOUND);
     assert_eq!(client.get("trl").code, Code::NOT_FOUND);
+}
+
+/// The client crate does it all: gets a token with its own credential, in both versions of DTLS goes by it, and by a raw
+/// public key that a token is bound to (RFC 9202 section 3.2).
+#[test]
+fn the_client_gets_shows_and_uses_tokens() {
+    let setup = Setup::new();
+    let address = setup.address();
+    let own = setup.enrol("client", scope(&[("a", PUBLISH)]));
+    let broker_key = *setup.broker.as_ref().unwrap().public_key();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let dial = async |security: Security<'_>, versions: Versions| {
+        let mut settings = config();
+        settings.endpoint.versions = versions;
+        let mut client = client(Socket::connect(address).await.unwrap(), security, settings).unwrap();
+        let connected = tokio::time::timeout(PATIENCE, client.connect()).await;
+        connected.is_ok_and(|outcome| outcome.is_ok()).then_some(client)
+    };
+    fn psk<'a>(identity: &'a [u8], key: &[u8]) -> Security<'a> {
+        Security::Psk { identity, key: Psk::new(key).unwrap() }
+    }
+    runtime.block_on(async {
+        for versions in [Versions::ONLY_1_2, Versions::ONLY_1_3] {
+            let mut at_authority = dial(psk(b"client", own.expose()), versions).await.expect("its own key");
+            let mut buffer = [0; 1024];
+            let got = at_authority.fetch_token(&TokenRequest::default(), &mut buffer).await.unwrap();
+            assert_eq!(got.expires_in, Some(3600));
+            let Some(Ok(Confirmation::Key(CoseKey {
+                material: Material::Symmetric { k: Some(key) }, ..
+            }))) = got.cnf.map(|cnf| Confirmation::read(&mut Decoder::new(cnf)))
+            else {
+                panic!("a key")
+            };
+            let mut session = dial(psk(got.access_token, key), versions).await.expect("the token");
+            session.publish("a", sedge_client::ContentFormat::TEXT, b"1").await.unwrap();
+            assert!(session.publish("b", sedge_client::ContentFormat::TEXT, b"1").await.is_err());
+        }
+    });
+    // A key that is enrolled nowhere, until a token says whose it is.
+    let secret = Secret::new([0x42; 32]);
+    let public_key = RustCrypto.public_key(&RustCrypto.signing_key(&secret).unwrap());
+    let bound = setup.issue(NewToken { public_key: Some(public_key), ..visitor(&[("a", PUBLISH)], 60) });
+    runtime.block_on(async {
+        let with_key = || Security::raw_public_key(secret.clone(), broker_key);
+        assert!(dial(with_key(), Versions::ONLY_1_2).await.is_none(), "nobody has shown its token");
+        let mut at_broker = dial(psk(b"client", own.expose()), Versions::ONLY_1_2).await.unwrap();
+        at_broker.show_token(&bound.token).await.unwrap();
+        assert!(matches!(at_broker.show_token(b"none").await, Err(TokenError::Code(Code::UNAUTHORIZED))));
+        for versions in [Versions::ONLY_1_2, Versions::ONLY_1_3] {
+            let mut session = dial(with_key(), versions).await.expect("the key of a token");
+            session.publish("a", sedge_client::ContentFormat::TEXT, b"2").await.unwrap();
+            assert!(session.publish("b", sedge_client::ContentFormat::TEXT, b"2").await.is_err());
+        }
+    });
 }
