@@ -171,3 +171,66 @@ impl Entries {
         let _known = self.by_hash.remove(&token.hash);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sedge_access::Grants;
+
+    use super::*;
+    use crate::security::Provider;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn token(name: u8, subject: &str, issued: u64, end: Instant) -> Arc<Shown> {
+        Arc::new(Shown {
+            hash: TokenHash::of(&Provider::default(), &[name]),
+            id: Box::from([name]),
+            subject: subject.into(),
+            scope: Grants::none(),
+            issued: Some(issued),
+            expires: 0,
+            end,
+        })
+    }
+
+    fn key(number: u8) -> (Pop, Option<Box<[u8]>>) {
+        (Pop::Symmetric(Psk::new(&[number; 16]).unwrap()), Some(Box::from([number])))
+    }
+
+    fn show(entries: &mut Entries, now: u64, shown: Arc<Shown>, number: u8) -> Result<Principal, Refused> {
+        let (pop, kid) = key(number);
+        entries.insert(at(now), shown, pop, kid)
+    }
+
+    /// Whatever the wall clock says then: nothing here asks it.
+    #[test]
+    fn a_token_ends_by_the_monotonic_clock_and_does_not_come_back() {
+        let mut entries = Entries::new(8);
+        let shown = token(1, "a", 0, at(10));
+        let principal = show(&mut entries, 0, shown.clone(), 1).unwrap();
+        assert!(entries.get(principal, at(9)).is_some() && entries.get(principal, at(10)).is_none());
+        entries.expire(at(10));
+        assert!(entries.is_spent(&shown.hash) && entries.by_kid(&[1]).is_none());
+        // Another token for the key is another matter, under another number.
+        let again = show(&mut entries, 11, token(2, "a", 1, at(20)), 1).unwrap();
+        assert_ne!(again, principal);
+        assert_eq!(entries.revoke(at(12), token(2, "a", 1, at(20)).hash), Some(again));
+        assert!(entries.get(again, at(12)).is_none() && entries.len() == 0);
+    }
+
+    #[test]
+    fn one_token_for_each_key_the_newest() {
+        let mut entries = Entries::new(2);
+        let principal = show(&mut entries, 0, token(1, "a", 5, at(10)), 1).unwrap();
+        assert_eq!(show(&mut entries, 0, token(2, "a", 6, at(20)), 1), Ok(principal));
+        assert_eq!(show(&mut entries, 0, token(1, "a", 5, at(10)), 1), Err(Refused::Stale));
+        assert_eq!(show(&mut entries, 0, token(3, "b", 7, at(10)), 1), Err(Refused::Conflict));
+        entries.expire(at(10));
+        assert!(entries.get(principal, at(19)).is_some(), "the older one's end is not the newer one's");
+        let _second = show(&mut entries, 10, token(4, "b", 0, at(30)), 2).unwrap();
+        assert_eq!(show(&mut entries, 10, token(5, "c", 0, at(30)), 3), Err(Refused::Full));
+        assert!(show(&mut entries, 20, token(5, "c", 0, at(30)), 3).is_ok(), "time makes room");
+    }
+}
