@@ -94,12 +94,6 @@ impl Audit {
         Self::open(dir, &config::Audit { enabled, ..config::Audit::default() })
     }
 
-    /// None.
-    #[cfg(test)]
-    pub(crate) fn off() -> Self {
-        Self { recorder: None, repeat: Duration::ZERO, repeated: Mutex::default() }
-    }
-
     /// Hands an event over; never waits.
     pub(crate) fn record(&self, event: Event) {
         if let Some(recorder) = &self.recorder {
@@ -126,6 +120,14 @@ impl Audit {
         self.repeat(subject.name(), denied.cause.as_str(), || {
             let verb = denied.verb.map_or("anything", |verb| verb.as_str());
             refusal(subject, denied.cause).with("verb", verb).with("topic", &denied.topic)
+        });
+    }
+
+    /// Somebody wanted to administer who is no administrator.
+    pub(crate) fn administration_refused(&self, subject: &Subject) {
+        self.repeat(subject.name(), "no-administrator", || {
+            let who = if subject.kind() == SubjectKind::Anyone { "anyone" } else { subject.name() };
+            Event::new(Kind::Refusal).about(who).with("reason", "no-administrator").with("verb", "administer")
         });
     }
 

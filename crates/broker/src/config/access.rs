@@ -81,15 +81,16 @@ pub(super) fn definition(
 
 impl Role {
     fn grants(&self) -> Grants {
-        let of = |patterns: &[TopicPattern], permissions| {
-            patterns.to_vec().into_iter().map(move |pattern| access::Grant { pattern, permissions })
-        };
-        of(&self.publish, Permissions::PUBLISH)
-            .chain(of(&self.subscribe, Permissions::READ))
-            .chain(of(&self.delete, Permissions::DELETE))
-            .chain(of(&self.configure, Permissions::ADMIN))
+        granting(&self.publish, Permissions::PUBLISH)
+            .chain(granting(&self.subscribe, Permissions::READ))
+            .chain(granting(&self.delete, Permissions::DELETE))
+            .chain(granting(&self.configure, Permissions::ADMIN))
             .collect()
     }
+}
+
+fn granting(patterns: &[TopicPattern], permissions: Permissions) -> impl Iterator<Item = access::Grant> {
+    patterns.iter().cloned().map(move |pattern| access::Grant { pattern, permissions })
 }
 
 /// One line for `error`, with the line of `text` that it is about as far as that can be found.

@@ -19,6 +19,7 @@ impl Shard {
         let asked = whole.message.block2();
         let session = ticket.session().to_u64();
         let request = if !subject.is_administrator() {
+            self.shared.state.audit.administration_refused(subject);
             Err(problem(Code::FORBIDDEN, "for administrators only"))
         } else if whole.message.code() != Code::POST {
             Err(problem(Code::METHOD_NOT_ALLOWED, "POST only"))

@@ -124,11 +124,13 @@ async fn tail(args: Tail) -> Result<(), Failure> {
         latest.drain(..latest.len().saturating_sub(args.lines));
     }
     latest.iter().try_for_each(print)?;
-    while args.follow {
+    if !args.follow {
+        return Ok(());
+    }
+    loop {
         tokio::time::sleep(INTERVAL).await;
         reader.next_batch()?.iter().try_for_each(print)?;
     }
-    Ok(())
 }
 
 fn verify(args: Verify) -> Result<(), Failure> {

@@ -168,7 +168,7 @@ fn print_protected(
     let style = Style::stdout();
     let who = name.map_or_else(|| format!("sender {sender}"), str::to_owned);
     let verified = if verified { "verified" } else { "not verified" };
-    let about = style.dim(&format!("[{who}, {verified}, key {generation}]"));
+    let about = style.dim(format_args!("[{who}, {verified}, key {generation}]"));
     output::line(format_args!("{}  {}  {about}", style.cyan(topic), value::display(content_format, payload)))
 }
 
