@@ -378,7 +378,8 @@ fn without_security_only_what_the_operator_named() {
     let mut anyone = Device::plain(setup.broker.insecure_addresses()[0]);
     assert_eq!(anyone.put("d/site/public", b"1").code, Code::CREATED);
     assert_eq!(anyone.get("d/site/public").payload, b"1");
-    assert_eq!(anyone.get("d/site/private").code, Code::FORBIDDEN);
+    // RFC 9200 section 5.10.2: it has no token for that.
+    assert_eq!(anyone.get("d/site/private").code, Code::UNAUTHORIZED);
     // Whoever is to get much more than it sent, or again and again, proves first that it is where it says.
     assert_eq!(anyone.put("d/site/public", &[7; 500]).code, Code::CHANGED);
     for observe in [false, true] {
