@@ -8,7 +8,7 @@
 
 mod message;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sedge_time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ impl Default for RplConfig {
             shortest: Duration::from_millis(4_096),
             doublings: 8,
             redundancy: 10,
-            refresh: Duration::from_secs(600),
+            refresh: Duration::from_secs(120),
         }
     }
 }
@@ -99,15 +99,27 @@ struct Node {
     rank: u16,
     parent: Option<NodeId>,
     neighbours: BTreeMap<NodeId, Neighbour>,
-    /// The next node on the way down to each below.
-    below: BTreeMap<NodeId, NodeId>,
+    /// The way down to each below.
+    below: BTreeMap<NodeId, Below>,
     forwards: bool,
     interval: Duration,
     epoch: u32,
     heard: u8,
+    /// Of what it says about its own place.
     sequence: u8,
+    messages: u8,
     telling: bool,
+    /// What the parent has yet to be told of.
+    untold: BTreeSet<NodeId>,
     random: Random,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Below {
+    next: NodeId,
+    /// Counts what the target has said about its place: an older word does not undo a newer one.
+    sequence: u8,
+    heard: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +128,13 @@ struct Neighbour {
     /// Expected transmissions, in steps of 1/128.
     etx: u16,
     usable: bool,
+}
+
+impl Node {
+    fn tell_all(&mut self, own: NodeId) {
+        self.untold.insert(own);
+        self.untold.extend(self.below.keys());
+    }
 }
 
 impl Rpl {
@@ -130,7 +149,9 @@ impl Rpl {
             epoch: 0,
             heard: 0,
             sequence: 0,
+            messages: 0,
             telling: false,
+            untold: BTreeSet::new(),
             random: streams.stream(Purpose::ROUTING, index as u64),
         };
         debug_assert!(nodes.iter().skip(1).all(|node| node.role != Role::BorderRouter));
@@ -157,7 +178,7 @@ impl Rpl {
 
     pub(crate) fn next_hop(&self, node: NodeId, target: NodeId) -> Option<NodeId> {
         let state = &self.nodes[node.index()];
-        state.below.get(&target).copied().or(state.parent)
+        state.below.get(&target).map(|below| below.next).or(state.parent)
     }
 
     /// Expected transmissions to a neighbour, if it is one.
@@ -198,7 +219,12 @@ impl Rpl {
             }
             Timer::Interval(..) => {}
             Timer::Refresh(node) => {
-                if self.nodes[node.index()].parent.is_some() {
+                let state = &mut self.nodes[node.index()];
+                let oldest = now - self.config.refresh.saturating_mul(3);
+                state.below.retain(|_, below| below.heard >= oldest);
+                if state.parent.is_some() {
+                    state.sequence = state.sequence.wrapping_add(1);
+                    state.untold.insert(node);
                     self.tell(node);
                     self.later(now, node, self.config.refresh, Timer::Refresh);
                 } else {
@@ -233,10 +259,18 @@ impl Rpl {
             Message::Advertisement { targets } => {
                 let state = &mut self.nodes[node.index()];
                 let mut news = false;
-                for target in targets {
-                    news |= state.below.insert(target, from) != Some(from);
+                for (target, sequence) in targets.into_iter().filter(|&(target, _)| target != node) {
+                    let known = state.below.get(&target).copied();
+                    if known.is_some_and(|known| (sequence.wrapping_sub(known.sequence) as i8) < 0) {
+                        continue;
+                    }
+                    state.below.insert(target, Below { next: from, sequence, heard: now });
+                    if known.is_none_or(|known| (known.next, known.sequence) != (from, sequence)) {
+                        state.untold.insert(target);
+                        news = true;
+                    }
                 }
-                if news || node != NodeId(0) {
+                if news {
                     self.tell_soon(now, node);
                 }
             }
@@ -251,11 +285,13 @@ impl Rpl {
         if let Some(neighbour) = state.neighbours.get_mut(&to) {
             neighbour.etx = ((u32::from(neighbour.etx) * 9 + sample) / 10).min(0xffff) as u16;
         }
-        if outcome.is_err() && state.below.values().any(|&next| next == to) && state.parent != Some(to) {
-            state.below.retain(|_, next| *next != to);
-        }
         if state.parent == Some(to) {
             self.choose(now, node);
+            if outcome.is_err() {
+                // It may have been what the parent was told.
+                self.nodes[node.index()].tell_all(node);
+                self.tell_soon(now, node);
+            }
         }
     }
 
@@ -314,6 +350,9 @@ impl Rpl {
         state.parent = parent;
         state.rank = rank;
         if changed {
+            let state = &mut self.nodes[node.index()];
+            state.sequence = state.sequence.wrapping_add(1);
+            state.tell_all(node);
             self.actions.push(Action::Parent(node, parent, rank));
             self.tell_soon(now, node);
             if self.nodes[node.index()].forwards {
@@ -328,14 +367,19 @@ impl Rpl {
         self.actions.push(Action::Send(node, To::Everyone, message));
     }
 
-    /// Tells the parent who lies below, in as many messages as it takes.
+    /// Tells the parent what is new about who lies below, in as many messages as it takes.
     fn tell(&mut self, node: NodeId) {
         let state = &mut self.nodes[node.index()];
         let Some(parent) = state.parent else { return };
-        let targets: Vec<NodeId> = std::iter::once(node).chain(state.below.keys().copied()).collect();
+        let place = |target: NodeId| match state.below.get(&target) {
+            _ if target == node => Some((node, state.sequence)),
+            below => below.map(|below| (target, below.sequence)),
+        };
+        let targets: Vec<(NodeId, u8)> =
+            std::mem::take(&mut state.untold).into_iter().filter_map(place).collect();
         for some in targets.chunks(message::TARGETS) {
-            state.sequence = state.sequence.wrapping_add(1);
-            let message = message::advertisement(state.sequence, self.root, some);
+            state.messages = state.messages.wrapping_add(1);
+            let message = message::advertisement(state.messages, self.root, some);
             self.actions.push(Action::Send(node, To::Node(parent), message));
         }
     }

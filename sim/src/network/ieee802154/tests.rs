@@ -70,6 +70,34 @@ fn nodes_form_a_tree_by_themselves_and_packets_go_up_down_and_across() {
     }
 }
 
+/// Two rows of lamps along a street, with shadowing: nearly every lamp is reached, and reaches the border router.
+#[test]
+fn a_street_of_lamps_is_reached_over_many_hops() {
+    let node = |index: u16| NodeConfig {
+        position: [f64::from(index / 2) * 30.0, f64::from(index % 2) * 12.0, 6.0],
+        ..NodeConfig::default()
+    };
+    let medium = Ieee802154 { routing: Routing::Rpl(RplConfig::default()), ..Ieee802154::default() };
+    let config = Config {
+        nodes: (0..24).map(node).collect(),
+        medium: Medium::Ieee802154(Box::new(medium)),
+        ..Config::default()
+    };
+    let mut network = Network::new(config, 3).unwrap();
+    run(&mut network, 600);
+    let mut arrived = 0;
+    for lamp in 1..24 {
+        let start = 600 + 4 * u64::from(lamp);
+        send(&mut network, start, lamp, 0, 1);
+        arrived += run(&mut network, start + 2).len();
+        send(&mut network, start + 2, 0, lamp, 2);
+        arrived += run(&mut network, start + 4).len();
+    }
+    assert!(arrived >= 44, "{arrived} of 46");
+    let hops = |node| std::iter::successors(Some(NodeId(node)), |&node| network.parent(node)).count() - 1;
+    assert!(hops(23) >= 3, "{}", hops(23));
+}
+
 /// Each node solicits its parent once, by unicast, and is answered; nobody asks by multicast.
 #[test]
 fn nodes_register_with_their_parents() {

@@ -15,7 +15,7 @@ const TARGET: u8 = 5;
 const TRANSIT: u8 = 6;
 
 /// How many targets one message holds.
-pub(super) const TARGETS: usize = 8;
+pub(super) const TARGETS: usize = 6;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Message {
@@ -23,8 +23,8 @@ pub(super) enum Message {
     Solicitation,
     /// DIO.
     Information { rank: u16 },
-    /// DAO.
-    Advertisement { targets: Vec<NodeId> },
+    /// DAO: who lies below, each with its path sequence.
+    Advertisement { targets: Vec<(NodeId, u8)> },
 }
 
 pub(super) fn solicitation() -> Vec<u8> {
@@ -46,15 +46,15 @@ pub(super) fn information(rank: u16, root: [u8; 16], config: &RplConfig) -> Vec<
     out
 }
 
-pub(super) fn advertisement(sequence: u8, root: [u8; 16], targets: &[NodeId]) -> Vec<u8> {
+pub(super) fn advertisement(sequence: u8, root: [u8; 16], targets: &[(NodeId, u8)]) -> Vec<u8> {
     let mut out = vec![RPL, DAO, 0, 0, 0, 0, 0, sequence];
-    for &target in targets {
+    for &(target, path_sequence) in targets {
         out.extend_from_slice(&[TARGET, 18, 0, 128]);
         // The root's address with another end.
         out.extend_from_slice(&root[..14]);
         out.extend_from_slice(&short_address(target).to_be_bytes());
+        out.extend_from_slice(&[TRANSIT, 4, 0, 0, path_sequence, 0xff]);
     }
-    out.extend_from_slice(&[TRANSIT, 4, 0, 0, sequence, 0xff]);
     out
 }
 
@@ -79,7 +79,10 @@ impl Message {
                     let (value, after) = after.split_at_checked(length.into())?;
                     if option == TARGET {
                         let end = value.last_chunk::<2>().filter(|_| value.len() == 18)?;
-                        targets.push(node_of(u16::from_be_bytes(*end))?);
+                        targets.push((node_of(u16::from_be_bytes(*end))?, 0));
+                    }
+                    if let (TRANSIT, [_, _, sequence, _], Some(last)) = (option, value, targets.last_mut()) {
+                        last.1 = *sequence;
                     }
                     rest = after;
                 }
@@ -100,7 +103,7 @@ mod tests {
         assert_eq!(Message::read(&solicitation()), Some(Message::Solicitation));
         let dio = information(384, root, &RplConfig::default());
         assert_eq!(Message::read(&dio), Some(Message::Information { rank: 384 }));
-        let targets = vec![NodeId(3), NodeId(300)];
+        let targets = vec![(NodeId(3), 7), (NodeId(300), 255)];
         let dao = advertisement(1, root, &targets);
         assert_eq!(Message::read(&dao), Some(Message::Advertisement { targets }));
         assert_eq!(Message::read(&dao[..12]), None);
