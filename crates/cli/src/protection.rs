@@ -25,7 +25,7 @@ pub(crate) struct Protect {
     /// Encrypt from end to end, for the members of the topic's group: the broker cannot read it
     #[arg(long, conflicts_with = "by_token")]
     pub(crate) protect: bool,
-    /// Where group keys are given out, if that is not the broker: coaps://HOST[:PORT]
+    /// Where group keys are given out, if that is not the broker: coaps://HOST or coaps://HOST:PORT
     #[arg(long, value_name = "URI", requires = "protect")]
     keys_from: Option<String>,
 }
