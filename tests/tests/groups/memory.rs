@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use sedge_broker::Broker;
 use sedge_broker::admin::{AdminReply, AdminRequest, NewDevice};
@@ -43,7 +44,7 @@ fn a_broker_that_only_carries_values_has_neither_value_nor_key() {
         valve.publish(SECRET).await.unwrap();
         display.subscribe().await.unwrap();
         let _before = display.next().await;
-        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        tokio::time::sleep(Duration::from_millis(1100)).await;
         for _ in 0..20 {
             valve.publish(SECRET).await.unwrap();
             display.expect(std::str::from_utf8(SECRET).unwrap()).await;
@@ -59,8 +60,16 @@ fn a_broker_that_only_carries_values_has_neither_value_nor_key() {
 
     let memory = memory_of(carrier.id());
     assert!(memory.len() > 1_000_000, "{} bytes", memory.len());
-    let store = files_in(folder.path());
     let holds = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).any(|part| part == what);
+    // Values are on disk a little after they were taken.
+    let started = Instant::now();
+    let store = loop {
+        let store = files_in(folder.path());
+        if holds(&store, PLAIN) && holds(&store, &ciphertext) || started.elapsed() > SOON {
+            break store;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
     for (place, bytes) in [("memory", &memory), ("store", &store)] {
         // What it does have is found, so what is not found is not there.
         assert!(holds(bytes, PLAIN), "the open value is in the {place}");
