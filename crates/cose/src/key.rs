@@ -140,7 +140,7 @@ impl KeyOps {
         self.0 >> op as u8 & 1 == 1
     }
 
-    /// `[+ (tstr / int)]`; what has no meaning here is left out.
+    /// `[+ (tstr / int)]`; what has no meaning here is left out, and a key for nothing else is of no use here.
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, Error> {
         let (mut ops, count) = (Self(0), decoder.array()?);
         for _ in 0..count {
@@ -148,7 +148,7 @@ impl KeyOps {
                 ops.0 |= 1 << number;
             }
         }
-        if count == 0 { Err(Error::Key) } else { Ok(ops) }
+        if ops == Self(0) { Err(Error::Key) } else { Ok(ops) }
     }
 
     fn encode(self, encoder: &mut Encoder<'_>) {

@@ -104,6 +104,8 @@ fn what_is_no_key_is_refused() {
         (&long, Error::Key),
         ("a2 01 04 20 00", Error::Cbor(cbor::Error::Type)),
         ("a2 01 04 04 80", Error::Key),
+        // For nothing that is known here.
+        ("a2 01 04 04 81 18 25", Error::Key),
         ("a2 01 04 04 01", Error::Cbor(cbor::Error::Type)),
         ("a2 01 04 01 04", Error::Cbor(cbor::Error::DuplicateKey)),
         ("a1 01 04 00", Error::Cbor(cbor::Error::Trailing)),
