@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sedge_broker::admin::{ADMIN_PATH, AdminReply, AdminRequest, LocalAdmin, connect_local};
+use sedge_broker::admin::{ADMIN_PATH, AdminReply, AdminRequest, After, LocalAdmin, Page, connect_local};
 use sedge_broker::store::DataDir;
 use sedge_client::{Code, ContentFormat, Credential, Request, Target};
 
@@ -65,6 +65,24 @@ impl Admin {
     /// The broker's URI as its administrator knows it.
     pub(crate) fn broker(&self) -> Option<&str> {
         self.broker.as_deref()
+    }
+
+    /// A whole list, page by page; `page` takes the page that is wanted out of a reply.
+    pub(crate) async fn all<T>(
+        &mut self,
+        request: fn(After) -> AdminRequest,
+        page: fn(AdminReply) -> Option<Page<T>>,
+    ) -> Result<Vec<T>, Failure> {
+        let mut entries = Vec::new();
+        let mut after = After::default();
+        loop {
+            let page = page(self.call(request(after)).await?).ok_or_else(unexpected)?;
+            entries.extend(page.entries);
+            match page.next {
+                Some(next) => after = next,
+                None => return Ok(entries),
+            }
+        }
     }
 
     /// Asks, and gives the answer unless it is a refusal.

@@ -1,7 +1,7 @@
 //! `sedge topic`: topics and how they are set up.
 
 use clap::Subcommand;
-use sedge_broker::admin::{AdminReply, AdminRequest, After, Protection, TopicInfo, TopicSettings};
+use sedge_broker::admin::{AdminReply, AdminRequest, Protection, TopicInfo, TopicSettings};
 use sedge_client::ContentFormat;
 use sedge_group::Cipher;
 use serde_json::{Value as Json, json};
@@ -161,18 +161,8 @@ async fn create(args: Create) -> Result<(), Failure> {
 
 async fn list(args: List) -> Result<(), Failure> {
     let mut admin = args.which.connect().await?;
-    let mut topics = Vec::new();
-    let mut after = After::default();
-    loop {
-        let AdminReply::Topics(page) = admin.call(AdminRequest::TopicList(after)).await? else {
-            return Err(unexpected());
-        };
-        topics.extend(page.entries);
-        match page.next {
-            Some(next) => after = next,
-            None => break,
-        }
-    }
+    let page = |reply| if let AdminReply::Topics(page) = reply { Some(page) } else { None };
+    let topics = admin.all(AdminRequest::TopicList, page).await?;
     admin.close().await;
     if args.json {
         return output::line(topics.iter().map(in_json).collect::<Json>());

@@ -7,7 +7,7 @@ mod set;
 use clap::Subcommand;
 use sedge_access::Permissions;
 use sedge_broker::Login;
-use sedge_broker::admin::{AdminReply, AdminRequest, After, DeviceInfo};
+use sedge_broker::admin::{AdminReply, AdminRequest, DeviceInfo};
 use serde_json::{Value as Json, json};
 
 use crate::admin::{Which, unexpected};
@@ -78,18 +78,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 async fn list(args: List) -> Result<(), Failure> {
     let mut admin = args.which.connect().await?;
-    let mut devices = Vec::new();
-    let mut after = After::default();
-    loop {
-        let AdminReply::Devices(page) = admin.call(AdminRequest::DeviceList(after)).await? else {
-            return Err(unexpected());
-        };
-        devices.extend(page.entries);
-        match page.next {
-            Some(next) => after = next,
-            None => break,
-        }
-    }
+    let page = |reply| if let AdminReply::Devices(page) = reply { Some(page) } else { None };
+    let devices = admin.all(AdminRequest::DeviceList, page).await?;
     admin.close().await;
     if args.json {
         return output::line(devices.iter().map(in_json).collect::<Json>());

@@ -6,7 +6,7 @@ mod show;
 
 use clap::Subcommand;
 use sedge_access::{Grants, Permissions};
-use sedge_broker::admin::{AdminReply, AdminRequest, After, TokenChoice, TokenInfo};
+use sedge_broker::admin::{AdminReply, AdminRequest, TokenChoice, TokenInfo};
 use serde_json::{Value as Json, json};
 
 use crate::admin::{Which, unexpected};
@@ -98,18 +98,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 async fn list(args: List) -> Result<(), Failure> {
     let mut admin = args.which.connect().await?;
-    let mut tokens = Vec::new();
-    let mut after = After::default();
-    loop {
-        let AdminReply::Tokens(page) = admin.call(AdminRequest::TokenList(after)).await? else {
-            return Err(unexpected());
-        };
-        tokens.extend(page.entries);
-        match page.next {
-            Some(next) => after = next,
-            None => break,
-        }
-    }
+    let page = |reply| if let AdminReply::Tokens(page) = reply { Some(page) } else { None };
+    let tokens = admin.all(AdminRequest::TokenList, page).await?;
     admin.close().await;
     if args.json {
         return output::line(tokens.iter().map(in_json).collect::<Json>());
