@@ -7,8 +7,9 @@ use core::ptr;
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant;
 
-/// Where the controller stands in memory, and its registers.
-const BASE: usize = 0x4020_0000;
+use crate::board::chip::ETHERNET;
+
+/// Its registers.
 const RX_DATA: usize = 0x00;
 const TX_DATA: usize = 0x20;
 const RX_STATUS: usize = 0x40;
@@ -33,12 +34,12 @@ pub struct Lan9118(());
 
 fn read(register: usize) -> u32 {
     // SAFETY: the controller's registers are there on this board, and reading one upsets no memory.
-    unsafe { ptr::read_volatile((BASE + register) as *const u32) }
+    unsafe { ptr::read_volatile((ETHERNET + register) as *const u32) }
 }
 
 fn write(register: usize, value: u32) {
     // SAFETY: as in `read`.
-    unsafe { ptr::write_volatile((BASE + register) as *mut u32, value) }
+    unsafe { ptr::write_volatile((ETHERNET + register) as *mut u32, value) }
 }
 
 fn write_mac(register: u32, value: u32) {
@@ -123,9 +124,15 @@ pub struct Frame {
     len: usize,
 }
 
+impl Frame {
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
 impl RxToken for Frame {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
-        read(self.bytes.get(..self.len).unwrap_or_default())
+        read(self.bytes())
     }
 }
 

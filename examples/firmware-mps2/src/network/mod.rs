@@ -1,18 +1,22 @@
 //! Datagrams to and from the broker, over smoltcp.
 
+mod gate;
+mod lan9118;
+
 use core::convert::Infallible;
 use core::future::poll_fn;
 use core::net::SocketAddrV4;
 use core::task::Poll;
 
-use sedge_client::{Clock, Datagram};
+use sedge_client::Datagram;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::udp;
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpCidr, IpEndpoint, Ipv4Address};
 
 use crate::board::Ticks;
-use crate::lan9118::Lan9118;
+use gate::Gate;
+use lan9118::Lan9118;
 
 /// What QEMU's user-mode network gives its first guest, and how it is to reach others.
 const OWN: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
@@ -33,7 +37,8 @@ struct Memory {
 
 /// A socket that knows nobody but the broker.
 pub struct Network {
-    device: Lan9118,
+    device: Gate,
+    clock: Ticks,
     interface: Interface,
     sockets: SocketSet<'static>,
     socket: SocketHandle,
@@ -42,15 +47,15 @@ pub struct Network {
 
 impl Network {
     /// Starts the network; to be called once.
-    pub fn start(broker: SocketAddrV4) -> Option<Self> {
+    pub fn start(broker: SocketAddrV4, clock: Ticks) -> Option<Self> {
         let memory = cortex_m::singleton!(: Memory = Memory {
             sockets: [SocketStorage::EMPTY],
             received: ([udp::PacketMetadata::EMPTY; PACKETS], [0; BYTES]),
             sent: ([udp::PacketMetadata::EMPTY; PACKETS], [0; BYTES]),
         })?;
-        let mut device = Lan9118::start(HARDWARE)?;
+        let mut device = Gate::new(Lan9118::start(HARDWARE)?, broker, PORT);
         let config = Config::new(EthernetAddress(HARDWARE).into());
-        let mut interface = Interface::new(config, &mut device, now());
+        let mut interface = Interface::new(config, &mut device, now(&clock));
         interface.update_ip_addrs(|addresses| {
             let _room = addresses.push(IpCidr::new(OWN.into(), 24));
         });
@@ -62,17 +67,22 @@ impl Network {
         socket.bind(PORT).ok()?;
         let mut sockets = SocketSet::new(&mut memory.sockets[..]);
         let socket = sockets.add(socket);
-        Some(Self { device, interface, sockets, socket, broker: broker.into() })
+        Some(Self { device, clock, interface, sockets, socket, broker: broker.into() })
+    }
+
+    /// How many frames came from others than the broker. Nobody has seen them.
+    pub const fn dropped(&self) -> u32 {
+        self.device.dropped()
     }
 
     fn poll(&mut self) -> &mut udp::Socket<'static> {
-        let _changed = self.interface.poll(now(), &mut self.device, &mut self.sockets);
+        let _changed = self.interface.poll(now(&self.clock), &mut self.device, &mut self.sockets);
         self.sockets.get_mut(self.socket)
     }
 }
 
-fn now() -> Instant {
-    Instant::from_micros(i64::try_from(Ticks.now().as_micros()).unwrap_or(i64::MAX))
+fn now(clock: &Ticks) -> Instant {
+    Instant::from_micros(i64::try_from(clock.time().as_micros()).unwrap_or(i64::MAX))
 }
 
 impl Datagram for Network {
@@ -94,12 +104,10 @@ impl Datagram for Network {
 
     async fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
         poll_fn(|_| {
-            let broker = self.broker;
             let socket = self.poll();
-            while let Ok((datagram, from)) = socket.recv() {
-                // Whoever else sends something: nobody listens.
-                if from.endpoint == broker && datagram.len() <= buffer.len() {
-                    buffer[..datagram.len()].copy_from_slice(datagram);
+            while let Ok((datagram, _)) = socket.recv() {
+                if let Some(place) = buffer.get_mut(..datagram.len()) {
+                    place.copy_from_slice(datagram);
                     return Poll::Ready(Ok(datagram.len()));
                 }
             }

@@ -1,0 +1,268 @@
+//! The device that the tests of emulated devices drive. Behind its credential the command line has settings and then
+//! steps; it does one after the other, and says what became of each.
+//!
+//! | setting | |
+//! |---|---|
+//! | `clock=MICROS` | the counter starts there |
+//! | `flash=FILE` | where sequence numbers are kept |
+//! | `power=N` | it fails in the operation of the flash after N |
+//! | `attempts=N` | how often a flight of a handshake is sent again |
+//!
+//! | step | |
+//! |---|---|
+//! | `connect SECONDS` | tries for so long |
+//! | `publish TOPIC VALUE` | |
+//! | `burst TOPIC COUNT` | publishes so many values, one after the other |
+//! | `await TOPIC VALUE` | subscribes, if it has not yet, and waits for that value |
+//! | `fetch TOPIC` | reads a value of up to 64 KB |
+//! | `sleep SECONDS` | does nothing at all |
+//! | `protect TOPIC COUNT` | publishes so many values that only the group can read |
+//! | `count` | says what was dropped |
+//! | `close` | says goodbye |
+#![no_std]
+#![no_main]
+
+use core::fmt;
+
+use cortex_m_rt::entry;
+use cortex_m_semihosting::hprintln;
+use sedge_client::protected::Group;
+use sedge_client::{
+    Client, Clock as _, Config, ContentFormat, Error, Fixed, PskOnly, Request, SubscriptionId,
+};
+use sedge_crypto::{Crypto as _, Hash as _, Rfc7925, RustCrypto};
+use sedge_firmware_mps2::board::{self, Entropy, Flash, Ticks, host};
+use sedge_firmware_mps2::command_line::{Credential, Words};
+use sedge_firmware_mps2::network::Network;
+use sedge_time::Duration;
+
+type Provider = Rfc7925<RustCrypto>;
+type Memory = Fixed<PskOnly<Provider>, Entropy, 2, 3>;
+type Device = Client<Memory, Network, Ticks>;
+
+/// The longest value that the broker keeps.
+const LONGEST: usize = 65_536;
+/// Pages of flash for sequence numbers.
+const PAGES: usize = 4;
+
+#[entry]
+fn main() -> ! {
+    match board::run(run()) {
+        Ok(()) => {
+            hprintln!("all steps done");
+            host::exit_success()
+        }
+        Err(why) => host::exit_failure(why),
+    }
+}
+
+/// What stands before the steps.
+#[derive(Default)]
+struct Settings<'a> {
+    clock: u64,
+    flash: Option<&'a str>,
+    power: Option<u32>,
+    attempts: Option<u8>,
+}
+
+impl<'a> Settings<'a> {
+    fn read(words: &mut Words<'a>) -> Option<Self> {
+        let mut settings = Self::default();
+        while let Some((name, value)) = words.clone().next()?.split_once('=') {
+            match name {
+                "clock" => settings.clock = value.parse().ok()?,
+                "flash" => settings.flash = Some(value),
+                "power" => settings.power = Some(value.parse().ok()?),
+                "attempts" => settings.attempts = Some(value.parse().ok()?),
+                _ => return None,
+            }
+            let _read = words.next();
+        }
+        Some(settings)
+    }
+}
+
+async fn run() -> Result<(), &'static str> {
+    let mut line = [0; 512];
+    let (credential, mut words) =
+        Credential::from_command_line(&mut line).ok_or("the command line has no credential")?;
+    let settings = Settings::read(&mut words).ok_or("the settings make no sense")?;
+    let clock = Ticks::start(settings.clock);
+    let network = Network::start(credential.broker, clock).ok_or("there is no network")?;
+    let security = credential.security().ok_or("the key is too long")?;
+    let entropy = Entropy::open().ok_or("there is no entropy")?;
+    let mut config = Config::default();
+    if let Some(attempts) = settings.attempts {
+        config.endpoint.dtls.retransmission.attempts = attempts;
+    }
+    let client = Client::new(config, security, network, clock, Rfc7925(RustCrypto), entropy)
+        .map_err(|_| "the credential does not fit its memory")?;
+    let flash = match settings.flash {
+        Some(name) => Some(Flash::open(name, PAGES, settings.power).ok_or("there is no flash")?),
+        None => None,
+    };
+    let body = cortex_m::singleton!(: [u8; LONGEST] = [0; LONGEST]).ok_or("the memory is taken")?;
+    let mut trial =
+        Trial { client, clock, flash, name: credential.identity(), subscriptions: [None; 2], body };
+    while let Some(step) = words.next() {
+        trial.step(step, &mut words).await.ok_or("a step makes no sense")?;
+    }
+    Ok(())
+}
+
+struct Trial<'a> {
+    client: Device,
+    clock: Ticks,
+    flash: Option<Flash>,
+    /// What the operator calls the device.
+    name: &'a str,
+    subscriptions: [Option<SubscriptionId>; 2],
+    body: &'static mut [u8; LONGEST],
+}
+
+impl Trial<'_> {
+    /// Does a step; nothing if there is no such step, or a word is missing.
+    async fn step(&mut self, step: &str, words: &mut Words<'_>) -> Option<()> {
+        match step {
+            "connect" => self.connect(words.next()?.parse().ok()?).await,
+            "publish" => {
+                let outcome =
+                    self.client.publish(words.next()?, ContentFormat::TEXT, words.next()?.as_bytes());
+                tell(step, outcome.await);
+            }
+            "burst" => self.burst(words.next()?, words.next()?.parse().ok()?).await,
+            "await" => self.wait_for(words.next()?, words.next()?).await,
+            "fetch" => self.fetch(words.next()?).await,
+            "sleep" => {
+                let end = self.clock.time() + Duration::from_secs(words.next()?.parse().ok()?);
+                self.clock.sleep_until(end).await;
+                hprintln!("sleep: done");
+            }
+            "protect" => self.protect(words.next()?, words.next()?.parse().ok()?).await?,
+            "count" => {
+                let missed = self.client.missed();
+                let gate = self.client.socket_mut().dropped();
+                hprintln!("count: {} at the gate, {} by the client", gate, missed.datagrams);
+            }
+            "close" => {
+                self.client.close().await;
+                hprintln!("close: done");
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    async fn connect(&mut self, seconds: u64) {
+        let end = self.clock.time() + Duration::from_secs(seconds);
+        loop {
+            let attempt = board::until(&self.clock, end, self.client.connect()).await;
+            match attempt {
+                Some(outcome) => {
+                    tell("connect", outcome);
+                    if outcome.is_ok() {
+                        return;
+                    }
+                }
+                None => return hprintln!("connect: given up"),
+            }
+        }
+    }
+
+    async fn burst(&mut self, topic: &str, count: u32) {
+        for number in 0..count {
+            let mut digits = [0; 10];
+            let value = decimal(number, &mut digits);
+            if let Err(error) = self.client.publish(topic, ContentFormat::TEXT, value).await {
+                hprintln!("burst: {}", error);
+            }
+        }
+        hprintln!("burst: done");
+    }
+
+    async fn wait_for(&mut self, topic: &str, wanted: &str) {
+        let known = |id: &SubscriptionId| self.client.topic(*id) == Some(topic);
+        if !self.subscriptions.iter().flatten().any(known) {
+            match self.client.subscribe(topic).await {
+                Ok(id) => {
+                    if let Some(place) = self.subscriptions.iter_mut().find(|place| place.is_none()) {
+                        *place = Some(id);
+                    }
+                    hprintln!("await: subscribed");
+                }
+                Err(error) => return hprintln!("await: {}", error),
+            }
+        }
+        loop {
+            let mut buffer = [0; 64];
+            match self.client.next(&mut buffer).await {
+                Ok(value) => {
+                    let text = core::str::from_utf8(value.payload).unwrap_or("?");
+                    hprintln!("value: {}", text);
+                    if text == wanted {
+                        return hprintln!("await: done");
+                    }
+                }
+                // Whatever it is, the connection and the subscription are made again.
+                Err(error) => hprintln!("await: {}", error),
+            }
+        }
+    }
+
+    async fn fetch(&mut self, topic: &str) {
+        let topic = sedge_client::Target::Topic(topic);
+        let request = Request::new(sedge_client::Code::GET, topic);
+        match self.client.request(&request, &mut self.body[..]).await {
+            Ok(answer) if answer.code.is_success() => {
+                let mut hash = Rfc7925(RustCrypto).sha256();
+                hash.update(answer.payload);
+                hprintln!("fetch: {} bytes, SHA-256 {}", answer.payload.len(), Hex(&hash.finish()));
+            }
+            Ok(answer) => hprintln!("fetch: the server answered {:?}", answer.code),
+            Err(error) => hprintln!("fetch: {}", error),
+        }
+    }
+
+    async fn protect(&mut self, topic: &str, count: u32) -> Option<()> {
+        let mut groups = [Group::<_, 2, 2, 32>::new(topic, self.flash.take()?)?.named(self.name)?];
+        let mut scratch = [0; 256];
+        for number in 0..count {
+            let mut digits = [0; 10];
+            let value = decimal(number, &mut digits);
+            let mut protected = self.client.protected(&mut groups, &mut scratch);
+            match protected.publish(topic, ContentFormat::TEXT, value).await {
+                Ok(()) => hprintln!("protect: {}", number),
+                Err(error) => hprintln!("protect: {}", error),
+            }
+        }
+        hprintln!("protect: done");
+        Some(())
+    }
+}
+
+fn tell<E: fmt::Display>(step: &str, outcome: Result<(), Error<E>>) {
+    match outcome {
+        Ok(()) => hprintln!("{}: done", step),
+        Err(error) => hprintln!("{}: {}", step, error),
+    }
+}
+
+fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &[u8] {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
