@@ -159,7 +159,7 @@ impl<M: Memory> Endpoint<M> {
         self.sessions.len()
     }
 
-    /// How many handshakes are under way.
+    /// How many handshakes are under way, those included whose session began early (see [`Endpoint::connect`]).
     pub fn handshakes_under_way(&self) -> usize {
         self.handshakes.len()
     }
@@ -324,7 +324,7 @@ impl<M: Memory> Endpoint<M> {
         match peer.channel {
             Channel::Handshake { slot } => self.handshakes.discard(slot),
             Channel::Plain => self.plain_peers -= 1,
-            Channel::Dtls(_) => {}
+            Channel::Dtls(_) => self.handshakes.discard(peer.lingering),
         }
         Some(peer.principal)
     }

@@ -34,12 +34,13 @@ impl<M: Memory> Endpoint<M> {
     ) -> Option<Event<'static>> {
         let session = self.session_in(slot)?;
         match self.peer(session)?.channel {
-            Channel::Handshake { .. } => self.expire_handshake(now, slot, host),
+            Channel::Handshake { .. } => self.expire_handshake(now, session, host),
             Channel::Dtls(_) => {
                 self.expire_validation(now, session, host);
                 self.expire_outstanding(now, session, host);
+                let event = self.expire_handshake(now, session, host);
                 self.arm_session(session);
-                None
+                event
             }
             Channel::Plain => None,
         }

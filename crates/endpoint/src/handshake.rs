@@ -12,7 +12,7 @@ use crate::endpoint::Endpoint;
 use crate::event::{CloseReason, Event};
 use crate::host::HostOf;
 use crate::memory::{Memory, Path, PathIndex, Pool, TimerKey, Timers};
-use crate::session::{Channel, MAX_CID_LENGTH, SessionId};
+use crate::session::{Channel, MAX_CID_LENGTH, NO_HANDSHAKE, Peer, SessionId};
 
 /// A handshake under way, in either role.
 pub struct Handshake<D: Profile> {
@@ -23,7 +23,18 @@ pub struct Handshake<D: Profile> {
     pub(crate) predecessor: Option<SessionId>,
     /// When something was last sent, for the round-trip time.
     sent_at: Instant,
+    /// Whether the host has had no room for all of the flight.
+    unsent: bool,
     role: Role<D>,
+}
+
+impl<D: Profile> Handshake<D> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match &self.role {
+            Role::Client(handshake) => handshake.deadline(),
+            Role::Server(handshake) => handshake.get().deadline(),
+        }
+    }
 }
 
 #[expect(clippy::large_enum_variant, reason = "a server's half is small only where there is none")]
@@ -77,6 +88,11 @@ const COOKIE_PERIOD: Duration = Duration::from_secs(60);
 impl<M: Memory> Endpoint<M> {
     /// Dials a peer. What comes of it is [`Event::Connected`] or [`Event::Closed`].
     ///
+    /// In DTLS 1.3 a session begins with the client's last flight, so that the first request travels with it
+    /// ([RFC 9147 section 5.7](https://www.rfc-editor.org/rfc/rfc9147#section-5.7)). The peer has proved who it is then;
+    /// if it refuses our certificate, [`Event::Closed`] comes after [`Event::Connected`], and says so with
+    /// [`CloseReason::HandshakeFailed`].
+    ///
     /// # Errors
     /// [`ConnectError`]; then nothing was sent.
     pub fn connect<H: HostOf<M>>(
@@ -102,7 +118,7 @@ impl<M: Memory> Endpoint<M> {
         let handshake = match ClientHandshake::connect(&mut cx, &mut host.credentials(session), &config) {
             Ok(handshake) => handshake,
             Err(error) => {
-                self.abandon(session, before);
+                let _nobody = self.abandon(session, before);
                 return Err(ConnectError::Config(error));
             }
         };
@@ -121,7 +137,12 @@ impl<M: Memory> Endpoint<M> {
         session: SessionId,
         host: &mut H,
     ) -> bool {
-        self.pump(now, session, host)
+        let sent = self.pump(now, session, host);
+        if sent {
+            // Perhaps that was the last of the last flight, with which the session begins: time will tell.
+            let _armed = self.timers.arm(now, TimerKey::Session(session.slot));
+        }
+        sent
     }
 
     /// Opens a session without protection over a path on which plain CoAP is spoken.
@@ -164,8 +185,9 @@ impl<M: Memory> Endpoint<M> {
         };
         let before = self.paths.get(&path).and_then(|slot| self.session_in(slot));
         if let Some(before) = before
-            && let Some(slot) = self.handshake_slot(before)
+            && let Some(Channel::Handshake { slot }) = self.peer(before).map(|peer| &peer.channel)
         {
+            let slot = *slot;
             // The answer to this very hello was lost; or the client has started over.
             let answers = match self.handshakes.get(slot).map(|handshake| &handshake.role) {
                 Some(Role::Server(handshake)) => handshake.get().answers(&verified),
@@ -219,7 +241,7 @@ impl<M: Memory> Endpoint<M> {
             Err(refusal) => {
                 self.counters.handshakes_failed += 1;
                 let _unreliable = host.transmit(&path, |buf| refusal.write(buf).unwrap_or(0));
-                self.abandon(session, predecessor);
+                let _nobody = self.abandon(session, predecessor);
             }
         }
     }
@@ -257,7 +279,7 @@ impl<M: Memory> Endpoint<M> {
         let answered_after = now.saturating_since(handshake.sent_at);
         let _sent = self.pump(now, session, host);
         match progress {
-            Ok(Progress::Continue) => None,
+            Ok(Progress::Continue) => self.establish_early(now, session, answered_after, host),
             Ok(Progress::Complete) => self.establish(now, session, answered_after, host),
             Ok(Progress::Failed(failure)) => self.fail(session, failure),
             Err(reason) => {
@@ -270,26 +292,21 @@ impl<M: Memory> Endpoint<M> {
     pub(crate) fn expire_handshake<H: HostOf<M>>(
         &mut self,
         now: Instant,
-        slot: u32,
+        session: SessionId,
         host: &mut H,
     ) -> Option<Event<'static>> {
-        let session = self.session_in(slot)?;
         let handshake = self.handshakes.get_mut(self.handshake_slot(session)?)?;
         let mut cx = Context::new(&self.crypto, &mut self.rng, now);
         let result = match &mut handshake.role {
             Role::Client(handshake) => handshake.expire(&mut cx, &mut host.credentials(session)),
             Role::Server(handshake) => handshake.get_mut().expire(now),
         };
+        // After a failure there may be an alert to send.
+        let sent_at = handshake.sent_at;
+        let _sent = self.pump(now, session, host);
         match result {
-            Ok(()) => {
-                let _sent = self.pump(now, session, host);
-                None
-            }
-            Err(failure) => {
-                // There may be an alert to send.
-                let _sent = self.pump(now, session, host);
-                self.fail(session, failure)
-            }
+            Ok(()) => self.establish_early(now, session, now.saturating_since(sent_at), host),
+            Err(failure) => self.fail(session, failure),
         }
     }
 
@@ -301,6 +318,7 @@ impl<M: Memory> Endpoint<M> {
         let mut any = false;
         loop {
             let mut more = false;
+            handshake.unsent = true;
             let sent = host.transmit(&path, |buf| {
                 // What is left of a host's memory may be too short for anything.
                 if buf.len() < usize::from(Transport::MIN_MTU) {
@@ -311,6 +329,7 @@ impl<M: Memory> Endpoint<M> {
                     Role::Server(handshake) => handshake.get_mut().poll_transmit(&self.crypto, buf),
                 };
                 more = len.is_some();
+                handshake.unsent = more;
                 len.unwrap_or(0)
             });
             self.counters.transmit_refused += u64::from(!sent);
@@ -320,17 +339,11 @@ impl<M: Memory> Endpoint<M> {
             handshake.sent_at = now;
             any = true;
         }
-        let deadline = match &handshake.role {
-            Role::Client(handshake) => handshake.deadline(),
-            Role::Server(handshake) => handshake.get().deadline(),
-        };
-        if let Some(deadline) = deadline {
-            let _armed = self.timers.arm(deadline, TimerKey::Session(session.slot));
-        }
+        self.arm_session(session);
         any
     }
 
-    /// The peer has proved who it is: the handshake makes way for the session.
+    /// The peer has proved who it is: the handshake makes way for the session, if that has not begun already.
     fn establish<'d, H: HostOf<M>>(
         &mut self,
         now: Instant,
@@ -344,8 +357,42 @@ impl<M: Memory> Endpoint<M> {
         let established = match &mut handshake.role {
             Role::Client(handshake) => handshake.take_session(),
             Role::Server(handshake) => handshake.get_mut().take_session(),
-        }?;
+        };
         self.handshakes.discard(slot);
+        self.peer_mut(session)?.lingering = NO_HANDSHAKE;
+        self.begin(now, session, established?, predecessor, answered_after, host)
+    }
+
+    /// The session of a client whose last flight is out, which goes on until the peer is known to have it.
+    fn establish_early<'d, H: HostOf<M>>(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        answered_after: Duration,
+        host: &mut H,
+    ) -> Option<Event<'d>> {
+        if !<M::Dtls as Profile>::DTLS_1_3 {
+            return None;
+        }
+        let slot = self.handshake_slot(session)?;
+        let handshake = self.handshakes.get_mut(slot).filter(|handshake| !handshake.unsent)?;
+        let Role::Client(client) = &mut handshake.role else { return None };
+        let established = client.take_session_early()?;
+        let predecessor = handshake.predecessor.take();
+        self.peer_mut(session)?.lingering = slot;
+        self.begin(now, session, established, predecessor, answered_after, host)
+    }
+
+    /// From here on there is a session.
+    fn begin<'d, H: HostOf<M>>(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        established: Established,
+        predecessor: Option<SessionId>,
+        answered_after: Duration,
+        host: &mut H,
+    ) -> Option<Event<'d>> {
         let Established { session: established, principal, authentication, resumed } = established;
         let peer = self.peer_mut(session)?;
         peer.channel = Channel::Dtls(established);
@@ -378,25 +425,26 @@ impl<M: Memory> Endpoint<M> {
             .handshake_slot(session)
             .and_then(|slot| self.handshakes.get(slot))
             .and_then(|handshake| handshake.predecessor);
-        self.abandon(session, predecessor);
+        let principal = self.abandon(session, predecessor);
         let reason = match failure {
             Failure::TimedOut => CloseReason::HandshakeTimeout,
             Failure::Refused(description) | Failure::Aborted(description) => {
                 CloseReason::HandshakeFailed(description)
             }
         };
-        Some(Event::Closed { session, principal: 0, reason })
+        Some(Event::Closed { session, principal, reason })
     }
 
-    /// Forgets a handshake; the path leads to whom it led before.
-    fn abandon(&mut self, session: SessionId, predecessor: Option<SessionId>) {
+    /// Forgets a handshake; the path leads to whom it led before. Returns who its peer had proved to be, if anybody.
+    fn abandon(&mut self, session: SessionId, predecessor: Option<SessionId>) -> u32 {
         let path = self.path(session);
-        let _gone = self.remove_session(session);
+        let principal = self.remove_session(session);
         if let (Some(path), Some(old)) = (path, predecessor)
             && self.peer(old).is_some_and(|old| old.path == path)
         {
             let _indexed = self.paths.insert(path, old.slot);
         }
+        principal.unwrap_or(0)
     }
 
     /// Puts a handshake into the pool, where the oldest makes room if it has had its time. Says whether there
@@ -411,8 +459,8 @@ impl<M: Memory> Endpoint<M> {
         if self.handshakes.is_full() {
             self.evict_handshake(now);
         }
-        let entered =
-            self.handshakes.insert(Handshake { session, started: now, predecessor, sent_at: now, role });
+        let handshake = Handshake { session, started: now, predecessor, sent_at: now, unsent: true, role };
+        let entered = self.handshakes.insert(handshake);
         match (entered, self.peer_mut(session)) {
             (Some(slot), Some(peer)) => {
                 peer.channel = Channel::Handshake { slot };
@@ -420,7 +468,7 @@ impl<M: Memory> Endpoint<M> {
             }
             _ => {
                 self.counters.handshakes_refused += 1;
-                self.abandon(session, predecessor);
+                let _nobody = self.abandon(session, predecessor);
                 false
             }
         }
@@ -432,16 +480,29 @@ impl<M: Memory> Endpoint<M> {
             .filter_map(|slot| self.handshakes.get(slot))
             .filter(|handshake| now.saturating_since(handshake.started) > grace)
             .min_by_key(|handshake| handshake.started);
-        if let Some((session, predecessor)) = oldest.map(|oldest| (oldest.session, oldest.predecessor)) {
-            self.counters.handshakes_failed += 1;
-            self.abandon(session, predecessor);
+        let Some((session, predecessor)) = oldest.map(|oldest| (oldest.session, oldest.predecessor)) else {
+            return;
+        };
+        match self.peer_mut(session) {
+            // The peer has had our last flight, most likely, and the session goes on without an end to send it again.
+            Some(Peer { channel: Channel::Dtls(_), lingering, .. }) => {
+                let slot = core::mem::replace(lingering, NO_HANDSHAKE);
+                self.handshakes.discard(slot);
+            }
+            _ => {
+                self.counters.handshakes_failed += 1;
+                let _nobody = self.abandon(session, predecessor);
+            }
         }
     }
 
+    /// Where the handshake of a session is, before it begins or beside it.
     pub(crate) fn handshake_slot(&self, session: SessionId) -> Option<u32> {
-        match self.peer(session)?.channel {
+        let peer = self.peer(session)?;
+        match peer.channel {
             Channel::Handshake { slot } => Some(slot),
-            _ => None,
+            Channel::Dtls(_) => Some(peer.lingering).filter(|slot| *slot != NO_HANDSHAKE),
+            Channel::Plain => None,
         }
     }
 

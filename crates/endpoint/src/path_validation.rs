@@ -24,6 +24,7 @@ use sedge_time::{Duration, Instant};
 use crate::config::Procedure;
 use crate::endpoint::Endpoint;
 use crate::event::Event;
+use crate::handshake::Handshake;
 use crate::host::HostOf;
 use crate::memory::{Memory, PathIndex, Pool, TimerKey, Timers};
 use crate::session::{Channel, SessionId};
@@ -390,11 +391,13 @@ impl<M: Memory> Endpoint<M> {
         }
     }
 
-    /// Arms the timer of a session: for its validation and for what it has to send again, whichever is first.
+    /// Arms the timer of a session: for its handshake, its validation or what it has to send again, whichever is first.
     pub(crate) fn arm_session(&mut self, id: SessionId) {
         let Some(peer) = self.peer(id) else { return };
         let validation = self.validations.get(peer.validation).map(|validation| validation.deadline);
-        let next = validation.into_iter().chain([peer.resend_at]).min();
+        let handshake = self.handshake_slot(id).and_then(|slot| self.handshakes.get(slot));
+        let handshake = handshake.and_then(Handshake::deadline);
+        let next = validation.into_iter().chain(handshake).chain([peer.resend_at]).min();
         if let Some(next) = next.filter(|next| *next != Instant::DISTANT_FUTURE) {
             let _armed = self.timers.arm(next, TimerKey::Session(id.slot));
         }

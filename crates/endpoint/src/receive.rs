@@ -9,7 +9,7 @@ use crate::event::{CloseReason, Event};
 use crate::host::HostOf;
 use crate::memory::{Memory, PathIndex, Pool};
 use crate::path_validation::{Arrival, Proven};
-use crate::session::{Channel, Peer, SessionId};
+use crate::session::{Channel, NO_HANDSHAKE, Peer, SessionId};
 
 /// One datagram on its way in; [`Endpoint::receive`] takes it apart record by record.
 #[derive(Debug)]
@@ -145,6 +145,10 @@ impl<M: Memory> Endpoint<M> {
     ) -> Option<Event<'d>> {
         let peer = self.sessions.get_mut(id.slot).filter(|peer| peer.generation == id.generation)?;
         let Channel::Dtls(session) = &mut peer.channel else { return None };
+        let early = M::Dtls::DTLS_1_3 && peer.lingering != NO_HANDSHAKE;
+        if early && is_of_epoch_2(record) {
+            return self.receive_handshake(now, id, path, record, host);
+        }
         let len = record.len();
         let opened = match session.open(&Of::<M::Dtls>::new(&self.crypto), record) {
             Ok(opened) => opened,
@@ -157,6 +161,10 @@ impl<M: Memory> Endpoint<M> {
         };
         self.counters.records_received += 1;
         let heard_before = core::mem::replace(&mut peer.last_heard, seconds(now));
+        if early && !matches!(opened.content, Content::ApplicationData(_)) {
+            // Nothing else comes before the peer has our last flight.
+            self.handshakes.discard(core::mem::replace(&mut peer.lingering, NO_HANDSHAKE));
+        }
         // RFC 9146 section 6: only a record newer than all before it may move the peer, and only if a
         // Connection ID names the session whatever the path.
         let arrival = Arrival { path, len, newest: opened.newest, heard_before };
@@ -174,6 +182,8 @@ impl<M: Memory> Endpoint<M> {
                 let reason = if alert == Alert::CLOSE_NOTIFY {
                     self.say_goodbye(id, host);
                     CloseReason::ByPeer
+                } else if early {
+                    CloseReason::HandshakeFailed(alert.description)
                 } else {
                     CloseReason::Alert(alert.description)
                 };
@@ -283,11 +293,13 @@ impl<M: Memory> Endpoint<M> {
 fn is_for_handshake(record: &[u8]) -> bool {
     let kinds =
         [ContentType::HANDSHAKE, ContentType::CHANGE_CIPHER_SPEC, ContentType::TLS12_CID, ContentType::ACK];
-    record.first().is_some_and(|first| {
-        // RFC 9147 section 4: 001, four flags, and the low bits of the epoch, which is 2 in a handshake.
-        let is_epoch_2 = first & 0b1110_0011 == 0b0010_0010;
-        is_epoch_2 || kinds.iter().any(|kind| kind.0 == *first)
-    })
+    is_of_epoch_2(record) || record.first().is_some_and(|first| kinds.iter().any(|kind| kind.0 == *first))
+}
+
+/// Whether a record is protected by the keys of a DTLS 1.3 handshake. RFC 9147 section 4: 001, three flags, and the low
+/// bits of the epoch.
+fn is_of_epoch_2(record: &[u8]) -> bool {
+    record.first().is_some_and(|first| first & 0b1110_0011 == 0b0010_0010)
 }
 
 /// Whether a plain datagram is worth remembering its sender for: a request or a ping. Nothing else means

@@ -45,6 +45,9 @@ pub struct Peer<P> {
     pub(crate) last_heard: u32,
     /// What is under way because it seems to have moved; [`NO_VALIDATION`] as a rule.
     pub(crate) validation: u32,
+    /// The handshake that goes on beside the session, until the peer is known to have our last flight;
+    /// [`NO_HANDSHAKE`] as a rule.
+    pub(crate) lingering: u32,
     /// The round-trip time as last seen, in milliseconds; zero if not known.
     rtt_ms: u16,
     /// Whether we have left a path for another ourselves.
@@ -59,6 +62,9 @@ pub struct Peer<P> {
     /// Confirmable messages of ours that are not acknowledged yet, against NSTART (RFC 7252 section 4.7).
     pub(crate) outstanding: u16,
 }
+
+/// No handshake goes on beside a session.
+pub(crate) const NO_HANDSHAKE: u32 = u32::MAX;
 
 /// How datagrams to and from a peer are protected.
 #[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
@@ -85,6 +91,7 @@ impl<P> Peer<P> {
             resumed: false,
             exchanges: NO_EXCHANGE,
             validation: NO_VALIDATION,
+            lingering: NO_HANDSHAKE,
             rtt_ms: 0,
             migrated: false,
             renumbered: false,

@@ -5,10 +5,12 @@ use std::vec::Vec;
 
 use core::convert::Infallible;
 
-use rand_core::{TryCryptoRng, TryRng};
+use rand_core::{CryptoRng, TryCryptoRng, TryRng};
 use sedge_coap::{Code, Message, OptionNumber};
-use sedge_crypto::{Crypto, RustCrypto};
-use sedge_dtls::{Credentials, Full, Psk, Versions};
+use sedge_crypto::{Crypto, RustCrypto, Secret, Signature, public_key_from_info, subject_public_key_info};
+use sedge_dtls::{
+    AlertDescription, CertificateType, Credentials, Full, PeerCertificate, Psk, Verified, Versions,
+};
 use sedge_time::{Duration, Instant};
 
 use crate::memory::{FixedMemory, Hosted, Memory, PagedMemory, Path};
@@ -19,6 +21,7 @@ use crate::{
 
 mod chaos;
 mod coap;
+mod early;
 mod paths;
 mod sessions;
 
@@ -77,22 +80,67 @@ pub(crate) struct Outbox {
     pub(crate) sent: VecDeque<(Address, Vec<u8>)>,
     /// Refuse so many datagrams.
     pub(crate) refuse: usize,
+    /// Both sides show raw public keys instead.
+    pub(crate) by_key: Option<KeyPair>,
+}
+
+/// A side's key, and whether it believes the other's.
+pub(crate) struct KeyPair {
+    pub(crate) scalar: Secret<32>,
+    pub(crate) info: Vec<u8>,
+    pub(crate) believes: bool,
+}
+
+impl KeyPair {
+    pub(crate) fn new(number: u8, believes: bool) -> Self {
+        let scalar = Secret::new([number; 32]);
+        let key = RustCrypto.signing_key(&scalar).unwrap();
+        let info = subject_public_key_info(&RustCrypto.public_key(&key)).to_vec();
+        Self { scalar, info, believes }
+    }
 }
 
 impl Default for Outbox {
     fn default() -> Self {
-        Self { identity: IDENTITY.to_vec(), key: psk(), sent: VecDeque::new(), refuse: 0 }
+        Self { identity: IDENTITY.to_vec(), key: psk(), sent: VecDeque::new(), refuse: 0, by_key: None }
     }
 }
 
 /// A device's own key, and the server's table of one.
 impl<C: Crypto> Credentials<C> for &Outbox {
     fn own_psk(&mut self) -> Option<(&[u8], &Psk)> {
-        Some((&self.identity, &self.key))
+        self.by_key.is_none().then_some((&self.identity, &self.key))
     }
 
     fn psk(&mut self, identity: &[u8]) -> Option<(Psk, u32)> {
         (identity == IDENTITY).then(|| (psk(), PRINCIPAL))
+    }
+
+    fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
+        let own = self.by_key.as_ref().filter(|_| kind == CertificateType::RawPublicKey && index == 0)?;
+        Some(&own.info)
+    }
+
+    fn sign<R: CryptoRng + ?Sized>(
+        &mut self,
+        crypto: &C,
+        rng: &mut R,
+        digest: &[u8; 32],
+    ) -> Option<Signature> {
+        let key = crypto.signing_key(&self.by_key.as_ref()?.scalar).ok()?;
+        crypto.sign(&key, digest, rng).ok()
+    }
+
+    fn believes(&self) -> &[CertificateType] {
+        if self.by_key.is_some() { &[CertificateType::RawPublicKey] } else { &[] }
+    }
+
+    fn verify(&mut self, _: &C, shown: &PeerCertificate<'_>) -> Result<Verified, AlertDescription> {
+        let public_key = public_key_from_info(shown.entries().next().unwrap()).unwrap();
+        match self.by_key.as_ref().is_some_and(|own| own.believes) {
+            true => Ok(Verified { public_key, principal: PRINCIPAL }),
+            false => Err(AlertDescription::BAD_CERTIFICATE),
+        }
     }
 }
 
