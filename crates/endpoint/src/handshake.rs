@@ -1,16 +1,17 @@
 //! Handshakes: from a stateless cookie to a session, in a small pool.
 
-use sedge_crypto::{NamedGroup, Secret};
+use sedge_crypto::NamedGroup;
 use sedge_dtls::{
     CipherSuite, ClientConfig, ClientHandshake, ConfigError, ConnectionId, Context, Discard, Established,
-    Failure, HELLO_REPLY_LEN, Hello, KeyLog, Of, Presence, Profile, Progress, ServerHandshake, Slot,
-    Transport, VerifiedHello, Versions, hello,
+    Failure, HELLO_REPLY_LEN, Hello, Of, Presence, Profile, Progress, ServerHandshake, Slot, Transport,
+    VerifiedHello, Versions, hello,
 };
 use sedge_time::{Duration, Instant};
 
 use crate::endpoint::Endpoint;
 use crate::event::{CloseReason, Event};
 use crate::host::HostOf;
+use crate::key_log::CapturedKeys;
 use crate::memory::{Memory, Path, PathIndex, Pool, TimerKey, Timers};
 use crate::session::{Channel, MAX_CID_LENGTH, NO_HANDSHAKE, Peer, SessionId};
 
@@ -226,9 +227,7 @@ impl<M: Memory> Endpoint<M> {
         }
         let accepted =
             ServerHandshake::accept(&mut cx, &mut host.credentials(session), &config, verified, cid);
-        for key in log.0.iter().flatten() {
-            host.dangerous_log_keys(key.label, &key.client_random, key.bytes());
-        }
+        log.tell::<M, H>(host);
         match accepted {
             Ok(handshake) => {
                 // Whoever accepts has a profile with a server, and with a place for it.
@@ -273,9 +272,7 @@ impl<M: Memory> Endpoint<M> {
                 handshake.get_mut().receive(&mut cx, &mut host.credentials(session), record)
             }
         };
-        for key in log.0.iter().flatten() {
-            host.dangerous_log_keys(key.label, &key.client_random, key.bytes());
-        }
+        log.tell::<M, H>(host);
         let answered_after = now.saturating_since(handshake.sent_at);
         let _sent = self.pump(now, session, host);
         match progress {
@@ -513,35 +510,5 @@ impl<M: Memory> Endpoint<M> {
     fn cid_of(&self, session: SessionId, buf: &mut [u8; MAX_CID_LENGTH]) -> ConnectionId {
         let len = self.config.cid.encode(session, buf);
         buf.get(..len).and_then(ConnectionId::new).unwrap_or_default()
-    }
-}
-
-/// Holds the secrets of one handshake step for a host that asked for them: at most four, in DTLS 1.3.
-#[derive(Default)]
-struct CapturedKeys([Option<CapturedKey>; 4]);
-
-struct CapturedKey {
-    label: &'static str,
-    client_random: [u8; 32],
-    secret: Secret<48>,
-    len: usize,
-}
-
-impl CapturedKey {
-    fn bytes(&self) -> &[u8] {
-        self.secret.expose().get(..self.len).unwrap_or_default()
-    }
-}
-
-impl KeyLog for CapturedKeys {
-    fn secret(&mut self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
-        let mut copy = Secret::zero();
-        for (to, from) in copy.expose_mut().iter_mut().zip(secret) {
-            *to = *from;
-        }
-        if let Some(free) = self.0.iter_mut().find(|place| place.is_none()) {
-            *free =
-                Some(CapturedKey { label, client_random: *client_random, secret: copy, len: secret.len() });
-        }
     }
 }

@@ -37,6 +37,7 @@ mod exchange;
 mod expire;
 mod handshake;
 mod host;
+mod key_log;
 mod maintenance;
 pub mod memory;
 mod message;
