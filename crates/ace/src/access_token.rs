@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use sedge_cose::{Claims, Error, Message};
+use sedge_cose::{Claims, Confirmation, CoseKey, Error, Material, Message};
 use sedge_crypto::Crypto;
 
 use crate::TokenKeys;
@@ -10,13 +10,14 @@ use crate::TokenKeys;
 /// Why a token is not believed. Whoever shows it learns no more than that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// It is none: not strict CBOR, not one of the three structures, or without the name of its key.
+    /// It is none: not strict CBOR, not one of the three structures, without the name of its key, or with header
+    /// parameters that are not protected.
     Malformed,
     /// It is under a key that is not known.
     UnknownKey,
     /// It is not authentic.
     Forged,
-    /// It is authentic, and its claims cannot be read.
+    /// It is authentic, and its claims cannot be read, or show to everybody what is secret.
     Claims,
 }
 
@@ -36,6 +37,10 @@ impl core::error::Error for TokenError {}
 /// Opens a token where it stands: decrypts it, or verifies its code or signature, by those keys of `keys` that its header
 /// names. Whether it is for us and good now, [`Claims::check`] says.
 ///
+/// All header parameters have to be protected ([RFC 9770 section 3](https://www.rfc-editor.org/rfc/rfc9770#section-3)): by
+/// others anybody could give a revoked token another hash. A secret key has to be encrypted
+/// ([RFC 9202 section 3.3.1](https://www.rfc-editor.org/rfc/rfc9202#section-3.3.1)).
+///
 /// # Errors
 /// [`TokenError`].
 pub fn open_token<'t, 'k, C: Crypto>(
@@ -44,10 +49,16 @@ pub fn open_token<'t, 'k, C: Crypto>(
     token: &'t mut [u8],
 ) -> Result<(Claims<'t>, &'k TokenKeys), TokenError> {
     let message = Message::parse(token).map_err(|_| TokenError::Malformed)?;
-    let kid = message.headers().kid().ok_or(TokenError::Malformed)?;
-    let keys = keys.iter().find(|keys| keys.id == kid).ok_or(TokenError::UnknownKey)?;
-    let claims = opened(crypto, keys, message).map_err(|_| TokenError::Forged)?;
-    Claims::parse(claims).map(|claims| (claims, keys)).map_err(|_| TokenError::Claims)
+    let headers = message.headers();
+    let kid = headers.kid().filter(|_| headers.are_all_protected()).ok_or(TokenError::Malformed)?;
+    let known = keys.iter().fold(None, |known, keys| if keys.id == kid { Some(keys) } else { known });
+    // A token under no key is tried all the same, so that time does not tell which keys there are.
+    let tried = known.or(keys.last()).ok_or(TokenError::UnknownKey)?;
+    let encrypted = matches!(message, Message::Encrypt0(_));
+    let opened = opened(crypto, tried, message);
+    let keys = known.ok_or(TokenError::UnknownKey)?;
+    let claims = Claims::parse(opened.map_err(|_| TokenError::Forged)?).map_err(|_| TokenError::Claims)?;
+    if encrypted || !shows_secret(&claims) { Ok((claims, keys)) } else { Err(TokenError::Claims) }
 }
 
 fn opened<'t, C: Crypto>(crypto: &C, keys: &TokenKeys, message: Message<'t>) -> Result<&'t [u8], Error> {
@@ -60,4 +71,15 @@ fn opened<'t, C: Crypto>(crypto: &C, keys: &TokenKeys, message: Message<'t>) -> 
         Message::Mac0(message) => message.verify(crypto, &keys.mac_key()?, &[]),
         Message::Sign1(message) => message.verify(crypto, &keys.verification, &[]),
     }
+}
+
+/// Whether whoever has seen these claims has the key that they are bound to.
+const fn shows_secret(claims: &Claims<'_>) -> bool {
+    matches!(
+        claims.confirmation,
+        Some(
+            Confirmation::Key(CoseKey { material: Material::Symmetric { k: Some(_) }, .. })
+                | Confirmation::Oscore(_)
+        )
+    )
 }

@@ -96,7 +96,12 @@ impl State {
             audit,
             authority: Mutex::new(authority),
             groups: Mutex::new(groups),
-            tokens: Tokens::new(clock, config.authority.audience.clone(), config.limits.tokens),
+            tokens: Tokens::new(
+                clock,
+                config.authority.audience.clone(),
+                config.authority.uri.clone(),
+                config.limits.tokens,
+            ),
             clock,
         };
         state.begin_authority().await?;

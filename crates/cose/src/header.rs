@@ -147,6 +147,11 @@ impl<'b> Headers<'b> {
         find(self.unprotected, label)
     }
 
+    /// Whether nothing stands in the unprotected bucket.
+    pub fn are_all_protected(&self) -> bool {
+        self.unprotected == [0xa0]
+    }
+
     /// The protected bucket as it goes into what is authenticated.
     pub const fn protected_bytes(&self) -> &'b [u8] {
         self.protected

@@ -13,6 +13,8 @@ pub(crate) enum Refused {
     UnknownKey,
     /// It was changed, or made by somebody else.
     Forged,
+    /// It names another authorisation server.
+    Issuer,
     /// It is for another resource server.
     Audience,
     /// It is over.
@@ -36,10 +38,11 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
-    const ALL: [(&'static str, Self); 13] = [
+    const ALL: [(&'static str, Self); 14] = [
         ("malformed", Self::Malformed),
         ("unknown_key", Self::UnknownKey),
         ("forged", Self::Forged),
+        ("issuer", Self::Issuer),
         ("audience", Self::Audience),
         ("expired", Self::Expired),
         ("not_yet", Self::NotYet),
@@ -59,6 +62,7 @@ impl Refused {
             Self::Malformed
             | Self::UnknownKey
             | Self::Forged
+            | Self::Issuer
             | Self::Expired
             | Self::NotYet
             | Self::Revoked

@@ -80,8 +80,9 @@ impl Entries {
         theirs.map(|(principal, _)| *principal).collect()
     }
 
-    pub(super) fn is_spent(&self, hash: &TokenHash) -> bool {
-        self.spent.contains_key(hash)
+    /// Whether a token with one of these hashes is good no more.
+    pub(super) fn are_spent(&self, hashes: &[TokenHash; 2]) -> bool {
+        hashes.iter().any(|hash| self.spent.contains_key(hash))
     }
 
     /// Notes a token that is good. One for a key that is known takes the place of the key's token, unless it is older.
@@ -92,7 +93,7 @@ impl Entries {
         pop: Pop,
         kid: Option<Box<[u8]>>,
     ) -> Result<Principal, Refused> {
-        if let Some(principal) = self.by_hash.get(&token.hash) {
+        if let Some(principal) = token.hashes.iter().find_map(|hash| self.by_hash.get(hash)) {
             return Ok(*principal);
         }
         self.expire(now);
@@ -141,7 +142,8 @@ impl Entries {
     pub(super) fn expire(&mut self, now: Instant) {
         while let Some((end, principal)) = self.ends.first().copied().filter(|(end, _)| *end <= now) {
             if let Some(entry) = self.entries.get(&principal) {
-                let _none = self.spent.insert(entry.token.hash, end + MEMORY);
+                let [hash, _] = entry.token.hashes;
+                let _none = self.spent.insert(hash, end + MEMORY);
             }
             self.remove(principal);
         }
@@ -163,12 +165,14 @@ impl Entries {
 
     fn link(&mut self, principal: Principal, token: &Shown) {
         let _new = self.ends.insert((token.end, principal));
-        let _none = self.by_hash.insert(token.hash, principal);
+        self.by_hash.extend(token.hashes.map(|hash| (hash, principal)));
     }
 
     fn unlink(&mut self, principal: Principal, token: &Shown) {
         let _known = self.ends.remove(&(token.end, principal));
-        let _known = self.by_hash.remove(&token.hash);
+        for hash in &token.hashes {
+            let _known = self.by_hash.remove(hash);
+        }
     }
 }
 
@@ -185,7 +189,7 @@ mod tests {
 
     fn token(name: u8, subject: &str, issued: u64, end: Instant) -> Arc<Shown> {
         Arc::new(Shown {
-            hash: TokenHash::of(&Provider::default(), &[name]),
+            hashes: [[name], [name | 0x80]].map(|token| TokenHash::of(&Provider::default(), &token)),
             id: Box::from([name]),
             subject: subject.into(),
             scope: Grants::none(),
@@ -212,12 +216,14 @@ mod tests {
         let principal = show(&mut entries, 0, shown.clone(), 1).unwrap();
         assert!(entries.get(principal, at(9)).is_some() && entries.get(principal, at(10)).is_none());
         entries.expire(at(10));
-        assert!(entries.is_spent(&shown.hash) && entries.by_kid(&[1]).is_none());
+        assert!(entries.are_spent(&shown.hashes) && entries.by_kid(&[1]).is_none());
         // Another token for the key is another matter, under another number.
         let again = show(&mut entries, 11, token(2, "a", 1, at(20)), 1).unwrap();
         assert_ne!(again, principal);
-        assert_eq!(entries.revoke(at(12), token(2, "a", 1, at(20)).hash), Some(again));
+        // Revoked by the one hash, it is known by the other.
+        assert_eq!(entries.revoke(at(12), token(2, "a", 1, at(20)).hashes[1]), Some(again));
         assert!(entries.get(again, at(12)).is_none() && entries.len() == 0);
+        assert!(entries.are_spent(&token(2, "a", 1, at(20)).hashes));
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) type Good = (Shown, Pop, Option<Box<[u8]>>);
 pub(super) struct Judge<'a> {
     pub(super) keys: &'a [TokenKeys],
     pub(super) audience: &'a str,
+    /// Who issues tokens, if that is known by name.
+    pub(super) issuer: Option<&'a str>,
     pub(super) now: Instant,
     /// The wall clock, in seconds since 1970.
     pub(super) unix: u64,
@@ -25,7 +27,7 @@ pub(super) struct Judge<'a> {
 
 impl Judge<'_> {
     /// Decides on a token ([RFC 9200 section 5.10.1.1](https://www.rfc-editor.org/rfc/rfc9200#section-5.10.1.1)).
-    pub(super) fn judge(&self, token: &[u8], hash: TokenHash) -> Result<Good, Refused> {
+    pub(super) fn judge(&self, token: &[u8], hashes: [TokenHash; 2]) -> Result<Good, Refused> {
         let crypto = Provider::default();
         let mut bytes = zeroize::Zeroizing::new(token.to_vec());
         let (claims, keys) = open_token(&crypto, self.keys, &mut bytes).map_err(|error| match error {
@@ -35,9 +37,12 @@ impl Judge<'_> {
             TokenError::Claims => Refused::Claims,
         })?;
         let now = i64::try_from(self.unix).unwrap_or(i64::MAX);
-        let expected = Expected { audience: self.audience, issuer: None, now, leeway: 0 };
+        // Its key says who has issued it; a token that says so too has to say the same.
+        let issuer = claims.issuer.and(self.issuer);
+        let expected = Expected { audience: self.audience, issuer, now, leeway: 0 };
         claims.check(&expected).map_err(|invalid| match invalid {
-            Invalid::Issuer | Invalid::Audience => Refused::Audience,
+            Invalid::Issuer => Refused::Issuer,
+            Invalid::Audience => Refused::Audience,
             Invalid::Expired => Refused::Expired,
             Invalid::NotYet => Refused::NotYet,
         })?;
@@ -64,7 +69,7 @@ impl Judge<'_> {
         };
         let lifetime = Duration::from_secs(expires.saturating_sub(self.unix));
         let shown = Shown {
-            hash,
+            hashes,
             id: id.into(),
             subject: subject.to_owned(),
             scope,

@@ -38,6 +38,8 @@ pub(crate) struct Tokens {
     clock: Clock,
     /// As what the authorisation server knows this broker.
     audience: String,
+    /// The authorisation server itself, as tokens name it that name it; empty if that is not known.
+    issuer: String,
     entries: RwLock<Entries>,
     /// The keys of tokens for this broker, and of those for others by which a token is known to be meant for another.
     keys: RwLock<Vec<TokenKeys>>,
@@ -47,7 +49,8 @@ pub(crate) struct Tokens {
 /// A token that was shown and found good.
 #[derive(Debug)]
 pub(crate) struct Shown {
-    pub(crate) hash: TokenHash,
+    /// Its hash, and its twin's.
+    pub(crate) hashes: [TokenHash; 2],
     /// Its identifier.
     pub(crate) id: Box<[u8]>,
     /// To whom it was issued.
@@ -84,10 +87,11 @@ impl Shown {
 }
 
 impl Tokens {
-    pub(crate) fn new(clock: Clock, audience: String, max: usize) -> Self {
+    pub(crate) fn new(clock: Clock, audience: String, issuer: String, max: usize) -> Self {
         Self {
             clock,
             audience,
+            issuer,
             entries: RwLock::new(Entries::new(max)),
             keys: RwLock::default(),
             counters: Counters::default(),
@@ -174,12 +178,14 @@ impl Tokens {
 
     /// Decides whether a token is good.
     fn judge(&self, unix: u64, token: &[u8]) -> Result<Good, Refused> {
-        let hash = TokenHash::of(&Provider::default(), token);
-        if self.read().is_spent(&hash) {
+        let hashes = TokenHash::with_twin(&Provider::default(), token);
+        if self.read().are_spent(&hashes) {
             return Err(Refused::Revoked);
         }
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        Judge { keys: &keys, audience: &self.audience, now: self.clock.now(), unix }.judge(token, hash)
+        let issuer = Some(self.issuer.as_str()).filter(|issuer| !issuer.is_empty());
+        Judge { keys: &keys, audience: &self.audience, issuer, now: self.clock.now(), unix }
+            .judge(token, hashes)
     }
 
     // Every change is complete before the next can fail, so a panic elsewhere leaves the maps in step.
