@@ -6,17 +6,17 @@ use sedge_coap::block::BlockSize;
 use sedge_coap::{Code, ContentFormat, OptionNumber};
 use sedge_crypto::Secret;
 use sedge_dtls::Resumption;
+use sedge_endpoint::Agreed;
 use sedge_endpoint::memory::Buffer;
-use sedge_endpoint::{Agreed, Counters};
 use sedge_time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::core::{Core, Kind, Missed, Notification, Standing, SubscribeError, SubscriptionId};
+use crate::counters::Counters;
 use crate::disconnect::Disconnect;
 use crate::error::{Error, Failure};
 use crate::io::{Clock, Datagram, Either, either};
 use crate::memory::{CryptoOf, Memory, RngOf};
-use crate::outbox::Outbox;
 use crate::request::{Request, Response, Target};
 use crate::security::Security;
 use crate::transfer::{FirstBlock, Transfer};
@@ -29,7 +29,6 @@ use crate::transfer::{FirstBlock, Transfer};
 /// `select!` does; a request that was dropped is given up.
 pub struct Client<M: Memory, D, C> {
     core: Core<M>,
-    outbox: Outbox<M::Datagram>,
     datagram: M::Datagram,
     socket: D,
     clock: C,
@@ -54,13 +53,13 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         crypto: CryptoOf<M>,
         rng: RngOf<M>,
     ) -> Result<Self, Error<D::Error>> {
-        let (datagram, outbox) = (M::datagram(), M::datagram());
+        let datagram = M::datagram();
         let room = datagram.as_ref().len();
         config.block_size = config.block_size.min(BlockSize::at_most(room.saturating_sub(OVERHEAD)));
         let mtu = u16::try_from(room.saturating_sub(2)).unwrap_or(u16::MAX);
         config.endpoint.dtls.mtu = config.endpoint.dtls.mtu.min(mtu);
         let core = Core::new(clock.now(), config, security, crypto, rng).map_err(Error::Security)?;
-        Ok(Self { core, outbox: Outbox::new(outbox), datagram, socket, clock })
+        Ok(Self { core, datagram, socket, clock })
     }
 
     /// Waits for a connection.
@@ -78,7 +77,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
                 Err(error) => Err(error),
             };
             if let Err(error) = outcome {
-                self.core.network_failed(self.clock.now(), &mut self.outbox);
+                self.core.network_failed(self.clock.now());
                 return Err(Error::Network(error));
             }
             if let Some(reason) = self.core.take_failure() {
@@ -212,7 +211,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
 
     /// Ends a subscription. Says whether there was one.
     pub async fn unsubscribe(&mut self, subscription: SubscriptionId) -> bool {
-        let known = self.core.unsubscribe(self.clock.now(), subscription, &mut self.outbox);
+        let known = self.core.unsubscribe(self.clock.now(), subscription);
         let _sent = self.flush().await;
         known
     }
@@ -267,7 +266,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
 
     /// Says goodbye. The client stays closed.
     pub async fn close(&mut self) {
-        self.core.close(&mut self.outbox);
+        self.core.close();
         let _sent = self.flush().await;
     }
 
@@ -286,7 +285,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     /// one's own traffic. Whoever learns them can read and forge everything.
     #[cfg(feature = "std")]
     pub fn dangerous_log_keys(&mut self, log: impl FnMut(&str, &[u8; 32], &[u8]) + Send + 'static) {
-        self.outbox.dangerous_log_keys(log);
+        self.core.outbox().dangerous_log_keys(log);
     }
 
     /// The last session as bytes; see [`Core::export_resumption`].
@@ -354,9 +353,9 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
             let now = self.clock.now();
             if let Either::First(Ok(len)) = arrived {
                 let datagram = self.datagram.as_mut().get_mut(..len).unwrap_or_default();
-                self.core.receive(now, datagram, None, &mut self.outbox);
+                self.core.receive(now, datagram, None);
             }
-            self.core.expire(now, None, &mut self.outbox);
+            self.core.expire(now, None);
             let _sent = self.flush().await;
         }
     }
@@ -408,7 +407,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         }
         let Err(error) = outcome else { return Ok(()) };
         let now = self.clock.now();
-        self.core.network_failed(now, &mut self.outbox);
+        self.core.network_failed(now);
         if self.core.config().fail_on_network_error && operation.is_some() {
             return Err(Error::Network(error));
         }
@@ -419,7 +418,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     /// Sends everything that can be sent now.
     async fn advance(&mut self, mut operation: Option<&mut Transfer<'_>>) -> Result<(), D::Error> {
         self.flush().await?;
-        while self.core.advance(self.clock.now(), operation.as_deref_mut(), &mut self.outbox) {
+        while self.core.advance(self.clock.now(), operation.as_deref_mut()) {
             self.flush().await?;
         }
         Ok(())
@@ -438,18 +437,18 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         let now = self.clock.now();
         if let Either::First(len) = arrived {
             let datagram = self.datagram.as_mut().get_mut(..len?).unwrap_or_default();
-            self.core.receive(now, datagram, operation.as_deref_mut(), &mut self.outbox);
+            self.core.receive(now, datagram, operation.as_deref_mut());
         }
-        self.core.expire(now, operation, &mut self.outbox);
+        self.core.expire(now, operation);
         self.flush().await
     }
 
     /// Sends what waits to be sent.
     async fn flush(&mut self) -> Result<(), D::Error> {
-        while let Some(datagram) = self.outbox.front() {
+        while let Some(datagram) = self.core.outbox().front() {
             let sent = self.socket.send(datagram).await;
             // One that the network refuses counts as lost.
-            self.outbox.pop();
+            self.core.outbox().pop();
             sent?;
         }
         Ok(())

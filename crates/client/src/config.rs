@@ -15,6 +15,9 @@ pub struct Config {
     pub fail_on_network_error: bool,
     /// How often the broker is asked for a subscribed topic that nobody has published to yet.
     pub topic_poll: Duration,
+    /// By how much what is not urgent (renewing an observation, asking again for a topic) may be late, so that it is done
+    /// when the radio is on anyway. Zero where power is plenty.
+    pub slack: Duration,
     /// The largest block of a body that does not fit one datagram. It is lowered to what the datagram holds.
     pub block_size: BlockSize,
     /// CoAP's and DTLS's own settings.
@@ -28,6 +31,7 @@ impl Default for Config {
             patience: Duration::from_secs(60),
             fail_on_network_error: false,
             topic_poll: Duration::from_secs(10),
+            slack: Duration::ZERO,
             block_size: BlockSize::MAX,
             endpoint: sedge_endpoint::Config::default(),
         }

@@ -50,6 +50,11 @@ impl Disconnect {
             CloseReason::Exhausted => Self::Exhausted,
         }
     }
+
+    /// Whether it was the handshake that came to nothing.
+    pub(crate) const fn is_refusal(self) -> bool {
+        matches!(self, Self::HandshakeRefused(_) | Self::NotAccepted | Self::Unreachable)
+    }
 }
 
 impl fmt::Display for Disconnect {

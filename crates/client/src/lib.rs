@@ -63,6 +63,7 @@ extern crate std;
 mod client;
 mod config;
 pub mod core;
+mod counters;
 #[cfg(feature = "std")]
 mod credential;
 mod disconnect;
@@ -80,6 +81,7 @@ mod transfer;
 
 pub use client::Client;
 pub use config::{Backoff, Config};
+pub use counters::Counters;
 #[cfg(feature = "std")]
 pub use credential::{BrokerKey, Credential, CredentialError, Login};
 pub use disconnect::Disconnect;
@@ -87,8 +89,7 @@ pub use error::{Error, Failure};
 pub use io::{Clock, Datagram};
 #[cfg(feature = "std")]
 pub use memory::Growing;
-pub use memory::{Fixed, Memory, Server};
-pub use outbox::Outbox;
+pub use memory::{Fixed, Memory};
 pub use request::{Request, Response, TOPIC_DATA, Target};
 pub use token::{Renewal, TokenError};
 pub use transfer::Transfer;
@@ -101,4 +102,4 @@ pub use sedge_crypto::{PublicKey, Secret};
 pub use sedge_dtls::{CipherSuite, Full, Profile, Psk, PskOnly, Versions};
 #[cfg(feature = "std")]
 pub use sedge_endpoint::memory::Hosted;
-pub use sedge_endpoint::{Agreed, Authentication, Counters, Version};
+pub use sedge_endpoint::{Agreed, Authentication, Version};

@@ -4,28 +4,18 @@ use core::marker::PhantomData;
 
 use rand_core::CryptoRng;
 use sedge_dtls::{ClientOnly, Profile, Resumption};
-use sedge_endpoint::Parts;
-use sedge_endpoint::memory::{Buffer, FixedBuffer, FixedMemory, Memory as EndpointMemory, Path};
+use sedge_endpoint::memory::{Buffer, FixedBuffer};
 
-use crate::core::Subscription;
-
-/// The one peer of a client. Which address it has is the business of the [`Datagram`](crate::Datagram)s.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Server;
-
-impl Path for Server {
-    fn cookie_bytes(&self, _: &mut [u8; 32]) -> usize {
-        // Only servers make cookies.
-        0
-    }
-}
+use crate::core::{Exchange, Subscription};
 
 /// The memory of a client, bundled as types, and how its empty state is made.
 ///
 /// [`Fixed`] is all arrays, for firmware; [`Growing`](crate::Growing) is for hosts.
 pub trait Memory {
-    /// The memory of the endpoint underneath, with the providers of cryptography and randomness.
-    type Endpoint: EndpointMemory<Path = Server>;
+    /// What of DTLS the client speaks, and with which provider of cryptography.
+    type Dtls: Profile;
+    /// The source of randomness.
+    type Rng: CryptoRng;
     /// Room for one datagram.
     type Datagram: AsRef<[u8]> + AsMut<[u8]>;
     /// Room for values that nobody has asked for yet.
@@ -36,25 +26,25 @@ pub trait Memory {
     type Certificates: Buffer;
     /// Room for the last session, so that a later handshake can take it up again: one place, or none.
     type Resumption: Default + AsRef<[Option<Resumption>]> + AsMut<[Option<Resumption>]>;
+    /// Messages that await something: one for requests, and one for each subscription.
+    type Exchanges: AsRef<[Exchange]> + AsMut<[Exchange]>;
     /// Room for subscriptions.
     type Subscriptions: AsRef<[Option<Subscription<Self::Name>>]> + AsMut<[Option<Subscription<Self::Name>>]>;
 
-    /// The endpoint's empty state.
-    fn endpoint() -> Parts<Self::Endpoint>;
     /// An empty datagram.
     fn datagram() -> Self::Datagram;
     /// An empty inbox.
     fn inbox() -> Self::Inbox;
+    /// No exchanges.
+    fn exchanges() -> Self::Exchanges;
     /// No subscriptions.
     fn subscriptions() -> Self::Subscriptions;
 }
 
-/// What of DTLS a client speaks.
-pub(crate) type ProfileOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Dtls;
 /// The provider of cryptography that comes with a client's memory.
-pub(crate) type CryptoOf<M> = sedge_endpoint::memory::CryptoOf<<M as Memory>::Endpoint>;
+pub(crate) type CryptoOf<M> = <<M as Memory>::Dtls as Profile>::Crypto;
 /// The source of randomness that comes with a client's memory.
-pub(crate) type RngOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Rng;
+pub(crate) type RngOf<M> = <M as Memory>::Rng;
 
 /// Memory in arrays: `SUBSCRIPTIONS` observed topics, `EXCHANGES` requests that await something (each
 /// observation is one), datagrams of `DATAGRAM` bytes, names of `NAME` bytes, own certificates of `CERTIFICATES`
@@ -64,7 +54,7 @@ pub(crate) type RngOf<M> = <<M as Memory>::Endpoint as EndpointMemory>::Rng;
 /// `DATAGRAM` has to hold the longest datagram that the server sends. With certificates or raw public keys that is as
 /// long as the path takes, 1152 bytes from a server of this project, unless the server is told less.
 ///
-/// `EXCHANGES` should be one more than `SUBSCRIPTIONS`, and is at most 15.
+/// `EXCHANGES` has to be one more than `SUBSCRIPTIONS`.
 pub struct Fixed<
     D,
     R,
@@ -97,9 +87,6 @@ impl<const N: usize> AsMut<[Option<Resumption>]> for Places<N> {
     }
 }
 
-/// As many timers as the endpoint of [`Fixed`] can ever need.
-const TIMERS: usize = 16;
-
 impl<
     D: Profile,
     R: CryptoRng,
@@ -111,7 +98,9 @@ impl<
     const RESUMPTION: usize,
 > Memory for Fixed<D, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME, CERTIFICATES, RESUMPTION>
 {
-    type Endpoint = FixedMemory<Server, ClientOnly<D>, R, 1, 1, EXCHANGES, DATAGRAM, TIMERS>;
+    type Dtls = ClientOnly<D>;
+    type Rng = R;
+    type Exchanges = [Exchange; EXCHANGES];
     type Datagram = [u8; DATAGRAM];
     type Inbox = [u8; DATAGRAM];
     type Name = FixedBuffer<NAME>;
@@ -119,8 +108,14 @@ impl<
     type Resumption = Places<RESUMPTION>;
     type Subscriptions = [Option<Subscription<FixedBuffer<NAME>>>; SUBSCRIPTIONS];
 
-    fn endpoint() -> Parts<Self::Endpoint> {
-        Parts::default()
+    fn exchanges() -> Self::Exchanges {
+        const {
+            assert!(
+                EXCHANGES > SUBSCRIPTIONS,
+                "one exchange is for requests, and each subscription has its own"
+            )
+        };
+        [Exchange::FREE; EXCHANGES]
     }
 
     fn datagram() -> Self::Datagram {
@@ -146,14 +141,16 @@ mod growing {
     use std::boxed::Box;
     use std::vec;
 
-    use sedge_endpoint::memory::{GrowingBuffer, PagedMemory};
+    use sedge_endpoint::memory::GrowingBuffer;
 
-    use super::{CryptoRng, Growing, Memory, Parts, Places, Profile, Server, Subscription};
+    use super::{CryptoRng, Exchange, Growing, Memory, Places, Profile, Subscription};
 
     const SUBSCRIPTIONS: usize = 32;
 
     impl<D: Profile, R: CryptoRng> Memory for Growing<D, R> {
-        type Endpoint = PagedMemory<Server, D, R>;
+        type Dtls = D;
+        type Rng = R;
+        type Exchanges = Box<[Exchange]>;
         type Datagram = Box<[u8]>;
         type Inbox = Box<[u8]>;
         type Name = GrowingBuffer;
@@ -161,9 +158,8 @@ mod growing {
         type Resumption = Places<1>;
         type Subscriptions = Box<[Option<Subscription<GrowingBuffer>>]>;
 
-        fn endpoint() -> Parts<Self::Endpoint> {
-            // Four exchanges per session: enough for every subscription, its renewal and a request.
-            PagedMemory::parts(SUBSCRIPTIONS / 2, 2, 64)
+        fn exchanges() -> Self::Exchanges {
+            vec![Exchange::FREE; SUBSCRIPTIONS + 1].into()
         }
 
         fn datagram() -> Self::Datagram {

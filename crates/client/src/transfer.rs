@@ -10,7 +10,7 @@
 
 use sedge_coap::block::{Assembler, Block, BlockError, BlockSize, Progress, Slicer, Step};
 use sedge_coap::{Code, ContentFormat, Message, OptionNumber, Writer};
-use sedge_endpoint::{ExchangeId, SendError};
+use sedge_endpoint::SendError;
 use sedge_time::Instant;
 
 use crate::error::Failure;
@@ -49,7 +49,8 @@ pub struct Transfer<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Waiting,
-    Sent(ExchangeId),
+    /// Under this serial number.
+    Sent(u16),
     Done,
     Failed(Failure),
 }
@@ -115,6 +116,14 @@ impl<'a> Transfer<'a> {
     /// Whether its message is on its way.
     pub const fn is_sent(&self) -> bool {
         matches!(self.stage, Stage::Sent(_))
+    }
+
+    /// The serial number of the exchange of its message.
+    pub(crate) const fn serial(&self) -> Option<u16> {
+        match self.stage {
+            Stage::Sent(serial) => Some(serial),
+            _ => None,
+        }
     }
 
     /// The answer.

@@ -102,11 +102,11 @@ impl Device {
     }
 
     pub(super) fn handshakes(&self) -> u64 {
-        self.client.counters().handshakes_completed
+        self.client.counters().handshakes_completed.into()
     }
 
     pub(super) fn retransmissions(&self) -> u64 {
-        self.client.counters().retransmissions
+        self.client.counters().retransmissions.into()
     }
 
     /// What the handshake took on the wire.

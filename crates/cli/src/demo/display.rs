@@ -57,11 +57,11 @@ impl Display {
     }
 
     pub(super) fn handshakes(&self) -> u64 {
-        self.client.counters().handshakes_completed
+        self.client.counters().handshakes_completed.into()
     }
 
     pub(super) fn retransmissions(&self) -> u64 {
-        self.client.counters().retransmissions
+        self.client.counters().retransmissions.into()
     }
 
     /// What the notifications took on the wire.

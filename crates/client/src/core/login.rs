@@ -7,10 +7,9 @@ use sedge_dtls::{
     AlertDescription, CertificateType, Credentials, PeerCertificate, Profile, Psk, Resumption, Verified,
 };
 use sedge_endpoint::memory::Buffer;
-use sedge_endpoint::{Host, SessionId};
 use sedge_x509::{Expected, PeerName, PinnedIssuer};
 
-use crate::memory::{CryptoOf, Memory, ProfileOf};
+use crate::memory::{CryptoOf, Memory};
 use crate::security::{Identity, NotBelieved, Security, SecurityError, Trust, certificates};
 
 /// Who the client is, and its last session.
@@ -52,7 +51,7 @@ impl<M: Memory> Login<M> {
             Security::Psk { identity, key } => Proof::Psk { identity: name::<M>(identity)?, key },
             Security::PublicKey { own, server } => {
                 // Seen by the compiler: firmware without certificates has none of this in it.
-                if !ProfileOf::<M>::CERTIFICATES {
+                if !<M::Dtls as Profile>::CERTIFICATES {
                     return Err(SecurityError::NotInProfile);
                 }
                 Proof::PublicKey(PublicKeys::new(own, server, crypto)?)
@@ -60,6 +59,11 @@ impl<M: Memory> Login<M> {
             Security::DangerousNone => Proof::None,
         };
         Ok(Self { proof, resumption: M::Resumption::default() })
+    }
+
+    /// The login for one call, with the seconds since 1970 if they are known.
+    pub(super) const fn at(&mut self, now: Option<u64>) -> AtTime<'_, M> {
+        AtTime { login: self, now }
     }
 
     pub(super) const fn is_none(&self) -> bool {
@@ -149,7 +153,7 @@ fn name<M: Memory>(bytes: &[u8]) -> Result<M::Name, SecurityError> {
 }
 
 /// The login for one call: with the time.
-struct AtTime<'a, M: Memory> {
+pub(super) struct AtTime<'a, M: Memory> {
     login: &'a mut Login<M>,
     /// Seconds since 1970, if known.
     now: Option<u64>,
@@ -227,31 +231,5 @@ impl<M: Memory> Credentials<CryptoOf<M>> for AtTime<'_, M> {
 
     fn recall(&mut self, _: &[u8]) -> Option<Resumption> {
         self.login.resumption().cloned()
-    }
-}
-
-/// The caller's host, which sends, and the login, which says who dials.
-pub(super) struct Dialler<'a, H, M: Memory> {
-    pub(super) host: &'a mut H,
-    pub(super) login: &'a mut Login<M>,
-    /// Seconds since 1970, if known.
-    pub(super) unix_time: Option<u64>,
-}
-
-impl<M: Memory, H: Host<CryptoOf<M>>> Host<CryptoOf<M>> for Dialler<'_, H, M> {
-    type Path = H::Path;
-
-    fn transmit(&mut self, path: &H::Path, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
-        self.host.transmit(path, fill)
-    }
-
-    fn credentials(&mut self, _: SessionId) -> impl Credentials<CryptoOf<M>> {
-        AtTime { login: &mut *self.login, now: self.unix_time }
-    }
-
-    const DANGEROUS_KEY_LOG: bool = H::DANGEROUS_KEY_LOG;
-
-    fn dangerous_log_keys(&mut self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
-        self.host.dangerous_log_keys(label, client_random, secret);
     }
 }

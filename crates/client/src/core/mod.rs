@@ -1,10 +1,11 @@
 //! The client as a state machine without sockets, clocks or tasks: it is told what arrived and what time it
-//! is, and writes its datagrams into an [`Outbox`](crate::Outbox).
+//! is, and keeps its datagrams until they are fetched.
 //!
-//! [`Client`](crate::Client) is a thin shell of `async` functions around it. A face without an executor calls
-//! [`Core::advance`], [`Core::receive`] and [`Core::expire`] from its own loop.
+//! [`Client`](crate::Client) and [`Polled`](crate::Polled) are its two faces: the one waits in `async` functions, the
+//! other is asked again and again by a loop of the application's.
 
 mod inbox;
+mod line;
 mod link;
 mod login;
 mod operation;
@@ -12,15 +13,17 @@ mod subscription;
 mod subscriptions;
 
 use rand_core::Rng as _;
-use sedge_coap::{Code, ContentFormat};
+use sedge_coap::ContentFormat;
 use sedge_crypto::Secret;
 use sedge_dtls::Resumption;
-use sedge_endpoint::{Agreed, Connect, Counters, Endpoint, Event, HostOf, Incoming, SessionId};
+use sedge_endpoint::Agreed;
 use sedge_time::Instant;
 
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::disconnect::Disconnect;
-use crate::memory::{CryptoOf, Memory, RngOf, Server};
+use crate::memory::{CryptoOf, Memory, RngOf};
+use crate::outbox::Outbox;
 use crate::security::{Security, SecurityError};
 use crate::transfer::Transfer;
 
@@ -29,16 +32,19 @@ pub(crate) use subscription::State;
 pub use subscription::{Subscription, SubscriptionId};
 pub use subscriptions::{Standing, SubscribeError};
 
+pub use line::Exchange;
+
 use inbox::Inbox;
+use line::{Event, Incoming, Line, Number, Purpose};
 use link::Link;
-use login::{Dialler, Login};
+use login::Login;
 
 /// Getters: [`is_connected`](Self::is_connected), [`agreed`](Self::agreed), [`failure`](Self::failure),
 /// [`deadline`](Self::deadline), [`counters`](Self::counters). Inputs: [`receive`](Self::receive), [`expire`](Self::expire),
 /// [`advance`](Self::advance). Commands: [`subscribe`](Self::subscribe), [`unsubscribe`](Self::unsubscribe),
 /// [`close`](Self::close). At most one [`Transfer`] is under way at a time; it is lent to every input.
 pub struct Core<M: Memory> {
-    endpoint: Endpoint<M::Endpoint>,
+    line: Line<M>,
     login: Login<M>,
     /// The seconds since 1970 at the epoch of the clock, if known.
     unix_epoch: Option<u64>,
@@ -54,8 +60,6 @@ pub struct Core<M: Memory> {
     /// A registration is due but must wait for an earlier message to be acknowledged.
     registration_waits: bool,
     inbox: Inbox<M::Inbox>,
-    /// The exchange of the transfer under way.
-    active: Option<sedge_endpoint::ExchangeId>,
     random: Random,
 }
 
@@ -75,16 +79,15 @@ impl<M: Memory> Core<M> {
     /// [`SecurityError`].
     pub fn new(
         now: Instant,
-        mut config: Config,
+        config: Config,
         security: Security<'_>,
         crypto: CryptoOf<M>,
         mut rng: RngOf<M>,
     ) -> Result<Self, SecurityError> {
         let login = Login::new(security, &crypto)?;
-        config.endpoint.accept = false;
         let random = Random(rng.next_u32() | 1);
         Ok(Self {
-            endpoint: Endpoint::new(now, config.endpoint.clone(), crypto, rng, M::endpoint()),
+            line: Line::new(&config, crypto, rng),
             login,
             unix_epoch: None,
             config,
@@ -96,14 +99,13 @@ impl<M: Memory> Core<M> {
             next_serial: 0,
             registration_waits: false,
             inbox: Inbox::new(M::inbox()),
-            active: None,
             random,
         })
     }
 
     /// Whether there is a connection.
     pub const fn is_connected(&self) -> bool {
-        self.link.session().is_some()
+        matches!(self.link, Link::Up { .. })
     }
 
     /// Whether anything has come from the server since it was last dialled.
@@ -128,22 +130,27 @@ impl<M: Memory> Core<M> {
 
     /// What the handshake of the connection came to; `None` without one, and on plain CoAP.
     pub fn agreed(&self) -> Option<Agreed> {
-        self.endpoint.agreed(self.link.session()?)
+        self.line.agreed()
     }
 
-    /// The endpoint's counters.
+    /// What was counted.
     pub const fn counters(&self) -> &Counters {
-        self.endpoint.counters()
+        &self.line.counters
+    }
+
+    /// The datagrams that wait to be sent.
+    pub(crate) const fn outbox(&mut self) -> &mut Outbox<M::Datagram> {
+        self.line.outbox()
     }
 
     /// The providers of cryptography and of randomness.
     pub(crate) const fn providers(&mut self) -> (&CryptoOf<M>, &mut RngOf<M>) {
-        self.endpoint.providers()
+        self.line.providers()
     }
 
     /// What was lost or turned away.
     pub fn missed(&self) -> Missed {
-        Missed { values: self.inbox.lost, datagrams: self.endpoint.counters().unknown_peer }
+        Missed { values: self.inbox.lost, datagrams: self.line.counters.unknown_peer.into() }
     }
 
     /// The settings.
@@ -173,7 +180,8 @@ impl<M: Memory> Core<M> {
         Some(self.unix_epoch?.saturating_add(now.as_micros() / 1_000_000))
     }
 
-    /// When [`expire`](Self::expire) has something to do next.
+    /// When [`expire`](Self::expire) has something to do next. What can wait comes
+    /// [`slack`](Config::slack) late, unless something else is to be done before.
     pub fn deadline(&self, operation: Option<&Transfer<'_>>) -> Option<Instant> {
         let dial = match self.link {
             Link::Down { until, .. } => Some(until),
@@ -181,43 +189,26 @@ impl<M: Memory> Core<M> {
         };
         let may_register = self.is_connected() && !self.registration_waits;
         let register = if may_register { self.next_registration() } else { None };
+        let register = register.map(|at| at + self.config.slack);
         let give_up = operation.and_then(|operation| operation.give_up_at);
-        [self.endpoint.deadline(), dial, register, give_up].into_iter().flatten().min()
+        [self.line.deadline(self.config.slack), dial, register, give_up].into_iter().flatten().min()
     }
 
     /// Takes in a datagram from the server.
-    pub fn receive<H: HostOf<M::Endpoint>>(
-        &mut self,
-        now: Instant,
-        datagram: &mut [u8],
-        mut operation: Option<&mut Transfer<'_>>,
-        host: &mut H,
-    ) {
+    pub fn receive(&mut self, now: Instant, datagram: &mut [u8], mut operation: Option<&mut Transfer<'_>>) {
         self.heard = true;
-        let mut incoming = match self.login.is_none() {
-            false => Incoming::new(Server, datagram),
-            true => Incoming::plain(Server, datagram),
-        };
+        let mut incoming = Incoming::new(datagram);
         let unix_time = self.unix_time(now);
-        loop {
-            let mut dialler = Dialler { host, login: &mut self.login, unix_time };
-            let Some(event) = self.endpoint.receive(now, &mut incoming, &mut dialler) else { break };
-            self.handle(now, event, operation.as_deref_mut(), host);
+        while let Some(event) = self.line.receive(now, &mut incoming, &mut self.login.at(unix_time)) {
+            self.handle(now, event, operation.as_deref_mut());
         }
     }
 
     /// Does what is due at `now`.
-    pub fn expire<H: HostOf<M::Endpoint>>(
-        &mut self,
-        now: Instant,
-        mut operation: Option<&mut Transfer<'_>>,
-        host: &mut H,
-    ) {
+    pub fn expire(&mut self, now: Instant, mut operation: Option<&mut Transfer<'_>>) {
         let unix_time = self.unix_time(now);
-        loop {
-            let mut dialler = Dialler { host, login: &mut self.login, unix_time };
-            let Some(event) = self.endpoint.expire(now, &mut dialler) else { break };
-            self.handle(now, event, operation.as_deref_mut(), host);
+        while let Some(event) = self.line.expire(now, &mut self.login.at(unix_time)) {
+            self.handle(now, event, operation.as_deref_mut());
         }
         if let Some(operation) = operation.filter(|_| !self.is_connected()) {
             self.while_disconnected(now, operation);
@@ -225,139 +216,105 @@ impl<M: Memory> Core<M> {
     }
 
     /// Does the next thing that needs no datagram to come first: dials, sends the operation's next message,
-    /// registers a subscription. Says whether there may be more to do, once the host has sent what it has.
-    pub fn advance<H: HostOf<M::Endpoint>>(
-        &mut self,
-        now: Instant,
-        operation: Option<&mut Transfer<'_>>,
-        host: &mut H,
-    ) -> bool {
+    /// registers a subscription. Says whether there may be more to do, once what waits to be sent is sent.
+    pub fn advance(&mut self, now: Instant, operation: Option<&mut Transfer<'_>>) -> bool {
         match self.link {
             Link::Down { until, .. } if until <= now => {
-                self.dial(now, host);
+                self.dial(now);
                 true
             }
-            Link::Up { session } => {
-                self.send_operation(now, session, operation, host) || self.register_next(now, session, host)
-            }
+            Link::Up { .. } => self.send_operation(now, operation) || self.register_next(now),
             Link::Down { .. } | Link::Dialling { .. } | Link::Closed => {
                 if let Some(operation) = operation {
                     self.while_disconnected(now, operation);
                 }
-                // A flight may have more datagrams than the host has room for at once.
-                match self.link {
-                    Link::Dialling { session, .. } => self.endpoint.continue_handshake(now, session, host),
-                    _ => false,
-                }
+                // A flight may have more datagrams than there is room for at once.
+                self.line.pump()
             }
         }
     }
 
     /// The network refused to carry a datagram: an attempt to connect is over, a connection is not, for the
     /// next datagram may get through.
-    pub fn network_failed<H: HostOf<M::Endpoint>>(&mut self, now: Instant, host: &mut H) {
-        if let Link::Dialling { session, .. } = self.link {
-            let _closed = self.endpoint.close(session, host);
+    pub fn network_failed(&mut self, now: Instant) {
+        if let Link::Dialling { .. } = self.link {
             self.lost(now, Disconnect::Network);
         }
     }
 
     /// Says goodbye and stays disconnected.
-    pub fn close<H: HostOf<M::Endpoint>>(&mut self, host: &mut H) {
-        if let Link::Up { session } | Link::Dialling { session, .. } = self.link {
-            let _closed = self.endpoint.close(session, host);
-        }
+    pub fn close(&mut self) {
+        self.line.close();
         self.link = Link::Closed;
         self.failure = Some(Disconnect::ByUs);
     }
 
-    fn dial<H: HostOf<M::Endpoint>>(&mut self, now: Instant, host: &mut H) {
+    fn dial(&mut self, now: Instant) {
         let Link::Down { failures, .. } = self.link else { return };
-        let dialled = if self.login.is_none() {
-            self.endpoint.connect_plain(now, Server)
-        } else {
-            let sedge_endpoint::Config { versions, suites, groups, .. } = self.config.endpoint;
-            let unix_time = self.unix_time(now);
-            let mut dialler = Dialler { host, login: &mut self.login, unix_time };
-            self.endpoint.connect(now, Server, &Connect { versions, suites, groups }, &mut dialler)
-        };
-        match dialled {
-            Ok(session) => {
-                self.heard = false;
-                self.link = Link::Dialling { session, failures };
-                if self.login.is_none() {
-                    self.connected(session);
-                }
-            }
+        self.heard = false;
+        if self.login.is_none() {
+            self.line.connect_plain();
+            self.connected();
+            return;
+        }
+        let unix_time = self.unix_time(now);
+        match self.line.connect(now, &self.config, &mut self.login.at(unix_time)) {
+            Ok(()) => self.link = Link::Dialling { failures },
             Err(_) => self.lost(now, Disconnect::Misconfigured),
         }
     }
 
-    fn handle<H: HostOf<M::Endpoint>>(
-        &mut self,
-        now: Instant,
-        event: Event<'_>,
-        operation: Option<&mut Transfer<'_>>,
-        host: &mut H,
-    ) {
+    fn handle(&mut self, now: Instant, event: Event<'_>, operation: Option<&mut Transfer<'_>>) {
         match event {
-            Event::Connected { session, .. } => self.connected(session),
-            Event::Closed { session, reason, .. } => {
-                if matches!(self.link, Link::Up { session: s } | Link::Dialling { session: s, .. } if s == session)
-                {
-                    let reason = match self.login.take_refusal() {
-                        Some(refusal) => Disconnect::NotBelieved(refusal),
-                        None => Disconnect::new(reason, self.heard),
-                    };
-                    self.lost(now, reason);
+            Event::Connected => self.connected(),
+            Event::Closed(reason) => {
+                let reason = match self.login.take_refusal() {
+                    Some(refusal) => Disconnect::NotBelieved(refusal),
+                    None => Disconnect::new(reason, self.heard),
+                };
+                self.lost(now, reason);
+            }
+            Event::Response { to: REQUEST, message, .. } => {
+                if let Some(operation) = operation {
+                    operation.receive(&message);
                 }
             }
-            Event::Response { exchange, message, last, .. } => {
-                if self.active == Some(exchange) {
-                    self.active = None;
-                    if let Some(operation) = operation {
-                        operation.receive(&message);
-                    }
-                } else {
-                    self.notified(now, exchange, &message, last);
-                }
-            }
-            Event::Pong { exchange, .. } if self.active == Some(exchange) => {
-                self.active = None;
+            Event::Response { to, message, last } => self.notified(now, to, &message, last),
+            Event::Pong => {
                 if let Some(operation) = operation {
                     operation.succeed();
                 }
             }
-            Event::Failed { session, exchange, reason } => {
-                self.failed(now, session, exchange, reason, operation, host);
-            }
-            Event::Request { ticket, .. } => {
-                // A device serves nothing. Failing to say so costs the peer a few retransmissions.
-                let _told = self.endpoint.respond(now, ticket, host, Code::NOT_FOUND, |_| {});
-            }
-            _ => {}
+            Event::Failed { what, reason } => self.failed(now, what, reason, operation),
+            Event::Render(REQUEST) => self.repeat_operation(operation),
+            Event::Render(number) => self.repeat_registration(now, number),
         }
     }
 
-    fn connected(&mut self, session: SessionId) {
-        self.link = Link::Up { session };
+    fn connected(&mut self) {
+        if let Link::Dialling { failures } | Link::Down { failures, .. } = self.link {
+            self.link = Link::Up { failures };
+        }
         self.failure = None;
         self.unreported = false;
     }
 
     /// The connection, or the attempt at one, is over.
     fn lost(&mut self, now: Instant, reason: Disconnect) {
-        self.active = None;
+        self.line.hang_up();
         if matches!(self.link, Link::Dialling { .. }) {
             // Perhaps it was the session to resume that the server did not like.
             let _forgotten = self.login.set_resumption(None);
         }
-        self.link = self.link.lost(now, &self.config.backoff, self.random.next());
+        self.link = self.link.lost(now, reason, &self.config.backoff, self.random.next());
         self.failure = Some(reason);
         self.unreported = true;
         self.subscriptions_lost(now);
     }
 }
+
+/// The exchange of the request under way.
+const REQUEST: Number = 0;
 
 /// What came for a subscription, as [`Client::next`](crate::Client::next) hands it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

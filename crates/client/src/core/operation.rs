@@ -1,11 +1,11 @@
 //! The one request under way.
 
 use sedge_coap::Code;
-use sedge_endpoint::{ExchangeId, FailReason, HostOf, Request as Head, SendError, SessionId};
+use sedge_endpoint::{FailReason, SendError};
 use sedge_time::Instant;
 
-use super::Core;
 use super::link::Link;
+use super::{Core, Number, Purpose, REQUEST};
 use crate::disconnect::Disconnect;
 use crate::error::Failure;
 use crate::memory::Memory;
@@ -13,22 +13,11 @@ use crate::transfer::{Stage, Transfer};
 
 impl<M: Memory> Core<M> {
     /// Sends the operation's next message if it has one; says whether it did.
-    pub(super) fn send_operation<H: HostOf<M::Endpoint>>(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        operation: Option<&mut Transfer<'_>>,
-        host: &mut H,
-    ) -> bool {
-        let under_way = operation.as_ref().and_then(|operation| match operation.stage {
-            Stage::Sent(exchange) => Some(exchange),
-            _ => None,
-        });
-        if self.active != under_way
-            && let Some(orphan) = self.active.take()
-        {
+    pub(super) fn send_operation(&mut self, now: Instant, operation: Option<&mut Transfer<'_>>) -> bool {
+        let under_way = operation.as_ref().and_then(|operation| operation.serial());
+        if self.line.serial(REQUEST) != under_way {
             // Whoever waited for this one has gone away.
-            let _cancelled = self.endpoint.cancel(orphan);
+            self.line.cancel(REQUEST);
         }
         let Some(operation) = operation else { return false };
         if operation.stage != Stage::Waiting {
@@ -38,19 +27,15 @@ impl<M: Memory> Core<M> {
         if operation.tag == 0 {
             operation.tag = self.random.next() as u16 | 1;
         }
-        let sent = if operation.request.method == Code::EMPTY {
-            self.endpoint.ping(now, session, host)
-        } else {
-            let head = Head {
-                confirmable: operation.request.confirmable,
-                ..Head::confirmable(operation.request.method)
-            };
-            self.endpoint.request(now, session, head, host, |writer| operation.write(writer))
+        let method = operation.request.method;
+        let purpose = match operation.request.confirmable {
+            _ if method == Code::EMPTY => Purpose::Ping,
+            true => Purpose::Request,
+            false => Purpose::NonConfirmable,
         };
-        match sent {
-            Ok(exchange) => {
-                self.active = Some(exchange);
-                operation.stage = Stage::Sent(exchange);
+        match self.line.begin(now, REQUEST, purpose, method, &mut |writer| operation.write(writer)) {
+            Ok(serial) => {
+                operation.stage = Stage::Sent(serial);
                 true
             }
             // There will be an event, and with it another call.
@@ -63,6 +48,18 @@ impl<M: Memory> Core<M> {
                 operation.fail(Failure::Send(error));
                 false
             }
+        }
+    }
+
+    /// Sends the operation's message once more, which was not acknowledged.
+    pub(super) fn repeat_operation(&mut self, operation: Option<&mut Transfer<'_>>) {
+        match operation {
+            Some(operation) if self.line.serial(REQUEST) == operation.serial() => {
+                let method = operation.request.method;
+                // A refusal is a lost datagram: the next repetition makes up for it.
+                let _lost = self.line.send_again(REQUEST, method, &mut |writer| operation.write(writer));
+            }
+            _ => self.line.cancel(REQUEST),
         }
     }
 
@@ -85,29 +82,26 @@ impl<M: Memory> Core<M> {
     }
 
     /// A request, an observation or a ping came to nothing.
-    pub(super) fn failed<H: HostOf<M::Endpoint>>(
+    pub(super) fn failed(
         &mut self,
         now: Instant,
-        session: SessionId,
-        exchange: ExchangeId,
+        what: Number,
         reason: FailReason,
         operation: Option<&mut Transfer<'_>>,
-        host: &mut H,
     ) {
-        if self.active == Some(exchange) {
-            self.active = None;
+        if what == REQUEST {
             match (operation, reason) {
                 (Some(operation), FailReason::Reset) => operation.fail(Failure::Reset),
                 (Some(operation), FailReason::Timeout) => operation.interrupted(Failure::Timeout),
                 (None, _) => {}
             }
         } else {
-            self.registration_failed(now, exchange);
+            self.registration_failed(now, what);
         }
         // A server that acknowledges nothing for a minute and a half has lost the session, or is gone: a new
         // handshake finds out which.
-        if reason == FailReason::Timeout && self.link == (Link::Up { session }) {
-            let _closed = self.endpoint.close(session, host);
+        if reason == FailReason::Timeout && matches!(self.link, Link::Up { .. }) {
+            self.line.close();
             self.lost(now, Disconnect::Silent);
         }
     }

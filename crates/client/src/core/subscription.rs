@@ -10,7 +10,6 @@
 //! ```
 
 use sedge_coap::Code;
-use sedge_endpoint::ExchangeId;
 use sedge_endpoint::memory::Buffer;
 use sedge_time::Instant;
 
@@ -43,9 +42,9 @@ pub(crate) enum State {
     /// To be registered with the server from this instant on.
     Due(Instant),
     /// The registration is on its way.
-    Asked(ExchangeId),
+    Asked,
     /// The server notifies.
-    Observing(ExchangeId),
+    Observing,
     /// The server refused the registration: with this code, or by not observing.
     Over(Code),
 }
@@ -57,10 +56,8 @@ impl<N: Buffer> Subscription<N> {
         if self.is_topic { Target::Topic(name) } else { Target::Path(name) }
     }
 
-    pub(crate) const fn exchange(&self) -> Option<ExchangeId> {
-        match self.state {
-            State::Asked(exchange) | State::Observing(exchange) => Some(exchange),
-            State::Due(_) | State::Over(_) => None,
-        }
+    /// Whether the server knows of it, or may.
+    pub(crate) const fn is_under_way(&self) -> bool {
+        matches!(self.state, State::Asked | State::Observing)
     }
 }

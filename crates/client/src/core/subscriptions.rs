@@ -1,11 +1,11 @@
 //! All subscriptions: registering them, and what comes of it.
 
-use sedge_coap::{Code, Message, OptionNumber, Type};
+use sedge_coap::{Code, Message, OptionNumber, Type, Writer};
+use sedge_endpoint::SendError;
 use sedge_endpoint::memory::Buffer;
-use sedge_endpoint::{ExchangeId, HostOf, Request as Head, SendError, SessionId};
 use sedge_time::Instant;
 
-use super::{Core, Entry, Kind, State, Subscription, SubscriptionId};
+use super::{Core, Entry, Kind, Number, Purpose, State, Subscription, SubscriptionId};
 use crate::disconnect::Disconnect;
 use crate::memory::Memory;
 use crate::request::{Request, Target};
@@ -53,24 +53,14 @@ impl<M: Memory> Core<M> {
         Ok(SubscriptionId { slot, serial })
     }
 
-    /// Ends a subscription; the server learns it by the reset of its next notification, or with a message of
-    /// its own if there is room for one. Says whether there was such a subscription.
-    pub fn unsubscribe<H: HostOf<M::Endpoint>>(
-        &mut self,
-        now: Instant,
-        subscription: SubscriptionId,
-        host: &mut H,
-    ) -> bool {
+    /// Ends a subscription and tells the server. Says whether there was such a subscription.
+    pub fn unsubscribe(&mut self, now: Instant, subscription: SubscriptionId) -> bool {
         let Some(ended) = self.place(subscription).and_then(Option::take) else { return false };
         self.inbox.forget(subscription);
-        if let Some(exchange) = ended.exchange() {
-            match self.endpoint.deregister(now, exchange, host) {
-                Ok(_) => {}
-                Err(_) => {
-                    let _cancelled = self.endpoint.cancel(exchange);
-                }
-            }
-        }
+        let request = Request::new(Code::GET, ended.target());
+        self.line.deregister(now, number(subscription.slot), &mut |writer| {
+            request.write(writer, &[Some((OptionNumber::OBSERVE, 1))]);
+        });
         true
     }
 
@@ -128,25 +118,21 @@ impl<M: Memory> Core<M> {
     }
 
     /// Sends one registration that is due; says whether it did.
-    pub(super) fn register_next<H: HostOf<M::Endpoint>>(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        host: &mut H,
-    ) -> bool {
+    pub(super) fn register_next(&mut self, now: Instant) -> bool {
         self.registration_waits = false;
-        let mut all = self.subscriptions.as_mut().iter_mut().flatten();
-        let Some(subscription) = all.find(|one| matches!(one.state, State::Due(at) if at <= now)) else {
-            return false;
-        };
-        let request = Request::new(Code::GET, subscription.target());
-        let head = Head { observe: true, ..Head::confirmable(Code::GET) };
-        let sent = self.endpoint.request(now, session, head, host, |writer| {
-            request.write(writer, &[Some((OptionNumber::OBSERVE, 0))]);
+        let mut all = (1..).zip(self.subscriptions.as_mut());
+        let due = all.find_map(|(number, place)| match place {
+            Some(one) if matches!(one.state, State::Due(at) if at <= now) => Some((number, one)),
+            _ => None,
         });
+        let Some((number, subscription)) = due else { return false };
+        let request = Request::new(Code::GET, subscription.target());
+        let sent = self
+            .line
+            .begin(now, number, Purpose::Observe, Code::GET, &mut |writer| register(&request, writer));
         match sent {
-            Ok(exchange) => {
-                subscription.state = State::Asked(exchange);
+            Ok(_) => {
+                subscription.state = State::Asked;
                 true
             }
             Err(SendError::Gone | SendError::NotConnected) => {
@@ -165,11 +151,32 @@ impl<M: Memory> Core<M> {
         }
     }
 
+    /// Sends a registration once more that was not acknowledged, or renews an observation
+    /// ([RFC 7641 section 3.3.1](https://www.rfc-editor.org/rfc/rfc7641#section-3.3.1)).
+    pub(super) fn repeat_registration(&mut self, now: Instant, number: Number) {
+        let Some((_, subscription)) = find::<M>(&mut self.subscriptions, number) else {
+            self.line.cancel(number);
+            return;
+        };
+        let request = Request::new(Code::GET, subscription.target());
+        let fill = &mut |writer: &mut Writer<'_>| register(&request, writer);
+        if self.line.is_observing(number) {
+            let renewed = self.line.send(now, number, Purpose::Observe, Code::GET, fill);
+            if renewed.is_err() {
+                self.line.cancel(number);
+                subscription.state = State::Due(now);
+            }
+        } else {
+            // A refusal is a lost datagram: the next repetition makes up for it.
+            let _lost = self.line.send_again(number, Code::GET, fill);
+        }
+    }
+
     /// An answer to a registration, or a notification.
-    pub(super) fn notified(&mut self, now: Instant, exchange: ExchangeId, message: &Message<'_>, last: bool) {
-        let Some((id, subscription)) = find::<M>(&mut self.subscriptions, exchange) else { return };
+    pub(super) fn notified(&mut self, now: Instant, number: Number, message: &Message<'_>, last: bool) {
+        let Some((id, subscription)) = find::<M>(&mut self.subscriptions, number) else { return };
         let code = message.code();
-        let asked = matches!(subscription.state, State::Asked(_));
+        let asked = subscription.state == State::Asked;
         if last && !code.is_success() && asked {
             if code == Code::NOT_FOUND && subscription.is_topic {
                 // Nobody has published yet.
@@ -203,7 +210,7 @@ impl<M: Memory> Core<M> {
             self.over(id, code);
         } else {
             subscription.answered = true;
-            subscription.state = State::Observing(exchange);
+            subscription.state = State::Observing;
         }
         if repeated {
             return;
@@ -227,8 +234,8 @@ impl<M: Memory> Core<M> {
     }
 
     /// A registration or an observation was given up.
-    pub(super) fn registration_failed(&mut self, now: Instant, exchange: ExchangeId) {
-        if let Some((_, subscription)) = find::<M>(&mut self.subscriptions, exchange) {
+    pub(super) fn registration_failed(&mut self, now: Instant, number: Number) {
+        if let Some((_, subscription)) = find::<M>(&mut self.subscriptions, number) {
             subscription.state = State::Due(now);
         }
     }
@@ -236,7 +243,7 @@ impl<M: Memory> Core<M> {
     /// All observations went with their session.
     pub(super) fn subscriptions_lost(&mut self, now: Instant) {
         for subscription in self.subscriptions.as_mut().iter_mut().flatten() {
-            if subscription.exchange().is_some() {
+            if subscription.is_under_way() {
                 subscription.state = State::Due(now);
             }
         }
@@ -263,13 +270,23 @@ impl<M: Memory> Core<M> {
     }
 }
 
-/// The subscription whose registration or observation is `exchange`.
+/// The exchange of the subscription in a slot: the first one is the request's.
+const fn number(slot: u8) -> Number {
+    slot.saturating_add(1)
+}
+
+/// Writes a registration, first or renewed.
+fn register(request: &Request<'_>, writer: &mut Writer<'_>) {
+    request.write(writer, &[Some((OptionNumber::OBSERVE, 0))]);
+}
+
+/// The subscription whose exchange this is, if something is under way for it.
 fn find<M: Memory>(
     subscriptions: &mut M::Subscriptions,
-    exchange: ExchangeId,
+    number: Number,
 ) -> Option<(SubscriptionId, &mut Subscription<M::Name>)> {
-    let slots = (0..).zip(subscriptions.as_mut());
-    let mut known = slots.filter_map(|(slot, place)| place.as_mut().map(|one| (slot, one)));
-    let (slot, subscription) = known.find(|(_, one)| one.exchange() == Some(exchange))?;
-    Some((SubscriptionId { slot, serial: subscription.serial }, subscription))
+    let slot = number.checked_sub(1)?;
+    let subscription = subscriptions.as_mut().get_mut(usize::from(slot))?.as_mut()?;
+    let id = SubscriptionId { slot, serial: subscription.serial };
+    subscription.is_under_way().then_some((id, subscription))
 }

@@ -1,0 +1,77 @@
+//! Messages of ours that await something.
+
+use sedge_coap::observe::Observation;
+use sedge_coap::{Token, Transmission};
+use sedge_time::{Duration, Instant};
+
+/// Which exchange: zero is the request under way, the others belong to the subscriptions in order.
+pub(crate) type Number = u8;
+
+/// What the memory of a client holds one of per subscription, and one for requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    pub(super) message_id: u16,
+    /// Tells this use of the place from earlier ones.
+    pub(super) serial: u16,
+    pub(super) token: Token,
+    pub(super) awaits: Awaits,
+}
+
+/// What an exchange awaits.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Awaits {
+    /// Nothing: the place is free.
+    Nothing,
+    /// A confirmable request: its acknowledgement.
+    Acknowledgement { transmission: Transmission, observe: bool },
+    /// An empty confirmable message: the reset that proves that the server is there.
+    Pong { transmission: Transmission },
+    /// A request that was acknowledged, or needs no acknowledgement: its response.
+    Response { until: Instant, observe: bool },
+    /// An observation: notifications, until Max-Age and some patience have passed.
+    Notifications(Observation),
+}
+
+/// What a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A confirmable request.
+    Request,
+    /// A request that is sent once.
+    NonConfirmable,
+    /// A confirmable request that begins an observation.
+    Observe,
+    /// A sign of life.
+    Ping,
+}
+
+impl Exchange {
+    /// A free place.
+    pub const FREE: Self = Self { message_id: 0, serial: 0, token: Token::EMPTY, awaits: Awaits::Nothing };
+
+    pub(super) const fn clear(&mut self) {
+        self.awaits = Awaits::Nothing;
+    }
+
+    /// Whether it counts against NSTART.
+    pub(super) const fn is_outstanding(&self) -> bool {
+        matches!(self.awaits, Awaits::Acknowledgement { .. } | Awaits::Pong { .. })
+    }
+
+    /// Whether a response may come for it.
+    pub(super) const fn awaits_response(&self) -> bool {
+        !matches!(self.awaits, Awaits::Nothing | Awaits::Pong { .. })
+    }
+
+    /// When to do something about it; what can wait is done `slack` later, or when something else is due before.
+    pub(super) fn deadline(&self, slack: Duration) -> Option<Instant> {
+        match self.awaits {
+            Awaits::Nothing => None,
+            Awaits::Acknowledgement { transmission, .. } | Awaits::Pong { transmission } => {
+                Some(transmission.deadline())
+            }
+            Awaits::Response { until, .. } => Some(until),
+            Awaits::Notifications(observation) => Some(observation.renew_at() + slack),
+        }
+    }
+}
