@@ -9,6 +9,8 @@ pub(crate) use rpl::{Action, Rpl, Timer};
 pub use rpl::{Objective, RplConfig};
 pub(crate) use tree::Tree;
 
+use sedge_time::Instant;
+
 use crate::network::NodeId;
 
 /// How packets find their way over several hops.
@@ -40,10 +42,17 @@ impl Routes {
         }
     }
 
-    pub(crate) fn next_hop(&self, node: NodeId, target: NodeId) -> Option<NodeId> {
+    /// The next node on the way to `target`, of a packet that came from a neighbour or from here.
+    pub(crate) fn next_hop(
+        &mut self,
+        now: Instant,
+        node: NodeId,
+        from: Option<NodeId>,
+        target: NodeId,
+    ) -> Option<NodeId> {
         match self {
             Self::Tree(tree) => tree.next_hop(node, target),
-            Self::Rpl(rpl) => rpl.next_hop(node, target),
+            Self::Rpl(rpl) => rpl.next_hop(now, node, from, target),
         }
     }
 }

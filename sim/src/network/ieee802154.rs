@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use sedge_time::{Duration, Instant};
 
-use super::packet::{HEADER_LEN, destination};
+use super::packet::destination;
 use super::{ConfigError, Core, DropReason, Event, Jammer, LinkReport, Lower, NodeConfig, NodeId, PacketId};
 use crate::adaptation::iphc::{Contexts, Ends, compress, decompress};
 use crate::adaptation::{Adaptation, Forwarding, Reassembly, VirtualBuffers, fragment};
@@ -124,7 +124,15 @@ impl Stack {
     }
 
     /// Sends a packet on its way: from the host, or for another.
-    fn route(&mut self, core: &mut Core, now: Instant, node: NodeId, id: PacketId, packet: Vec<u8>) {
+    fn route(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        node: NodeId,
+        from: Option<NodeId>,
+        id: PacketId,
+        packet: Vec<u8>,
+    ) {
         let Some(to) = destination(&packet) else {
             return core.drop(now, node, Some(id), DropReason::Malformed);
         };
@@ -138,12 +146,31 @@ impl Stack {
             Some(target) if link_local => Some(target),
             // What is for nobody here leaves through the border router, whose host knows the way.
             None if node == NodeId(0) => return core.deliver(now, node, id, packet),
-            target => self.routes.next_hop(node, target.unwrap_or(NodeId(0))),
+            target => self.next_hop(core, now, node, from, target.unwrap_or(NodeId(0))),
         };
         match next {
-            Some(next) => self.transmit(core, now, node, To::Node(next), id, &packet),
+            Some(next) => {
+                if from.is_some() {
+                    core.trace(now, node, Event::Forwarded { id, next });
+                }
+                self.transmit(core, now, node, To::Node(next), id, &packet);
+            }
             None => core.drop(now, node, Some(id), DropReason::NoRoute),
         }
+    }
+
+    /// The next node on the way to `target`; the routing may have something to say about it.
+    fn next_hop(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        node: NodeId,
+        from: Option<NodeId>,
+        target: NodeId,
+    ) -> Option<NodeId> {
+        let next = self.routes.next_hop(now, node, from, target);
+        self.act(core, now);
+        next
     }
 
     /// Sends a packet over one link.
@@ -208,7 +235,7 @@ impl Stack {
                 };
                 match packet {
                     Some(packet) if self.control(core, now, node, from, rssi_dbm, &packet) => {}
-                    Some(packet) => self.input(core, now, node, id, packet),
+                    Some(packet) => self.input(core, now, node, from, id, packet),
                     None => core.drop(now, node, Some(id), DropReason::Malformed),
                 }
             }
@@ -231,7 +258,15 @@ impl Stack {
     }
 
     /// A packet has arrived over one link.
-    fn input(&mut self, core: &mut Core, now: Instant, node: NodeId, id: PacketId, mut packet: Vec<u8>) {
+    fn input(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        node: NodeId,
+        from: NodeId,
+        id: PacketId,
+        mut packet: Vec<u8>,
+    ) {
         let Some(to) = destination(&packet) else {
             return core.drop(now, node, Some(id), DropReason::Malformed);
         };
@@ -242,11 +277,7 @@ impl Stack {
             return core.drop(now, node, Some(id), reason);
         }
         packet[7] -= 1;
-        let target = core.node_at(&packet[24..HEADER_LEN]).unwrap_or(NodeId(0));
-        if let Some(next) = self.routes.next_hop(node, target) {
-            core.trace(now, node, Event::Forwarded { id, next });
-        }
-        self.route(core, now, node, id, packet);
+        self.route(core, now, node, Some(from), id, packet);
     }
 
     fn is_for(&self, core: &Core, node: NodeId, to: &[u8]) -> bool {
@@ -263,7 +294,7 @@ impl Stack {
 
 impl Lower for Stack {
     fn send(&mut self, core: &mut Core, now: Instant, node: NodeId, id: PacketId, packet: Vec<u8>) {
-        self.route(core, now, node, id, packet);
+        self.route(core, now, node, None, id, packet);
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -3,9 +3,10 @@
 //! ([RFC 6552](https://www.rfc-editor.org/rfc/rfc6552)) and MRHOF by ETX
 //! ([RFC 6719](https://www.rfc-editor.org/rfc/rfc6719)).
 //!
-//! Left out: several instances and versions, non-storing mode, DAO acknowledgements, No-Path DAOs, the hop-by-hop
-//! option with its loop detection (the hop limit ends loops).
+//! Left out: several instances and versions, non-storing mode, the hop-by-hop option. What that option would say about a
+//! packet that goes the wrong way is read from whom it came from ([`down`]); the hop limit ends what remains.
 
+mod down;
 mod message;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use crate::Random;
 use crate::kernel::{Purpose, Streams};
 use crate::mac::To;
 use crate::network::{NodeConfig, NodeId, Role};
+use down::{Below, Unacknowledged};
 use message::Message;
 
 /// How RPL forms its tree.
@@ -88,10 +90,12 @@ pub(crate) enum Timer {
     Speak(NodeId, u32),
     /// The end of a Trickle interval.
     Interval(NodeId, u32),
-    /// Time to ask who is there, or to tell the parent.
-    Refresh(NodeId),
+    /// Time to ask who is there, or to tell the parent, unless the node has begun anew since.
+    Refresh(NodeId, u32),
     /// Time to tell the parent what has changed.
     Tell(NodeId),
+    /// The parent should have acknowledged this message by now.
+    Overdue(NodeId, u8),
 }
 
 #[derive(Debug)]
@@ -103,6 +107,8 @@ struct Node {
     below: BTreeMap<NodeId, Below>,
     forwards: bool,
     interval: Duration,
+    /// Whether an interval is under way: it is none before the first parent and after a restart.
+    speaking: bool,
     epoch: u32,
     heard: u8,
     /// Of what it says about its own place.
@@ -111,15 +117,14 @@ struct Node {
     telling: bool,
     /// What the parent has yet to be told of.
     untold: BTreeSet<NodeId>,
+    /// What the parent was told and has not acknowledged.
+    unacknowledged: Vec<Unacknowledged>,
+    /// How often in a row it has not.
+    unheard: u32,
+    /// Counts the times that it has forgotten who lies below (DTSN), and has to be told anew.
+    forgotten: u8,
+    boots: u32,
     random: Random,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Below {
-    next: NodeId,
-    /// Counts what the target has said about its place: an older word does not undo a newer one.
-    sequence: u8,
-    heard: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -128,13 +133,7 @@ struct Neighbour {
     /// Expected transmissions, in steps of 1/128.
     etx: u16,
     usable: bool,
-}
-
-impl Node {
-    fn tell_all(&mut self, own: NodeId) {
-        self.untold.insert(own);
-        self.untold.extend(self.below.keys());
-    }
+    forgotten: u8,
 }
 
 impl Rpl {
@@ -146,12 +145,17 @@ impl Rpl {
             below: BTreeMap::new(),
             forwards: index == 0 || node.role.forwards(),
             interval: config.shortest,
+            speaking: false,
             epoch: 0,
             heard: 0,
             sequence: 0,
             messages: 0,
             telling: false,
             untold: BTreeSet::new(),
+            unacknowledged: Vec::new(),
+            unheard: 0,
+            forgotten: 0,
+            boots: 0,
             random: streams.stream(Purpose::ROUTING, index as u64),
         };
         debug_assert!(nodes.iter().skip(1).all(|node| node.role != Role::BorderRouter));
@@ -162,7 +166,7 @@ impl Rpl {
             if index == 0 {
                 rpl.begin_interval(Instant::EPOCH, node);
             } else {
-                rpl.later(Instant::EPOCH, node, Duration::from_secs(5), Timer::Refresh);
+                rpl.later(Instant::EPOCH, node, Duration::from_secs(5), Timer::Refresh(node, 0));
             }
         }
         rpl
@@ -176,11 +180,6 @@ impl Rpl {
         self.nodes[node.index()].parent
     }
 
-    pub(crate) fn next_hop(&self, node: NodeId, target: NodeId) -> Option<NodeId> {
-        let state = &self.nodes[node.index()];
-        state.below.get(&target).map(|below| below.next).or(state.parent)
-    }
-
     /// Expected transmissions to a neighbour, if it is one.
     pub(crate) fn etx(&self, node: NodeId, to: NodeId) -> Option<f64> {
         self.nodes[node.index()].neighbours.get(&to).map(|neighbour| f64::from(neighbour.etx) / 128.0)
@@ -192,14 +191,22 @@ impl Rpl {
         let state = &mut self.nodes[node.index()];
         state.neighbours.clear();
         state.below.clear();
+        state.untold.clear();
+        state.unacknowledged.clear();
+        state.forgotten = state.forgotten.wrapping_add(1);
         state.epoch += 1;
+        state.boots += 1;
+        state.speaking = false;
         state.interval = self.config.shortest;
         if root {
-            self.begin_interval(now, node);
-        } else if state.parent.take().is_some() {
+            return self.begin_interval(now, node);
+        }
+        if state.parent.take().is_some() {
             state.rank = INFINITE_RANK;
             self.actions.push(Action::Parent(node, None, INFINITE_RANK));
         }
+        let boots = self.nodes[node.index()].boots;
+        self.later(now, node, Duration::from_secs(2), Timer::Refresh(node, boots));
     }
 
     pub(crate) fn timer(&mut self, now: Instant, timer: Timer) {
@@ -218,24 +225,26 @@ impl Rpl {
                 self.begin_interval(now, node);
             }
             Timer::Interval(..) => {}
-            Timer::Refresh(node) => {
+            Timer::Refresh(node, boots) if self.nodes[node.index()].boots == boots => {
                 let state = &mut self.nodes[node.index()];
-                let oldest = now - self.config.refresh.saturating_mul(3);
-                state.below.retain(|_, below| below.heard >= oldest);
-                if state.parent.is_some() {
+                state.below.retain(|_, below| below.expires > now);
+                let after = if state.parent.is_some() {
                     state.sequence = state.sequence.wrapping_add(1);
                     state.untold.insert(node);
-                    self.tell(node);
-                    self.later(now, node, self.config.refresh, Timer::Refresh);
+                    self.tell(now, node);
+                    self.config.refresh
                 } else {
                     self.actions.push(Action::Send(node, To::Everyone, message::solicitation()));
-                    self.later(now, node, Duration::from_secs(5), Timer::Refresh);
-                }
+                    Duration::from_secs(5)
+                };
+                self.later(now, node, after, timer);
             }
+            Timer::Refresh(..) => {}
             Timer::Tell(node) => {
                 self.nodes[node.index()].telling = false;
-                self.tell(node);
+                self.tell(now, node);
             }
+            Timer::Overdue(node, message) => self.overdue(now, node, message),
         }
     }
 
@@ -255,25 +264,17 @@ impl Rpl {
                     self.reset(now, node);
                 }
             }
-            Message::Information { rank, .. } => self.information(now, node, from, rank, margin_db),
-            Message::Advertisement { targets } => {
-                let state = &mut self.nodes[node.index()];
-                let mut news = false;
-                for (target, sequence) in targets.into_iter().filter(|&(target, _)| target != node) {
-                    let known = state.below.get(&target).copied();
-                    if known.is_some_and(|known| (sequence.wrapping_sub(known.sequence) as i8) < 0) {
-                        continue;
-                    }
-                    state.below.insert(target, Below { next: from, sequence, heard: now });
-                    if known.is_none_or(|known| (known.next, known.sequence) != (from, sequence)) {
-                        state.untold.insert(target);
-                        news = true;
-                    }
-                }
-                if news {
-                    self.tell_soon(now, node);
+            Message::Information { rank, forgotten } => {
+                self.information(now, node, from, rank, forgotten, margin_db);
+            }
+            Message::Advertisement { sequence, acknowledge, targets } => {
+                self.advertised(now, node, from, &targets);
+                if acknowledge {
+                    let answer = message::acknowledgement(sequence);
+                    self.actions.push(Action::Send(node, To::Node(from), answer));
                 }
             }
+            Message::Acknowledgement { sequence } => self.acknowledged(node, from, sequence),
         }
         true
     }
@@ -287,15 +288,18 @@ impl Rpl {
         }
         if state.parent == Some(to) {
             self.choose(now, node);
-            if outcome.is_err() {
-                // It may have been what the parent was told.
-                self.nodes[node.index()].tell_all(node);
-                self.tell_soon(now, node);
-            }
         }
     }
 
-    fn information(&mut self, now: Instant, node: NodeId, from: NodeId, rank: u16, margin_db: f64) {
+    fn information(
+        &mut self,
+        now: Instant,
+        node: NodeId,
+        from: NodeId,
+        rank: u16,
+        forgotten: u8,
+        margin_db: f64,
+    ) {
         let state = &mut self.nodes[node.index()];
         state.heard = state.heard.saturating_add(1);
         if node == NodeId(0) {
@@ -303,11 +307,16 @@ impl Rpl {
         }
         // Until there is experience: a strong signal is worth one transmission, a weak one up to four.
         let guess = 128.0 * (1.0 + ((15.0 - margin_db) / 5.0).clamp(0.0, 3.0));
-        let neighbour =
-            state.neighbours.entry(from).or_insert(Neighbour { rank, etx: guess as u16, usable: false });
+        let stranger = Neighbour { rank, etx: guess as u16, usable: false, forgotten };
+        let neighbour = state.neighbours.entry(from).or_insert(stranger);
         neighbour.rank = rank;
         neighbour.usable = margin_db >= MARGIN_DB;
+        let has_forgotten = std::mem::replace(&mut neighbour.forgotten, forgotten) != forgotten;
         self.choose(now, node);
+        if has_forgotten && self.parent(node) == Some(from) {
+            self.nodes[node.index()].tell_all(node);
+            self.tell_soon(now, node);
+        }
     }
 
     /// The rank that a node would have behind this neighbour.
@@ -328,7 +337,7 @@ impl Rpl {
         let state = &self.nodes[node.index()];
         // Who is below can be no parent.
         let candidates = state.neighbours.iter().filter(|(id, neighbour)| {
-            !state.below.contains_key(id) && (neighbour.rank < state.rank || state.parent == Some(**id))
+            !state.leads_to(**id) && (neighbour.rank < state.rank || state.parent == Some(**id))
         });
         let best = candidates.map(|(&id, neighbour)| (self.cost(neighbour), id)).min();
         let best = best.filter(|&(cost, _)| cost < INFINITE_RANK);
@@ -345,57 +354,37 @@ impl Rpl {
             (Some((cost, id)), _) => (Some(id), cost),
             (None, _) => (None, INFINITE_RANK),
         };
-        let changed = parent != state.parent;
         let state = &mut self.nodes[node.index()];
-        state.parent = parent;
+        let before = std::mem::replace(&mut state.parent, parent);
         state.rank = rank;
-        if changed {
-            let state = &mut self.nodes[node.index()];
+        if parent != before {
             state.sequence = state.sequence.wrapping_add(1);
+            if let Some(before) = before {
+                self.take_leave(now, node, before);
+            }
+            let state = &mut self.nodes[node.index()];
+            state.unacknowledged.clear();
             state.tell_all(node);
             self.actions.push(Action::Parent(node, parent, rank));
             self.tell_soon(now, node);
-            if self.nodes[node.index()].forwards {
+            if parent.is_none() {
+                // Whoever came this way has to look for another (poisoning, RFC 6550 section 8.2.2.5).
+                self.speak(node);
+            } else if self.nodes[node.index()].forwards {
                 self.reset(now, node);
             }
         }
     }
 
     fn speak(&mut self, node: NodeId) {
-        let rank = self.nodes[node.index()].rank;
-        let message = message::information(rank, self.root, &self.config);
+        let state = &self.nodes[node.index()];
+        let message = message::information(state.rank, state.forgotten, self.root, &self.config);
         self.actions.push(Action::Send(node, To::Everyone, message));
-    }
-
-    /// Tells the parent what is new about who lies below, in as many messages as it takes.
-    fn tell(&mut self, node: NodeId) {
-        let state = &mut self.nodes[node.index()];
-        let Some(parent) = state.parent else { return };
-        let place = |target: NodeId| match state.below.get(&target) {
-            _ if target == node => Some((node, state.sequence)),
-            below => below.map(|below| (target, below.sequence)),
-        };
-        let targets: Vec<(NodeId, u8)> =
-            std::mem::take(&mut state.untold).into_iter().filter_map(place).collect();
-        for some in targets.chunks(message::TARGETS) {
-            state.messages = state.messages.wrapping_add(1);
-            let message = message::advertisement(state.messages, self.root, some);
-            self.actions.push(Action::Send(node, To::Node(parent), message));
-        }
-    }
-
-    /// Soon, together with what others below may have to tell.
-    fn tell_soon(&mut self, now: Instant, node: NodeId) {
-        let state = &mut self.nodes[node.index()];
-        if node != NodeId(0) && !state.telling {
-            state.telling = true;
-            self.later(now, node, Duration::from_secs(2), Timer::Tell);
-        }
     }
 
     fn reset(&mut self, now: Instant, node: NodeId) {
         let state = &mut self.nodes[node.index()];
-        if state.interval > self.config.shortest || state.epoch == 0 {
+        if state.interval > self.config.shortest || !state.speaking {
             state.interval = self.config.shortest;
             self.begin_interval(now, node);
         }
@@ -405,6 +394,7 @@ impl Rpl {
     fn begin_interval(&mut self, now: Instant, node: NodeId) {
         let state = &mut self.nodes[node.index()];
         state.epoch += 1;
+        state.speaking = true;
         state.heard = 0;
         let half = state.interval.as_micros() / 2;
         let moment = Duration::from_micros(half + (state.random.unit() * half as f64) as u64);
@@ -414,9 +404,9 @@ impl Rpl {
     }
 
     /// After this time, give or take half of it.
-    fn later(&mut self, now: Instant, node: NodeId, after: Duration, timer: fn(NodeId) -> Timer) {
+    fn later(&mut self, now: Instant, node: NodeId, after: Duration, timer: Timer) {
         let share = 0.5 + self.nodes[node.index()].random.unit();
         let after = Duration::from_micros((after.as_micros() as f64 * share) as u64);
-        self.actions.push(Action::Timer(now + after, timer(node)));
+        self.actions.push(Action::Timer(now + after, timer));
     }
 }

@@ -87,7 +87,7 @@ impl Stack {
         }
     }
 
-    fn act(&mut self, core: &mut Core, now: Instant) {
+    pub(super) fn act(&mut self, core: &mut Core, now: Instant) {
         loop {
             let Routes::Rpl(rpl) = &mut self.routes else { return };
             let actions = rpl.take_actions();

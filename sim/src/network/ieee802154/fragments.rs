@@ -55,7 +55,7 @@ impl Stack {
             }
             Taken::Whole(packet) => {
                 core.trace(now, node, Event::Reassembled { id });
-                self.input(core, now, node, id, packet);
+                self.input(core, now, node, from, id, packet);
             }
             Taken::Full => core.drop(now, node, Some(id), DropReason::ReassemblyFull),
             Taken::Malformed => core.drop(now, node, Some(id), DropReason::Malformed),
@@ -80,7 +80,7 @@ impl Stack {
         }
         headers[7] -= 1;
         let target = core.node_at(&headers[24..HEADER_LEN]).unwrap_or(NodeId(0));
-        let Some(next) = self.routes.next_hop(node, target) else {
+        let Some(next) = self.next_hop(core, now, node, Some(from), target) else {
             return core.drop(now, node, Some(id), DropReason::NoRoute);
         };
         let Some((compressed, covered)) = compress(&headers, self.ends(node, To::Node(next)), &self.contexts)

@@ -133,6 +133,41 @@ fn a_node_whose_parent_dies_finds_another() {
     assert_eq!(network.parent(NodeId(2)), Some(NodeId(4 - parent.0)));
 }
 
+/// A router that lost its memory has no ways down and no place of its own. It asks for both.
+#[test]
+fn what_lies_behind_a_restarted_router_is_reached_again() {
+    let routing = Routing::Rpl(RplConfig::default());
+    let mut network = line(5, routing, Role::Router);
+    run(&mut network, 120);
+    network.set_alive(at(120), NodeId(2), false);
+    run(&mut network, 121);
+    network.set_alive(at(121), NodeId(2), true);
+    run(&mut network, 150);
+    for (id, (from, to)) in [(0, 4), (4, 0)].into_iter().enumerate() {
+        let start = 150 + 5 * id as u64;
+        send(&mut network, start, from, to, id as u64);
+        assert_eq!(run(&mut network, start + 5), [(to, id as u64)]);
+    }
+}
+
+/// Whoever changes its parent takes leave of the old one, and packets take the new way down within seconds.
+#[test]
+fn the_way_down_follows_a_node_that_moves() {
+    let mut network = line(6, Routing::Rpl(RplConfig::default()), Role::Router);
+    run(&mut network, 120);
+    // From the end of the line to its beginning.
+    network.move_to(at(120), NodeId(5), [20.0, 20.0, 0.0]);
+    let mut arrived = Vec::new();
+    for second in 120..180 {
+        // What it says tells it that its parent is out of reach.
+        send(&mut network, second, 5, 0, 1);
+        arrived = run(&mut network, second + 1);
+    }
+    assert_eq!(arrived, [(0, 1)]);
+    send(&mut network, 180, 0, 5, 2);
+    assert_eq!(run(&mut network, 182), [(5, 2)]);
+}
+
 #[test]
 fn a_jammer_stops_the_channel_until_it_ends() {
     let mut network = line(2, Routing::Star, Role::Router);
