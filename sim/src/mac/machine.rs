@@ -341,7 +341,7 @@ impl Macs {
         self.air.set_mode(node, Mode::Deaf);
         core.radio(now, node, RadioState::Transmit);
         let core = &*core;
-        let slot = self.air.begin(now, sent, &|other| core.cut(node, other));
+        let slot = self.air.begin(now, sent, |other| core.cut(node, other));
         self.queue.push(until, Step::Sent(node, slot));
     }
 

@@ -58,8 +58,8 @@ pub(crate) struct Air {
     hearing: Hearing,
     receivers: Vec<Receiver>,
     locks: Vec<Lock>,
-    /// What is on the air; places are used again.
-    slots: Vec<Option<Transmission>>,
+    /// What is on the air, with the time of its first bit; places are used again.
+    slots: Vec<Option<(Instant, Transmission)>>,
     free: Vec<usize>,
     frames: u64,
     detection: f64,
@@ -74,23 +74,28 @@ struct Receiver {
     /// Power of everything that is on the air and heard here.
     ambient: u64,
     floor: u64,
-    mode: Mode,
-    locked: bool,
+    /// Power of the frame that it has locked on.
+    signal: u64,
+    /// The place of that frame, or [`NOTHING`].
+    slot: u32,
+    listens: bool,
+    /// Whether the frame's fate is to be decided here; its [`Lock`] counts only then.
+    wanted: bool,
 }
 
+/// The slot of a receiver that has locked on nothing.
+const NOTHING: u32 = u32::MAX;
+
+/// A frame that is being received, by whoever wants it.
 #[derive(Clone, Copy, Debug)]
 struct Lock {
-    slot: usize,
     attowatts: u64,
     noise: u64,
-    /// The first bit of the frame proper.
-    first_bit: Instant,
     /// From here on the present segment goes.
     since: Instant,
     /// Logarithms of the chances that all bits so far survived: everything counted, and noise alone.
     ln_all: f64,
     ln_noise: f64,
-    wanted: bool,
 }
 
 #[derive(Debug)]
@@ -105,25 +110,15 @@ impl Air {
     pub(crate) fn new(phy: Phy, streams: Streams, nodes: &[NodeConfig], positions: &[[f64; 3]]) -> Self {
         let floors = nodes.iter().map(|node| attowatts(floor_dbm(node.profile.sensitivity_dbm.value)));
         let receivers: Vec<Receiver> =
-            floors.map(|floor| Receiver { ambient: 0, floor, mode: Mode::Deaf, locked: false }).collect();
-        let idle = Lock {
-            slot: 0,
-            attowatts: 0,
-            noise: 0,
-            first_bit: Instant::EPOCH,
-            since: Instant::EPOCH,
-            ln_all: 0.0,
-            ln_noise: 0.0,
-            wanted: false,
-        };
+            floors.map(|floor| Receiver { floor, ..Receiver::default() }).collect();
         let mut air = Self {
             hearing: Hearing::new(&phy, streams, nodes, positions),
-            locks: vec![idle; receivers.len()],
+            locks: vec![Lock::new(Instant::EPOCH, 0, 0); receivers.len()],
             receivers,
             slots: Vec::new(),
             free: Vec::new(),
             frames: 0,
-            detection: 10_f64.powf(phy.detection_db / 10.0),
+            detection: phy.detection(),
             capture: 10_f64.powf(phy.capture_db / 10.0),
             bursts: phy.bursts.map(|bursts| BurstLosses::new(bursts, streams)),
             sources: Vec::new(),
@@ -162,7 +157,7 @@ impl Air {
                 bytes: Rc::from([]),
                 row: self.sources[source].row,
             };
-            self.sources[source].slot = Some(self.begin(now, noise, &|_| false));
+            self.sources[source].slot = Some(self.begin(now, noise, |_| false));
         }
         let Source { interferer, random, slot, .. } = &mut self.sources[source];
         interferer.next(random, slot.is_some())
@@ -182,37 +177,54 @@ impl Air {
     }
 
     /// Puts something on the air; `cut` says whom a partition keeps from understanding it.
-    pub(crate) fn begin(&mut self, now: Instant, sent: Transmission, cut: &dyn Fn(NodeId) -> bool) -> usize {
-        let slot = self.free.pop().unwrap_or_else(|| {
+    pub(crate) fn begin(&mut self, now: Instant, sent: Transmission, cut: impl Fn(NodeId) -> bool) -> usize {
+        let place = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
         });
-        let Self { hearing, receivers, locks, streams, phy, .. } = self;
-        for hearer in hearing.of(sent.row) {
+        let first_bit = now + BYTE.saturating_mul(HEADER_BYTES);
+        let Self { hearing, receivers, locks, streams, phy, slots, .. } = self;
+        let row = hearing.of(sent.row);
+        for hearer in &row.strong {
             let node = usize::from(hearer.node);
             let receiver = &mut receivers[node];
-            if receiver.mode == Mode::Listen {
-                let lock = &mut locks[node];
+            if receiver.listens {
                 let mut takes = sent.wanted != Wanted::Nobody;
-                if receiver.locked {
-                    lock.close(now, receiver.ambient);
-                    let stronger = hearer.attowatts as f64 >= self.capture * lock.attowatts as f64;
-                    takes &= stronger && now < lock.first_bit - Duration::from_micros(32);
+                if receiver.is_locked() {
+                    if receiver.wanted {
+                        locks[node].close(now, receiver.ambient);
+                    }
+                    let stronger = hearer.attowatts as f64 >= self.capture * receiver.signal as f64;
+                    let until = slots[receiver.slot as usize].as_ref().map(|(first_bit, _)| *first_bit);
+                    takes &= stronger && until.is_some_and(|until| now < until - Duration::from_micros(32));
                 }
-                let noise = || phy.noise.attowatts(streams, receiver.floor, node, now);
                 if takes && !cut(NodeId(hearer.node)) {
-                    let noise = noise();
-                    let against = (noise + receiver.ambient) as f64 * self.detection;
-                    if hearer.attowatts as f64 >= against {
-                        receiver.locked = true;
-                        *lock = Lock::new(now, slot, hearer.attowatts, noise, sent.wanted, hearer.node);
+                    let noise = phy.noise.attowatts(streams, receiver.floor, node, now);
+                    let against = noise + receiver.ambient;
+                    // In the quiet it is noticed by all of these.
+                    if against == receiver.floor || hearer.attowatts as f64 >= against as f64 * self.detection
+                    {
+                        receiver.slot = place as u32;
+                        receiver.signal = hearer.attowatts;
+                        receiver.wanted = sent.wanted.by(hearer.node);
+                        if receiver.wanted {
+                            locks[node] = Lock::new(first_bit, hearer.attowatts, noise);
+                        }
                     }
                 }
             }
             receiver.ambient += hearer.attowatts;
         }
-        self.slots[slot] = Some(sent);
-        slot
+        for hearer in &row.weak {
+            let node = usize::from(hearer.node);
+            let receiver = &mut receivers[node];
+            if receiver.wanted {
+                locks[node].close(now, receiver.ambient);
+            }
+            receiver.ambient += hearer.attowatts;
+        }
+        slots[place] = Some((first_bit, sent));
+        place
     }
 
     /// Takes something off the air and says who received it how.
@@ -222,27 +234,35 @@ impl Air {
         slot: usize,
         received: &mut Vec<Reception>,
     ) -> Option<Transmission> {
-        let sent = self.slots[slot].take()?;
+        let (_, sent) = self.slots[slot].take()?;
         self.free.push(slot);
         let Self { hearing, receivers, locks, .. } = self;
         let first = received.len();
-        for hearer in hearing.of(sent.row) {
+        let row = hearing.of(sent.row);
+        for hearer in &row.strong {
             let node = usize::from(hearer.node);
             let receiver = &mut receivers[node];
-            if receiver.locked {
-                let lock = &mut locks[node];
-                lock.close(now, receiver.ambient);
-                if lock.slot == slot {
-                    receiver.locked = false;
-                    if lock.wanted {
-                        received.push(Reception {
-                            node: NodeId(hearer.node),
-                            rssi_dbm: dbm(lock.attowatts),
-                            lqi: 0,
-                            outcome: Outcome::Ok,
-                        });
-                    }
+            if receiver.wanted {
+                locks[node].close(now, receiver.ambient);
+            }
+            if receiver.slot == slot as u32 {
+                if receiver.wanted {
+                    received.push(Reception {
+                        node: NodeId(hearer.node),
+                        rssi_dbm: dbm(receiver.signal),
+                        lqi: 0,
+                        outcome: Outcome::Ok,
+                    });
                 }
+                receiver.release();
+            }
+            receiver.ambient -= hearer.attowatts;
+        }
+        for hearer in &row.weak {
+            let node = usize::from(hearer.node);
+            let receiver = &mut receivers[node];
+            if receiver.wanted {
+                locks[node].close(now, receiver.ambient);
             }
             receiver.ambient -= hearer.attowatts;
         }
@@ -283,21 +303,21 @@ impl Air {
     /// Turns a receiver on or off; `true` if it was receiving a frame it wanted.
     pub(crate) fn set_mode(&mut self, node: NodeId, mode: Mode) -> bool {
         let receiver = &mut self.receivers[node.index()];
-        receiver.mode = mode;
-        let lost = receiver.locked && mode == Mode::Deaf;
-        if lost {
-            receiver.locked = false;
+        receiver.listens = mode == Mode::Listen;
+        let lost = receiver.wanted && !receiver.listens;
+        if !receiver.listens {
+            receiver.release();
         }
-        lost && self.locks[node.index()].wanted
+        lost
     }
 
     pub(crate) fn is_listening(&self, node: NodeId) -> bool {
-        self.receivers[node.index()].mode == Mode::Listen
+        self.receivers[node.index()].listens
     }
 
     /// Whether the receiver has locked on a frame.
     pub(crate) fn is_locked(&self, node: NodeId) -> bool {
-        self.receivers[node.index()].locked
+        self.receivers[node.index()].is_locked()
     }
 
     /// Power of everything at a node.
@@ -337,7 +357,7 @@ impl Air {
     pub(crate) fn links(&self) -> Vec<LinkReport> {
         let mut links = Vec::new();
         for from in 0..self.receivers.len() {
-            for hearer in self.hearing.of(from) {
+            for hearer in &self.hearing.of(from).strong {
                 let [from, to] = [NodeId(from as u16), NodeId(hearer.node)];
                 let rssi_dbm = dbm(hearer.attowatts);
                 let prr = self.prr(rssi_dbm, to, 127);
@@ -350,20 +370,41 @@ impl Air {
     }
 }
 
+impl Wanted {
+    fn by(self, node: u16) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Node(wanted) => wanted.0 == node,
+            Self::Nobody => false,
+        }
+    }
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self { ambient: 0, floor: 0, signal: 0, slot: NOTHING, listens: false, wanted: false }
+    }
+}
+
+impl Receiver {
+    const fn is_locked(&self) -> bool {
+        self.slot != NOTHING
+    }
+
+    const fn release(&mut self) {
+        self.slot = NOTHING;
+        self.wanted = false;
+    }
+}
+
 impl Lock {
-    fn new(now: Instant, slot: usize, attowatts: u64, noise: u64, wanted: Wanted, node: u16) -> Self {
-        let first_bit = now + BYTE.saturating_mul(HEADER_BYTES);
-        let wanted = match wanted {
-            Wanted::Everyone => true,
-            Wanted::Node(wanted) => wanted.0 == node,
-            Wanted::Nobody => false,
-        };
-        Self { slot, attowatts, noise, first_bit, since: first_bit, ln_all: 0.0, ln_noise: 0.0, wanted }
+    const fn new(first_bit: Instant, attowatts: u64, noise: u64) -> Self {
+        Self { attowatts, noise, since: first_bit, ln_all: 0.0, ln_noise: 0.0 }
     }
 
     /// Ends a segment: `ambient` is the power of everything on the air during it, this frame included.
     fn close(&mut self, now: Instant, ambient: u64) {
-        if !self.wanted || now <= self.since {
+        if now <= self.since {
             return;
         }
         let bits = now.saturating_since(self.since).as_micros() as f64 / MICROS_A_BIT;

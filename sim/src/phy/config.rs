@@ -46,6 +46,13 @@ impl Default for Phy {
     }
 }
 
+impl Phy {
+    /// [`detection_db`](Self::detection_db) as a ratio.
+    pub(super) fn detection(&self) -> f64 {
+        10_f64.powf(self.detection_db / 10.0)
+    }
+}
+
 /// How a frame's fate follows from its signal.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum ReceptionModel {

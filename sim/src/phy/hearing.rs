@@ -14,10 +14,21 @@ pub(super) struct Hearer {
     pub(super) attowatts: u64,
 }
 
-/// For each transmitter, those who hear it, in the order of their numbers. After the nodes come the interferers.
+/// Those who hear one transmitter, in the order of their numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Row {
+    /// Whoever can notice a frame of it.
+    pub(super) strong: Vec<Hearer>,
+    /// Those to whom it is noise and no more, whatever else is on the air.
+    pub(super) weak: Vec<Hearer>,
+}
+
+/// For each transmitter, those who hear it. After the nodes come the interferers.
 #[derive(Debug)]
 pub(super) struct Hearing {
-    rows: Vec<Vec<Hearer>>,
+    rows: Vec<Row>,
+    /// The power from which each receiver notices a frame.
+    noticed: Vec<f64>,
     propagation: Propagation,
     horizon_dbm: f64,
     streams: Streams,
@@ -28,10 +39,11 @@ const DEVIATIONS: f64 = 3.0;
 
 impl Hearing {
     pub(super) fn new(phy: &Phy, streams: Streams, nodes: &[NodeConfig], positions: &[[f64; 3]]) -> Self {
-        let quietest =
-            nodes.iter().map(|node| floor_dbm(node.profile.sensitivity_dbm.value)).fold(f64::MAX, f64::min);
+        let floors = || nodes.iter().map(|node| floor_dbm(node.profile.sensitivity_dbm.value));
+        let quietest = floors().fold(f64::MAX, f64::min);
         let mut hearing = Self {
             rows: Vec::new(),
+            noticed: floors().map(|floor| attowatts(floor) as f64 * phy.detection()).collect(),
             propagation: phy.propagation.clone(),
             horizon_dbm: quietest - phy.horizon_db,
             streams,
@@ -67,14 +79,21 @@ impl Hearing {
         position: [f64; 3],
         node: Option<usize>,
         power_dbm: f64,
-    ) -> Vec<Hearer> {
+    ) -> Row {
         let radiated = power_dbm + node.map_or(0.0, |node| self.propagation.offset_db(&self.streams, node));
         let heard = |other: usize| {
             let loss = self.propagation.decibels(&self.streams, position, positions[other])?;
             let level = radiated - loss;
             (level >= self.horizon_dbm).then(|| Hearer { node: other as u16, attowatts: attowatts(level) })
         };
-        candidates.into_iter().filter(|&other| Some(other) != node).filter_map(heard).collect()
+        let hearers = candidates.into_iter().filter(|&other| Some(other) != node).filter_map(heard);
+        let (strong, weak) = hearers.partition(|hearer| self.notices(hearer));
+        Row { strong, weak }
+    }
+
+    /// Whether a frame can be noticed at all: in the quiet, then.
+    fn notices(&self, hearer: &Hearer) -> bool {
+        hearer.attowatts as f64 >= self.noticed[usize::from(hearer.node)]
     }
 
     /// Looks again who hears whom after a node has moved.
@@ -84,15 +103,17 @@ impl Hearing {
         for other in (0..positions.len()).filter(|&other| other != node) {
             let now = self.row(positions, vec![node], positions[other], Some(other), powers_dbm[other]);
             let row = &mut self.rows[other];
-            row.retain(|hearer| usize::from(hearer.node) != node);
-            if let Some(&hearer) = now.first() {
-                let place = row.partition_point(|present| usize::from(present.node) < node);
-                row.insert(place, hearer);
+            for (list, now) in [(&mut row.strong, now.strong), (&mut row.weak, now.weak)] {
+                list.retain(|hearer| usize::from(hearer.node) != node);
+                if let Some(&hearer) = now.first() {
+                    let place = list.partition_point(|present| usize::from(present.node) < node);
+                    list.insert(place, hearer);
+                }
             }
         }
     }
 
-    pub(super) fn of(&self, row: usize) -> &[Hearer] {
+    pub(super) fn of(&self, row: usize) -> &Row {
         &self.rows[row]
     }
 
@@ -154,8 +175,11 @@ mod tests {
         let mut heard = 0;
         for node in 0..300 {
             let all = hearing.row(&positions, (0..300).collect(), positions[node], Some(node), 0.0);
-            assert_eq!(hearing.of(node), all);
-            heard += all.len();
+            assert_eq!(*hearing.of(node), all);
+            assert!(
+                all.strong.iter().all(|strong| all.weak.iter().all(|weak| strong.attowatts > weak.attowatts))
+            );
+            heard += all.strong.len() + all.weak.len();
         }
         assert!((2_000..60_000).contains(&heard), "some but not all: {heard}");
     }

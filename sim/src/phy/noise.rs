@@ -27,6 +27,7 @@ const SENSITIVITY_RATIO_DB: f64 = 0.4;
 
 impl Noise {
     /// Power of the noise at a node now, in attowatts.
+    #[inline]
     pub(super) fn attowatts(&self, streams: &Streams, floor: u64, node: usize, now: Instant) -> u64 {
         match self {
             Self::Recorded { dbm, step } if !dbm.is_empty() => {

@@ -13,6 +13,8 @@ pub(crate) struct Tree {
 
 /// Links on which fewer frames survive are left alone.
 const WORST_PRR: f64 = 0.1;
+/// One transmission, in thousandths, so that sums are exact.
+const BEST_LINK: u64 = 1_000;
 
 impl Tree {
     /// Everyone next to the border router.
@@ -51,13 +53,16 @@ impl Tree {
                 continue;
             }
             for link in &out[node.index()] {
+                let to = link.to.index();
+                // No link is better than one that never fails: most need not be looked at.
+                if cost + BEST_LINK >= costs[to] {
+                    continue;
+                }
                 let both = link.prr * back(link);
                 if both < WORST_PRR {
                     continue;
                 }
-                // In thousandths, so that sums are exact.
-                let through = cost + (1_000.0 / both) as u64;
-                let to = link.to.index();
+                let through = cost + (BEST_LINK as f64 / both) as u64;
                 if through < costs[to] {
                     costs[to] = through;
                     parents[to] = Some(node);
