@@ -32,6 +32,7 @@ pub(super) enum GroupError {
     Credential = 2,
     NoSenderIds = 4,
     MembershipTerminated = 5,
+    GroupDeleted = 6,
 }
 
 /// Keys of concise problem details, and of the entry that RFC 9594 adds.
@@ -45,6 +46,8 @@ impl Refusal {
     pub(super) const FORBIDDEN: Self = Self::Plain(Code::FORBIDDEN);
     pub(super) const METHOD: Self = Self::Plain(Code::METHOD_NOT_ALLOWED);
     pub(super) const MEMBERS_ONLY: Self = Self::Error(Code::FORBIDDEN, GroupError::MembersOnly);
+    pub(super) const DELETED: Self = Self::Error(Code::NOT_FOUND, GroupError::GroupDeleted);
+    pub(super) const EVICTED: Self = Self::Error(Code::NOT_FOUND, GroupError::MembershipTerminated);
 
     pub(super) fn into_answer(self) -> Answer {
         match self {
@@ -66,6 +69,7 @@ fn problem(error: GroupError) -> Vec<u8> {
         GroupError::Credential => "the credential does not fit the group",
         GroupError::NoSenderIds => "no Sender ID is free",
         GroupError::MembershipTerminated => "no member any more",
+        GroupError::GroupDeleted => "the group is no more",
     };
     written(|encoder| {
         encoder.map(2).int(TITLE).text(title);

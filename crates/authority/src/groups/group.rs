@@ -41,6 +41,8 @@ pub(super) struct Group {
     /// Sender IDs given out since the newest generation began, those of present members included, with the credentials of
     /// those who got them: so what somebody has published before it got another one can still be attributed.
     pub(super) senders: BTreeMap<u32, Vec<u8>>,
+    /// The newest key that members were told of; not kept, for who watches a group begins anew when its centre does.
+    pub(super) announced: Option<u64>,
 }
 
 /// One generation of the key.
@@ -74,6 +76,21 @@ impl Group {
             members: BTreeMap::new(),
             generations: VecDeque::from([Generation { key, made: now }]),
             senders: BTreeMap::new(),
+            announced: None,
+        }
+    }
+
+    /// Sets the group up in another way. What is encrypted differently needs another key; so does whoever has to sign from
+    /// now on, for only with it will members ask for the new policy.
+    pub(super) fn configure<R: CryptoRng + ?Sized>(
+        &mut self,
+        settings: GroupSettings,
+        now: u64,
+        rng: &mut R,
+    ) {
+        let before = core::mem::replace(&mut self.settings, settings);
+        if (before.cipher, before.policy) != (settings.cipher, settings.policy) {
+            self.rekey(now, rng);
         }
     }
 

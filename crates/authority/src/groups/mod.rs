@@ -10,17 +10,20 @@
 //! |---|---|---|---|
 //! | `/ace-group` | FETCH | all | the groups of the requester's with these Gids |
 //! | `/ace-group/G` | POST | who may publish or read | joins: key, Sender ID, policies |
-//! | | GET, with `?gid=HEX` for an earlier one | members | the key |
+//! | | GET, with `?gid=HEX` for an earlier one | members | the key; can be observed |
 //! | `/ace-group/G/num` | GET | members | the number of the newest key |
 //! | `/ace-group/G/creds` | GET, FETCH | members | who publishes |
 //! | `/ace-group/G/policies` | GET | members | how the group is used |
-//! | `/ace-group/G/nodes/N` | GET | N | key and Sender ID |
+//! | `/ace-group/G/nodes/N` | GET | N | key and Sender ID; can be observed |
 //! | | POST, PUT | N, if it publishes | a new Sender ID |
 //! | | DELETE | N | leaves |
 //! | `/ace-group/G/nodes/N/cred` | POST | N, if it publishes | replaces its credential |
 //!
-//! There is no `kdc-cred`: keys are handed out point to point, and no message needs the centre's signature. Members learn
-//! of a new key by asking for `num`, or when a message names a Gid that they do not know.
+//! There is no `kdc-cred`, which only a centre has whose rekeying messages it signs
+//! ([section 4.1](https://www.rfc-editor.org/rfc/rfc9594#section-4.1) leaves it out otherwise): keys are handed out point to
+//! point, over sessions that have shown who the centre is. Members learn of a new key at once if they observe
+//! `/ace-group/G` ([section 6.1](https://www.rfc-editor.org/rfc/rfc9594#section-6.1)); otherwise by asking for `num`, or
+//! when a message names a Gid that they do not know. `POST` on `nodes/N` is the draft's for `PUT`.
 
 mod answers;
 mod group;
@@ -29,7 +32,7 @@ mod requests;
 mod sealed;
 mod state;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
@@ -68,6 +71,8 @@ pub struct Groups {
     operator_key: OperatorKey,
     challenges: Secret<32>,
     groups: BTreeMap<String, Group>,
+    /// Groups with a new key, or that are no more, of which nobody has been told yet.
+    rekeyed: BTreeSet<String>,
 }
 
 /// What an operator is told of a group.
@@ -100,7 +105,7 @@ impl Groups {
     /// No groups yet.
     pub fn new<C: Crypto>(crypto: &C, operator_key: OperatorKey, settings: Settings) -> Self {
         let challenges = operator_key.challenges(crypto);
-        Self { settings, operator_key, challenges, groups: BTreeMap::new() }
+        Self { settings, operator_key, challenges, groups: BTreeMap::new(), rekeyed: BTreeSet::new() }
     }
 
     /// Takes in a record of the store.
@@ -141,6 +146,29 @@ impl Groups {
         Ok(())
     }
 
+    /// Sets a group up in another way, with a new key if members have to know. Says whether there is such a group.
+    pub fn configure<C: Crypto, R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, C, R>,
+        topic: &str,
+        settings: GroupSettings,
+    ) -> bool {
+        let Some(group) = self.groups.get_mut(topic) else { return false };
+        group.configure(settings, cx.now, cx.rng);
+        self.keep(cx, topic);
+        true
+    }
+
+    /// How the group of a topic is set up.
+    pub fn settings_of(&self, topic: &str) -> Option<GroupSettings> {
+        Some(self.groups.get(topic)?.settings)
+    }
+
+    /// The groups that got a new key, or have ended, since this was asked last: whoever observes them is to be told.
+    pub fn take_rekeyed(&mut self) -> BTreeSet<String> {
+        core::mem::take(&mut self.rekeyed)
+    }
+
     /// Ends a group. Says whether there was one.
     pub fn delete<C: Crypto, R: CryptoRng + ?Sized>(
         &mut self,
@@ -150,6 +178,7 @@ impl Groups {
         let was = self.groups.remove(topic).is_some();
         if was {
             cx.store.remove(&sealed::record(topic));
+            let _new = self.rekeyed.insert(topic.to_string());
         }
         was
     }
@@ -161,6 +190,12 @@ impl Groups {
         request: &Request<'_>,
     ) -> Answer {
         self.dispatch(cx, request).unwrap_or_else(Refusal::into_answer)
+    }
+
+    /// What somebody is told who observes `/ace-group/G` or `/ace-group/G/nodes/N`: the same as if it asked, or why there is
+    /// nothing any more ([sections 5 and 6.1](https://www.rfc-editor.org/rfc/rfc9594#section-6.1)).
+    pub fn observed<C, R: ?Sized>(&self, cx: &Context<'_, C, R>, request: &Request<'_>) -> Answer {
+        self.observe(cx, request).unwrap_or_else(Refusal::into_answer)
     }
 
     /// Takes out members that may no longer be what they are, after rights have changed or devices were removed, and
@@ -199,8 +234,12 @@ impl Groups {
     }
 
     /// Writes a group to the store.
-    fn keep<C: Crypto, R: CryptoRng + ?Sized>(&self, cx: &mut Context<'_, C, R>, topic: &str) {
-        let Some(group) = self.groups.get(topic) else { return };
+    fn keep<C: Crypto, R: CryptoRng + ?Sized>(&mut self, cx: &mut Context<'_, C, R>, topic: &str) {
+        let Some(group) = self.groups.get_mut(topic) else { return };
+        let newest = group.newest().map(|newest| newest.key.number());
+        if core::mem::replace(&mut group.announced, newest) != newest {
+            let _new = self.rekeyed.insert(topic.to_string());
+        }
         let record = sealed::record(topic);
         let sealed = self.operator_key.seal(cx.crypto, cx.rng, &record, &group.encode(topic));
         cx.store.put(&record, &sealed);

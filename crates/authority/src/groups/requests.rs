@@ -72,6 +72,32 @@ impl Groups {
         }
     }
 
+    /// As a GET of what can be observed, but that nothing is changed by it.
+    pub(super) fn observe<C, R: ?Sized>(
+        &self,
+        cx: &Context<'_, C, R>,
+        request: &Request<'_>,
+    ) -> Result<Answer, Refusal> {
+        let (topic, node) = match request.path {
+            [topic] => (topic, None),
+            [topic, b"nodes", node] => (topic, Some(*node)),
+            _ => return Err(Refusal::NOT_FOUND),
+        };
+        let topic = core::str::from_utf8(topic).map_err(|_| Refusal::NOT_FOUND)?;
+        let group = self.groups.get(topic).ok_or(Refusal::DELETED)?;
+        if node.is_some_and(|node| node != request.requester.as_bytes()) {
+            return Err(Refusal::FORBIDDEN);
+        }
+        let gone = if node.is_some() { Refusal::EVICTED } else { Refusal::MEMBERS_ONLY };
+        let member = group.members.get(request.requester).ok_or(gone)?;
+        if !rights(cx.clients, request.requester, topic).is_some_and(|may| may.contains(member.roles)) {
+            return Err(gone);
+        }
+        let newest = group.newest().ok_or(Refusal::NOT_FOUND)?;
+        let sender = member.sender.filter(|_| node.is_some()).map(SenderId::from_number);
+        Ok(group.keys(newest, sender, None, cx.now))
+    }
+
     /// Replaces a key that is too old.
     pub(super) fn refresh<C: Crypto, R: CryptoRng + ?Sized>(
         &mut self,

@@ -90,7 +90,13 @@ impl Group {
         }
         Ok((
             name,
-            Self { settings: GroupSettings { cipher, policy, key_lifetime }, members, generations, senders },
+            Self {
+                settings: GroupSettings { cipher, policy, key_lifetime },
+                members,
+                generations,
+                senders,
+                announced: None,
+            },
         ))
     }
 }

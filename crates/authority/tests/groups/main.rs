@@ -8,6 +8,7 @@
 
 mod joining;
 mod members;
+mod rekeying;
 mod sealed;
 
 use std::collections::BTreeMap;
