@@ -5,6 +5,7 @@
 //! - [`RustCrypto`], the portable provider: pure Rust, no heap, and on hosts it finds the processor's AES and SHA
 //!   instructions at run time;
 //! - [`Rfc7925`], which leaves out of another one what constrained nodes need not have;
+//! - [`Layer`], for one that does some of it, such as an accelerator, and has another do the rest;
 //! - `HostCrypto`, with the feature `host`: for servers, whose elliptic curves are AWS-LC's. It takes a C compiler
 //!   to build. Beside it `Entropy` hands out the operating system's randomness.
 //!
@@ -29,6 +30,7 @@ mod hkdf;
 #[cfg(feature = "host")]
 mod host;
 mod key;
+mod layer;
 mod provider;
 mod rfc7925;
 mod rustcrypto;
@@ -43,6 +45,7 @@ pub use hkdf::{hkdf_expand, hkdf_extract};
 #[cfg(feature = "host")]
 pub use host::{HostCrypto, HostEphemeralKey, HostSigningKey};
 pub use key::{KeyError, KeyShare, NamedGroup, PublicKey};
+pub use layer::Layer;
 pub use provider::{Crypto, Hash, Mac};
 pub use rand_core::{CryptoRng, Rng, TryCryptoRng, TryRng};
 pub use rfc7925::Rfc7925;

@@ -3,10 +3,10 @@
 use rand_core::CryptoRng;
 
 use crate::aead::{Aead, AeadError, Tag};
-use crate::key::{KeyError, KeyShare, NamedGroup, PublicKey};
+use crate::key::{KeyError, NamedGroup};
+use crate::layer::Layer;
 use crate::provider::Crypto;
 use crate::secret::Secret;
-use crate::signature::Signature;
 
 /// A provider without the algorithms that [RFC 7925](https://www.rfc-editor.org/rfc/rfc7925#section-4) does not
 /// ask of constrained nodes: no GCM, no ChaCha20, no X25519.
@@ -17,11 +17,13 @@ use crate::signature::Signature;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rfc7925<C>(pub C);
 
-impl<C: Crypto> Crypto for Rfc7925<C> {
-    type Hash = C::Hash;
-    type Mac = C::Mac;
-    type EphemeralKey = C::EphemeralKey;
-    type SigningKey = C::SigningKey;
+impl<C: Crypto> Layer for Rfc7925<C> {
+    type Inner = C;
+
+    #[inline(always)]
+    fn inner(&self) -> &C {
+        &self.0
+    }
 
     #[inline(always)]
     fn seal(
@@ -55,18 +57,6 @@ impl<C: Crypto> Crypto for Rfc7925<C> {
         self.0.open(aead, key, nonce, aad, in_out, tag)
     }
 
-    fn sha256(&self) -> C::Hash {
-        self.0.sha256()
-    }
-
-    fn hmac_sha256(&self, key: &[u8]) -> C::Mac {
-        self.0.hmac_sha256(key)
-    }
-
-    fn encrypt_block(&self, key: &[u8; 16], block: &mut [u8; 16]) {
-        self.0.encrypt_block(key, block);
-    }
-
     #[inline(always)]
     fn ephemeral_key<R: CryptoRng + ?Sized>(
         &self,
@@ -79,10 +69,6 @@ impl<C: Crypto> Crypto for Rfc7925<C> {
         }
     }
 
-    fn key_share(&self, key: &C::EphemeralKey) -> KeyShare {
-        self.0.key_share(key)
-    }
-
     #[inline(always)]
     fn agree(&self, key: &C::EphemeralKey, peer: &[u8]) -> Result<Secret<32>, KeyError> {
         // Of what was made here no key is in another group; said again for the compiler.
@@ -90,27 +76,6 @@ impl<C: Crypto> Crypto for Rfc7925<C> {
             NamedGroup::Secp256r1 => self.0.agree(key, peer),
             NamedGroup::X25519 => Err(KeyError::Provider),
         }
-    }
-
-    fn signing_key(&self, scalar: &Secret<32>) -> Result<C::SigningKey, KeyError> {
-        self.0.signing_key(scalar)
-    }
-
-    fn public_key(&self, key: &C::SigningKey) -> PublicKey {
-        self.0.public_key(key)
-    }
-
-    fn sign<R: CryptoRng + ?Sized>(
-        &self,
-        key: &C::SigningKey,
-        digest: &[u8; 32],
-        rng: &mut R,
-    ) -> Result<Signature, KeyError> {
-        self.0.sign(key, digest, rng)
-    }
-
-    fn verify(&self, key: &PublicKey, digest: &[u8; 32], signature: &Signature) -> Result<(), KeyError> {
-        self.0.verify(key, digest, signature)
     }
 }
 

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use sedge_crypto::{
-    Aead, AeadError, Crypto, CryptoRng, KeyError, KeyShare, NamedGroup, PublicKey, RustCrypto, Secret,
-    Signature, Tag,
+    Aead, AeadError, Crypto, CryptoRng, KeyError, KeyShare, Layer, PublicKey, RustCrypto, RustEphemeralKey,
+    RustHash, RustMac, RustSigningKey, Secret, Signature, Tag,
 };
 use sedge_time::Duration;
 
@@ -48,11 +48,12 @@ impl Metered {
     }
 }
 
-impl Crypto for Metered {
-    type Hash = <RustCrypto as Crypto>::Hash;
-    type Mac = <RustCrypto as Crypto>::Mac;
-    type EphemeralKey = <RustCrypto as Crypto>::EphemeralKey;
-    type SigningKey = <RustCrypto as Crypto>::SigningKey;
+impl Layer for Metered {
+    type Inner = RustCrypto;
+
+    fn inner(&self) -> &RustCrypto {
+        &self.inner
+    }
 
     fn seal(
         &self,
@@ -79,13 +80,13 @@ impl Crypto for Metered {
         self.inner.open(aead, key, nonce, aad, in_out, tag)
     }
 
-    fn sha256(&self) -> Self::Hash {
+    fn sha256(&self) -> RustHash {
         // As long as what is hashed mostly is.
         self.charge(SHA_BLOCK * 4);
         self.inner.sha256()
     }
 
-    fn hmac_sha256(&self, key: &[u8]) -> Self::Mac {
+    fn hmac_sha256(&self, key: &[u8]) -> RustMac {
         self.charge(SHA_BLOCK * 4);
         self.inner.hmac_sha256(key)
     }
@@ -95,35 +96,19 @@ impl Crypto for Metered {
         self.inner.encrypt_block(key, block);
     }
 
-    fn ephemeral_key<R: CryptoRng + ?Sized>(
-        &self,
-        group: NamedGroup,
-        rng: &mut R,
-    ) -> Result<Self::EphemeralKey, KeyError> {
-        self.inner.ephemeral_key(group, rng)
-    }
-
-    fn key_share(&self, key: &Self::EphemeralKey) -> KeyShare {
+    fn key_share(&self, key: &RustEphemeralKey) -> KeyShare {
         self.charge(MULTIPLY);
         self.inner.key_share(key)
     }
 
-    fn agree(&self, key: &Self::EphemeralKey, peer: &[u8]) -> Result<Secret<32>, KeyError> {
+    fn agree(&self, key: &RustEphemeralKey, peer: &[u8]) -> Result<Secret<32>, KeyError> {
         self.charge(MULTIPLY);
         self.inner.agree(key, peer)
     }
 
-    fn signing_key(&self, scalar: &Secret<32>) -> Result<Self::SigningKey, KeyError> {
-        self.inner.signing_key(scalar)
-    }
-
-    fn public_key(&self, key: &Self::SigningKey) -> PublicKey {
-        self.inner.public_key(key)
-    }
-
     fn sign<R: CryptoRng + ?Sized>(
         &self,
-        key: &Self::SigningKey,
+        key: &RustSigningKey,
         digest: &[u8; 32],
         rng: &mut R,
     ) -> Result<Signature, KeyError> {

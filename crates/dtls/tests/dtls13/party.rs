@@ -124,7 +124,7 @@ impl Credentials<Watched> for Party {
         rng: &mut R,
         digest: &[u8; 32],
     ) -> Option<Signature> {
-        crypto.sign(&signing_key(self.key?), digest, rng).ok()
+        Crypto::sign(crypto, &signing_key(self.key?), digest, rng).ok()
     }
 
     fn believes(&self) -> &[CertificateType] {

@@ -5,10 +5,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 
-use sedge_crypto::{
-    Aead, AeadError, Crypto, CryptoRng, KeyError, KeyShare, NamedGroup, PublicKey, RustCrypto,
-    RustEphemeralKey, RustHash, RustMac, RustSigningKey, Secret, Signature, Tag, TryCryptoRng, TryRng,
-};
+use sedge_crypto::{Aead, AeadError, Crypto, Layer, RustCrypto, Tag, TryCryptoRng, TryRng};
 use sedge_dtls::*;
 use sedge_time::{Duration, Instant};
 
@@ -62,11 +59,12 @@ impl Watched {
     }
 }
 
-impl Crypto for Watched {
-    type Hash = RustHash;
-    type Mac = RustMac;
-    type EphemeralKey = RustEphemeralKey;
-    type SigningKey = RustSigningKey;
+impl Layer for Watched {
+    type Inner = RustCrypto;
+
+    fn inner(&self) -> &RustCrypto {
+        &RustCrypto
+    }
 
     fn seal(
         &self,
@@ -79,67 +77,6 @@ impl Crypto for Watched {
         let fresh = SEALED.with_borrow_mut(|sealed| sealed.insert((key.to_vec(), nonce.to_vec())));
         assert!(fresh, "a nonce was used twice");
         RustCrypto.seal(aead, key, nonce, aad, in_out)
-    }
-
-    fn open(
-        &self,
-        aead: Aead,
-        key: &[u8],
-        nonce: &[u8],
-        aad: &[u8],
-        in_out: &mut [u8],
-        tag: &[u8],
-    ) -> Result<(), AeadError> {
-        RustCrypto.open(aead, key, nonce, aad, in_out, tag)
-    }
-
-    fn sha256(&self) -> RustHash {
-        RustCrypto.sha256()
-    }
-
-    fn hmac_sha256(&self, key: &[u8]) -> RustMac {
-        RustCrypto.hmac_sha256(key)
-    }
-
-    fn encrypt_block(&self, key: &[u8; 16], block: &mut [u8; 16]) {
-        RustCrypto.encrypt_block(key, block);
-    }
-
-    fn ephemeral_key<R: CryptoRng + ?Sized>(
-        &self,
-        group: NamedGroup,
-        rng: &mut R,
-    ) -> Result<Self::EphemeralKey, KeyError> {
-        RustCrypto.ephemeral_key(group, rng)
-    }
-
-    fn key_share(&self, key: &Self::EphemeralKey) -> KeyShare {
-        RustCrypto.key_share(key)
-    }
-
-    fn agree(&self, key: &Self::EphemeralKey, peer: &[u8]) -> Result<Secret<32>, KeyError> {
-        RustCrypto.agree(key, peer)
-    }
-
-    fn signing_key(&self, scalar: &Secret<32>) -> Result<Self::SigningKey, KeyError> {
-        RustCrypto.signing_key(scalar)
-    }
-
-    fn public_key(&self, key: &Self::SigningKey) -> PublicKey {
-        RustCrypto.public_key(key)
-    }
-
-    fn sign<R: CryptoRng + ?Sized>(
-        &self,
-        key: &Self::SigningKey,
-        digest: &[u8; 32],
-        rng: &mut R,
-    ) -> Result<Signature, KeyError> {
-        RustCrypto.sign(key, digest, rng)
-    }
-
-    fn verify(&self, key: &PublicKey, digest: &[u8; 32], signature: &Signature) -> Result<(), KeyError> {
-        RustCrypto.verify(key, digest, signature)
     }
 }
 
