@@ -251,8 +251,8 @@ async fn device(load: Load, relay: SocketAddr, number: u32, progress: Progress) 
     drop(acknowledged);
     let mut tally = subscriber.await??;
     let counters = publisher.counters();
-    tally.reconnected += counters.handshakes_completed.saturating_sub(1);
-    tally.retransmissions += counters.retransmissions;
+    tally.reconnected += u64::from(counters.handshakes_completed.saturating_sub(1));
+    tally.retransmissions += u64::from(counters.retransmissions);
     publisher.close().await;
     Ok(tally)
 }
@@ -334,8 +334,8 @@ async fn subscribe(
         tally.duplicates += count.saturating_sub(1);
     }
     let counters = client.counters();
-    tally.reconnected += counters.handshakes_completed.saturating_sub(1);
-    tally.retransmissions += counters.retransmissions;
+    tally.reconnected += u64::from(counters.handshakes_completed.saturating_sub(1));
+    tally.retransmissions += u64::from(counters.retransmissions);
     client.close().await;
     Ok(tally)
 }
