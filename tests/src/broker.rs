@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sedge_access::{Grants, Permissions, TopicPattern};
 use sedge_broker::admin::{AdminReply, AdminRequest, NewDevice, Status, TopicSettings};
 use sedge_broker::config::Config;
-use sedge_broker::store::DataDir;
+use sedge_broker::store::{Change, DataDir, RedbOptions, RedbStore, Store as _};
 use sedge_broker::{Broker, Key};
 use tempfile::TempDir;
 
@@ -36,14 +36,27 @@ impl TestBroker {
     /// # Panics
     /// If it does not start.
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_records(Vec::new(), change)
+    }
+
+    /// A broker that finds these records of an authorisation server in its store.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn with_records(records: Vec<sedge_authority::Change>, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { shards: 1, ..Config::default() };
         config.listen.coaps = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         change(&mut config);
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let broker = Broker::start(&DataDir::new(dir.path().join("data")), config);
-        let broker = broker.unwrap_or_else(|error| panic!("{error}"));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Self { broker: Some(broker), dir, runtime: runtime.expect("a runtime") }
+        let data = DataDir::new(dir.path().join("data"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        if !records.is_empty() {
+            data.create().expect("its folder");
+            let store = RedbStore::open(&data.store(), RedbOptions::default()).expect("a store");
+            runtime.block_on(store.commit(Change::Records(records))).expect("kept");
+        }
+        let broker = Broker::start(&data, config).unwrap_or_else(|error| panic!("{error}"));
+        Self { broker: Some(broker), dir, runtime }
     }
 
     /// The broker itself.

@@ -7,6 +7,7 @@ pub mod broker;
 pub mod device;
 pub mod dtls;
 pub mod gate;
+pub mod issuer;
 pub mod need;
 pub mod netns;
 pub mod pcap;

@@ -19,3 +19,4 @@ mod scene;
 mod sessions;
 mod site;
 mod tickets;
+mod tokens;

@@ -16,7 +16,7 @@ pub(crate) struct Scene {
     pub(crate) broker: TestBroker,
     pub(crate) identity: Identity,
     bystander: Device,
-    published: u32,
+    pub(crate) published: u32,
 }
 
 const TOKEN: &[u8] = b"watch";
