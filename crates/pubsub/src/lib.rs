@@ -10,7 +10,8 @@
 //!
 //! [`handle`] answers a request. What it changes, it says in a [`Change`]: every shard is to hear of it
 //! ([`Subscriptions::sync`]) and then has something to send ([`Subscriptions::deliver`]), and the store is to
-//! keep it ([`Persist`]). Time is passed in; nothing here waits, sends or stores.
+//! keep it ([`Persist`]). Time is passed in; nothing here waits, sends or stores. [`notify`] takes what is to be sent
+//! to an endpoint.
 //!
 //! ```
 //! # use sedge_access::{Caller, Grants, Policy as Rules, Subject};
@@ -76,12 +77,14 @@ mod configuration;
 mod counters;
 mod denied;
 mod name;
+mod outlet;
 mod parameters;
 mod property;
 mod rate;
 mod refusal;
 mod render;
 mod requests;
+mod resets;
 mod response;
 mod ring;
 mod settings;
@@ -98,12 +101,14 @@ pub use configuration::{CORE_PS_DATA, Configuration, Identity, MAX_TEXT_LEN};
 pub use counters::{SubscriptionCounters, TopicCounters};
 pub use denied::Denied;
 pub use name::{COLLECTION, DATA, TopicName};
+pub use outlet::{TooLong, notify, renotify};
 pub use parameters::Parameters;
 pub use property::Property;
 pub use rate::Rate;
 pub use refusal::Refusal;
 pub use render::Rendered;
 pub use requests::{Request, handle, serves, understands};
+pub use resets::Resets;
 pub use response::{Outcome, Payload, Response};
 pub use settings::Settings;
 pub use subscriptions::{

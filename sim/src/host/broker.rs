@@ -53,7 +53,7 @@ pub(crate) struct Broker {
 }
 
 /// The wall clock at the beginning of every run: 22 November 2026.
-const EPOCH: u64 = 1_795_305_600;
+pub(super) const EPOCH: u64 = 1_795_305_600;
 /// How many handshakes may be under way.
 const HANDSHAKES: usize = 4096;
 
@@ -221,8 +221,7 @@ impl Broker {
             }
             Event::Delivered { session } | Event::Moved { session } => self.ready(now, session),
             Event::Reset { session, message_id } => {
-                let key = (session.to_u64(), message_id);
-                if let Some(observation) = self.link.unconfirmed.remove(&key) {
+                if let Some(observation) = self.link.resets.rejected(session.to_u64(), message_id) {
                     self.failed(now, session, observation);
                 }
             }

@@ -7,6 +7,7 @@ use sedge_client::{PublicKey, Secret, Security};
 use sedge_crypto::{Crypto, CryptoRng, RustCrypto, Signature, public_key_from_info, subject_public_key_info};
 use sedge_dtls::{AlertDescription, CertificateType, Credentials, PeerCertificate, Psk, Verified};
 
+use super::certificates::{self, Certificates};
 use crate::Random;
 use crate::network::NodeId;
 
@@ -18,6 +19,8 @@ pub enum SecurityMode {
     Psk,
     /// A raw public key for each, in P-256.
     RawPublicKey,
+    /// A certificate for each, of one CA that all believe.
+    Certificate,
     /// Plain CoAP.
     None,
 }
@@ -30,6 +33,8 @@ pub(crate) struct Directory {
     broker_info: Vec<u8>,
     /// Whom a raw public key belongs to.
     by_key: BTreeMap<Vec<u8>, u32>,
+    /// If they go by certificates.
+    certificates: Option<Certificates>,
     /// What each device may do; of 0, the operator.
     subjects: Vec<Subject>,
     anyone: Subject,
@@ -47,13 +52,14 @@ impl Directory {
                     Some((info(&key), u32::from(node)))
                 })
                 .collect(),
-            SecurityMode::Psk | SecurityMode::None => BTreeMap::new(),
+            _ => BTreeMap::new(),
         };
+        let certificates = (mode == SecurityMode::Certificate).then(|| certificates(seed, devices)).flatten();
         let operator = Subject::device("operator", &Grants::administrator());
         let device = |node| Subject::device(&identity(NodeId(node)), &rights(node));
         let subjects = std::iter::once(operator).chain((1..=devices).map(device)).collect();
         let anyone = Subject::anyone(&Grants::none());
-        Self { mode, seed, broker_key, broker_info, by_key, subjects, anyone }
+        Self { mode, seed, broker_key, broker_info, by_key, certificates, subjects, anyone }
     }
 
     /// What somebody may do; on plain CoAP, everyone may do everything.
@@ -82,13 +88,40 @@ impl Directory {
                 let broker = public_half(&self.broker_key).unwrap_or_else(|| unreachable!("made by us"));
                 use_it(Security::raw_public_key(signing_scalar(self.seed, node.0.into()), broker))
             }
+            SecurityMode::Certificate => {
+                let all =
+                    self.certificates.as_ref().unwrap_or_else(|| unreachable!("made with the directory"));
+                let key = signing_scalar(self.seed, node.0.into());
+                use_it(Security::certificate(all.of(node.0), key, all.issuer(), certificates::BROKER))
+            }
             SecurityMode::None => use_it(Security::DangerousNone),
         }
+    }
+
+    /// The number of the device of this name, if there is one.
+    fn device(&self, name: &str) -> Option<u32> {
+        number(name).filter(|number| (1..self.subjects.len()).contains(&(*number as usize)))
     }
 
     pub(crate) fn is_plain(&self) -> bool {
         self.mode == SecurityMode::None
     }
+}
+
+/// Certificates for the broker and so many devices.
+fn certificates(seed: u64, devices: u16) -> Option<Certificates> {
+    let named = |node: u16| {
+        let name = if node == 0 { certificates::BROKER.into() } else { identity(NodeId(node)) };
+        Some((name, public_half(&signing_scalar(seed, node.into()))?))
+    };
+    // No node has so high a number.
+    let authority = signing_scalar(seed, u32::MAX);
+    Certificates::issue(seed, authority, (0..=devices).filter_map(named))
+}
+
+/// The device of this name.
+fn number(identity: &str) -> Option<u32> {
+    Some(identity.strip_prefix('n')?.parse::<u16>().ok()?.into())
 }
 
 /// A device's own topics are its own to publish to, and everyone reads what is for the fleet.
@@ -135,14 +168,17 @@ fn info(key: &PublicKey) -> Vec<u8> {
 /// The broker's side of a handshake.
 impl Credentials<RustCrypto> for &Directory {
     fn psk(&mut self, identity: &[u8]) -> Option<(Psk, u32)> {
-        let number = str::from_utf8(identity).ok()?.strip_prefix('n')?.parse::<u16>().ok()?;
-        let known = self.mode == SecurityMode::Psk && usize::from(number) < self.subjects.len();
-        known.then(|| Psk::new(&psk(self.seed, number)).map(|key| (key, u32::from(number)))).flatten()
+        let number = self.device(str::from_utf8(identity).ok()?)?;
+        let known = self.mode == SecurityMode::Psk;
+        known.then(|| Psk::new(&psk(self.seed, number as u16)).map(|key| (key, number))).flatten()
     }
 
     fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
-        let shown = self.mode == SecurityMode::RawPublicKey && kind == CertificateType::RawPublicKey;
-        (shown && index == 0).then_some(&self.broker_info)
+        match (self.mode, kind, index) {
+            (SecurityMode::RawPublicKey, CertificateType::RawPublicKey, 0) => Some(&self.broker_info),
+            (SecurityMode::Certificate, CertificateType::X509, 0) => Some(self.certificates.as_ref()?.of(0)),
+            _ => None,
+        }
     }
 
     fn sign<R: CryptoRng + ?Sized>(
@@ -157,11 +193,15 @@ impl Credentials<RustCrypto> for &Directory {
     fn believes(&self) -> &[CertificateType] {
         match self.mode {
             SecurityMode::RawPublicKey => &[CertificateType::RawPublicKey],
+            SecurityMode::Certificate => &[CertificateType::X509],
             _ => &[],
         }
     }
 
     fn verify(&mut self, _: &RustCrypto, shown: &PeerCertificate<'_>) -> Result<Verified, AlertDescription> {
+        if let Some(certificates) = &self.certificates {
+            return certificates.verify(shown, super::broker::EPOCH, |name| self.device(name));
+        }
         let first = shown.entries().next().unwrap_or_default();
         let unknown = AlertDescription::CERTIFICATE_UNKNOWN;
         let principal = *self.by_key.get(first).ok_or(unknown)?;

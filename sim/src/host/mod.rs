@@ -1,6 +1,7 @@
 //! Hosts: IPv6 and UDP by smoltcp, and on it the client of a device or the broker, both as they are elsewhere.
 
 mod broker;
+mod certificates;
 mod clock;
 mod credentials;
 mod datagram;

@@ -14,7 +14,9 @@ impl Protocol {
         let default = Self::default();
         let modes = [
             ("psk", SecurityMode::Psk),
+            ("rpk", SecurityMode::RawPublicKey),
             ("raw-public-key", SecurityMode::RawPublicKey),
+            ("certificate", SecurityMode::Certificate),
             ("none", SecurityMode::None),
         ];
         let security = reader.choice("security", default.security, &modes)?;
@@ -24,7 +26,7 @@ impl Protocol {
             if plain && reader.has(key) {
                 return Err(reader.error(
                     format!("protocol.{key} means nothing with `security = \"none\"`"),
-                    "leave it out, or choose \"psk\" or \"raw-public-key\"",
+                    "leave it out, or choose \"psk\", \"rpk\" or \"certificate\"",
                 ));
             }
         }
@@ -75,7 +77,7 @@ fn suites(reader: &Reader<'_>, security: SecurityMode) -> Result<&'static [Ciphe
         _ => "PSK",
     };
     if placed.value.contains(unfit) {
-        let help = "suites with PSK go with `security = \"psk\"`, those with ECDSA with \"raw-public-key\"; TLS_AES_ suites with either";
+        let help = "suites with PSK go with `security = \"psk\"`, those with ECDSA with \"rpk\" or \"certificate\"; TLS_AES_ suites with any";
         return Err(reader.wrong(&placed, "this suite cannot be used with this `security`", help));
     }
     let versions = reader.find::<String>("dtls")?;

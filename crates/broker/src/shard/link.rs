@@ -3,9 +3,9 @@
 use sedge_access::{Policy, Subject, Verb};
 use sedge_coap::Code;
 use sedge_crypto::Entropy;
+use sedge_endpoint::ExchangeId;
 use sedge_endpoint::memory::PagedMemory;
-use sedge_endpoint::{ExchangeId, SendError, SessionId};
-use sedge_pubsub::{Content, Handed, Notification, Refusal, Resend, UnixTime};
+use sedge_pubsub::{Content, Handed, Notification, Refusal, Resend, TooLong, UnixTime};
 use sedge_time::Instant;
 
 use super::refused::Refused;
@@ -68,32 +68,11 @@ pub(super) struct Link {
 impl Link {
     /// Sends a notification, as far as its session can take one.
     pub(super) fn notify(&mut self, now: Instant, unix: UnixTime, notification: &Notification<'_>) -> Handed {
-        let session = SessionId::from_u64(notification.session);
-        let rendered = notification.render(unix);
-        let header = sedge_endpoint::Notification {
-            key: notification.observation.to_u64(),
-            token: notification.token,
-            code: rendered.code,
-            confirmable: notification.confirmable,
-        };
-        let sent =
-            self.endpoint.notify(now, session, header, &mut self.wire, |writer| rendered.write(writer, None));
-        match sent {
-            Ok(message_id) => {
-                if !notification.confirmable {
-                    self.resets.sent(notification.session, message_id, notification.observation);
-                }
-                Handed::Sent
-            }
-            Err(SendError::Busy | SendError::Full) => Handed::Busy,
-            Err(SendError::NoRoom) => Handed::Blocked,
-            Err(SendError::Gone | SendError::NotConnected) => Handed::Gone,
-            Err(SendError::TooLong | SendError::Malformed) => {
-                // The peer takes smaller records than any block of this value: it cannot observe it.
-                self.oversized += 1;
-                Handed::Gone
-            }
-        }
+        let Self { endpoint, wire, resets, oversized } = self;
+        sedge_pubsub::notify(endpoint, wire, resets, (now, unix), notification).unwrap_or_else(|TooLong| {
+            *oversized += 1;
+            Handed::Gone
+        })
     }
 
     /// Sends a notification again that was not acknowledged in time.
@@ -104,11 +83,6 @@ impl Link {
         exchange: ExchangeId,
         resend: &Resend<'_>,
     ) {
-        let rendered = resend.notification.render(unix);
-        // If it cannot go out now, its next time will come.
-        let _later =
-            self.endpoint.renotify(now, exchange, resend.newer, &mut self.wire, rendered.code, |writer| {
-                rendered.write(writer, None)
-            });
+        sedge_pubsub::renotify(&mut self.endpoint, &mut self.wire, (now, unix), exchange, resend);
     }
 }

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use sedge_crypto::RustCrypto;
 use sedge_dtls::Credentials;
 use sedge_endpoint::memory::{PagedMemory, Path};
-use sedge_endpoint::{Endpoint, ExchangeId, Host, SendError, SessionId};
-use sedge_pubsub::{Content, Handed, Notification, ObservationId, Resend};
+use sedge_endpoint::{Endpoint, ExchangeId, Host, SessionId};
+use sedge_pubsub::{Content, Handed, Notification, Resend, Resets};
 use sedge_time::Instant;
 
 use super::{BrokerConfig, HANDSHAKES, Memory, unix};
@@ -113,54 +113,30 @@ fn log_line(log: &mut String, label: &str, client_random: &[u8; 32], secret: &[u
 pub(super) struct Link {
     pub(super) endpoint: Endpoint<Memory>,
     pub(super) wire: Wire,
-    /// Which observation a notification was of that asked for no acknowledgement, for when it is rejected.
-    pub(super) unconfirmed: BTreeMap<(u64, u16), ObservationId>,
+    pub(super) resets: Resets,
 }
 
 impl Link {
     pub(super) fn new(now: Instant, config: &BrokerConfig, wire: Wire, rng: SimulatedRng) -> Self {
         let parts = PagedMemory::parts(config.sessions, HANDSHAKES.min(config.sessions), 4096);
         let endpoint = Endpoint::new(now, config.endpoint.clone(), RustCrypto, rng, parts);
-        Self { endpoint, wire, unconfirmed: BTreeMap::new() }
+        Self { endpoint, wire, resets: Resets::new() }
     }
 
     /// Sends a notification, as far as its session can take one.
     pub(super) fn notify(&mut self, now: Instant, notification: &Notification<'_>) -> Handed {
-        let session = SessionId::from_u64(notification.session);
-        let rendered = notification.render(unix(now));
-        let header = sedge_endpoint::Notification {
-            key: notification.observation.to_u64(),
-            token: notification.token,
-            code: rendered.code,
-            confirmable: notification.confirmable,
-        };
         let before = self.begin(notification);
-        let sent =
-            self.endpoint.notify(now, session, header, &mut self.wire, |writer| rendered.write(writer, None));
+        let Self { endpoint, wire, resets } = self;
+        let handed = sedge_pubsub::notify(endpoint, wire, resets, (now, unix(now)), notification);
         self.wire.cause = before;
-        match sent {
-            Ok(message_id) => {
-                if !notification.confirmable {
-                    let key = (notification.session, message_id);
-                    let _earlier = self.unconfirmed.insert(key, notification.observation);
-                }
-                Handed::Sent
-            }
-            Err(SendError::Busy | SendError::Full) => Handed::Busy,
-            Err(SendError::NoRoom) => Handed::Blocked,
-            Err(_) => Handed::Gone,
-        }
+        handed.unwrap_or(Handed::Gone)
     }
 
     /// Sends a notification again that was not acknowledged in time.
     pub(super) fn renotify(&mut self, now: Instant, exchange: ExchangeId, resend: &Resend<'_>) {
-        let rendered = resend.notification.render(unix(now));
         let before = self.begin(&resend.notification);
-        // If it cannot go out now, its next time will come.
-        let _later =
-            self.endpoint.renotify(now, exchange, resend.newer, &mut self.wire, rendered.code, |writer| {
-                rendered.write(writer, None)
-            });
+        let Self { endpoint, wire, .. } = self;
+        sedge_pubsub::renotify(endpoint, wire, (now, unix(now)), exchange, resend);
         self.wire.cause = before;
     }
 
