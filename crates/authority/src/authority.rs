@@ -11,25 +11,39 @@ use crate::issue::{Bound, NewToken, Order};
 use crate::issued::{Issued, TokenId, Tokens};
 use crate::keys::{KeyId, Keys};
 use crate::revocation::{RevocationList, Revoked};
-use crate::{Context, Format, Settings, issued, keys};
+use crate::{Clients, Context, Format, Settings, issued, keys};
 
 /// An authorisation server: its keys, the tokens that it has issued, and which of them are revoked.
 ///
 /// - Inputs: [`restore`](Self::restore) at the start, then [`begin`](Self::begin); [`expire`](Self::expire) at
 ///   [`deadline`](Self::deadline).
-/// - Requests: [`token`](Self::token), [`introspect`](Self::introspect), [`revocations`](Self::revocations).
-/// - Outputs: [`take_revoked`](Self::take_revoked).
+/// - Requests: [`token`](Self::token), [`introspect`](Self::introspect), [`revocations`](Self::revocations),
+///   [`token_keys`](Self::token_keys).
+/// - Outputs: [`take_happened`](Self::take_happened).
 /// - Commands: [`configure`](Self::configure), [`issue`](Self::issue), [`revoke`](Self::revoke), [`revoke_subject`](Self::revoke_subject),
 ///   [`rotate`](Self::rotate).
-/// - Getters: [`tokens`](Self::tokens), [`revoked`](Self::revoked), [`audience_keys`](Self::audience_keys).
+/// - Getters: [`tokens`](Self::tokens), [`revoked`](Self::revoked), [`audience_keys`](Self::audience_keys),
+///   [`revision`](Self::revision).
 #[derive(Clone, Debug)]
 pub struct Authority {
     pub(crate) settings: Settings,
     pub(crate) keys: Keys,
     pub(crate) tokens: Tokens,
     pub(crate) revocations: RevocationList,
-    /// Revoked, and not yet told to the host.
-    untold: Vec<TokenHash>,
+    /// What has happened, and the host has not been told yet.
+    pub(crate) untold: Vec<Happened>,
+    revision: u64,
+}
+
+/// Something that has happened to tokens, for the host to record and to act upon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// This token was issued.
+    Issued(Issued),
+    /// This token was revoked.
+    Revoked(Issued),
+    /// The keys were replaced.
+    KeysReplaced,
 }
 
 /// What an administrator asks a token for.
@@ -92,6 +106,7 @@ impl Authority {
             tokens: Tokens::default(),
             revocations: RevocationList::default(),
             untold: Vec::new(),
+            revision: 0,
         }
     }
 
@@ -117,20 +132,23 @@ impl Authority {
 
     /// Makes the first keys if there are none.
     pub fn begin<C: Crypto, R: CryptoRng + ?Sized>(&mut self, cx: &mut Context<'_, C, R>) {
-        if self.keys.present().is_none() {
-            self.rotate(cx);
-        }
+        let made = self.keys.begin(cx.now, cx.crypto, cx.rng, cx.store);
+        self.revision += u64::from(made);
     }
 
     /// Issues tokens in another way from now on, and for whoever works on the store alone.
     pub fn configure<C, R: ?Sized>(&mut self, settings: Settings, cx: &mut Context<'_, C, R>) {
         cx.store.put(Settings::RECORD, &settings.to_record());
         self.settings = settings;
+        self.revision += 1;
     }
 
-    /// Replaces the keys. Tokens under the old ones stay good until they end.
+    /// Replaces the keys by the next ones, which resource servers have already. Tokens under the old ones stay good until
+    /// they end. If the present ones may be known to somebody, so may the next: then it takes two rotations.
     pub fn rotate<C: Crypto, R: CryptoRng + ?Sized>(&mut self, cx: &mut Context<'_, C, R>) {
         self.keys.rotate(cx.now, cx.crypto, cx.rng, cx.store);
+        self.revision += 1;
+        self.untold.push(Happened::KeysReplaced);
         self.prune(cx);
     }
 
@@ -141,16 +159,23 @@ impl Authority {
 
     /// When the present keys were made, in seconds since 1970.
     pub fn keys_since(&self) -> Option<u64> {
-        self.keys.present().map(|generation| generation.created)
+        self.keys.present().map(|generation| generation.since)
     }
 
-    /// The keys that are shared with a resource server, of every generation that has tokens; the last is the present.
+    /// The keys that are shared with a resource server, of every generation that has tokens, of the present one and, at the
+    /// end, of the next.
     pub fn audience_keys<'a, C: Crypto>(
         &'a self,
         crypto: &'a C,
         audience: &'a str,
     ) -> impl Iterator<Item = TokenKeys> + 'a {
         self.keys.iter().filter_map(move |generation| generation.for_audience(crypto, audience))
+    }
+
+    /// A number that is another one whenever what resource servers observe may have changed: the list of revoked tokens, or
+    /// their keys.
+    pub const fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// The tokens that are not over, revoked ones too.
@@ -173,7 +198,9 @@ impl Authority {
     pub fn expire<C, R: ?Sized>(&mut self, cx: &mut Context<'_, C, R>) -> bool {
         self.tokens.expire(cx.now, cx.store);
         self.prune(cx);
-        !self.revocations.expire(cx.now).is_empty()
+        let changed = !self.revocations.expire(cx.now).is_empty();
+        self.revision += u64::from(changed);
+        changed
     }
 
     /// Issues a token in an administrator's name. Its subject has to be registered if no scope is given.
@@ -185,7 +212,7 @@ impl Authority {
         wanted: &Issue<'_>,
         cx: &mut Context<'_, C, R>,
     ) -> Result<NewToken, IssueError> {
-        let audience = self.audience(wanted.audience).ok_or(IssueError::UnknownAudience)?;
+        let audience = self.audience(wanted.audience, cx.clients).ok_or(IssueError::UnknownAudience)?;
         let scope = match wanted.scope {
             Some(scope) => scope.clone(),
             None => {
@@ -213,10 +240,10 @@ impl Authority {
     /// Revokes a token; `None` if there is none that is good.
     pub fn revoke<C, R: ?Sized>(&mut self, id: &TokenId, cx: &mut Context<'_, C, R>) -> Option<TokenHash> {
         let token = self.tokens.revoke(id, cx.store)?;
-        let hash = token.hash;
-        let revoked = Revoked::of(token);
+        let (hash, revoked) = (token.hash, Revoked::of(token));
+        self.untold.push(Happened::Revoked(token.clone()));
         self.revocations.add([(hash, revoked)]);
-        self.untold.push(hash);
+        self.revision += 1;
         Some(hash)
     }
 
@@ -232,32 +259,41 @@ impl Authority {
         for id in theirs {
             if let Some(token) = self.tokens.revoke(&id, cx.store) {
                 revoked.push((token.hash, Revoked::of(token)));
+                self.untold.push(Happened::Revoked(token.clone()));
             }
         }
         let hashes: Vec<_> = revoked.iter().map(|(hash, _)| *hash).collect();
+        self.revision += u64::from(!hashes.is_empty());
         self.revocations.add(revoked);
-        self.untold.extend(&hashes);
         hashes
     }
 
-    /// The tokens that were revoked since this was called last: for a resource server in the same process.
-    pub fn take_revoked(&mut self) -> Vec<TokenHash> {
+    /// What has happened since this was called last.
+    pub fn take_happened(&mut self) -> Vec<Happened> {
         core::mem::take(&mut self.untold)
     }
 
-    /// The resource server that is meant.
-    pub(crate) fn audience(&self, named: Option<&str>) -> Option<String> {
+    /// The resource server that is meant: one of those in the settings, or a client that is enrolled as one. Where none is
+    /// named, it is the first of the settings, or the only one that is enrolled.
+    pub(crate) fn audience(&self, named: Option<&str>, clients: &dyn Clients) -> Option<String> {
         let mut known = self.settings.audiences.iter();
         match named {
-            None => known.next().cloned(),
-            Some(named) => known.find(|audience| *audience == named).cloned(),
+            None => known.next().cloned().or_else(|| match clients.resource_servers().as_slice() {
+                [only] => Some(only.clone()),
+                _ => None,
+            }),
+            Some(named) => {
+                let enrolled = || clients.client(named).is_some_and(|client| client.is_resource_server);
+                (known.any(|audience| audience == named) || enrolled()).then(|| named.into())
+            }
         }
     }
 
     fn prune<C, R: ?Sized>(&mut self, cx: &mut Context<'_, C, R>) {
         let tokens = &self.tokens;
         let is_needed = |id: &KeyId| tokens.iter().any(|token| token.key_id == *id);
-        self.keys.prune(is_needed, cx.store);
+        let pruned = self.keys.prune(is_needed, cx.store);
+        self.revision += u64::from(pruned);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The endpoints: `/token`, `/introspect`, `/trl`.
+//! The endpoints: `/token`, `/introspect`, `/trl`, and the one that gives resource servers their keys.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use sedge_access::Grants;
 use sedge_ace::{
     ErrorCode, ErrorResponse, IntrospectionRequest, IntrospectionResponse, Patch, Profile, Scope, TokenHash,
-    TokenRequest, TokenRequestError, TokenResponse, TrlError, TrlQuery, encode_diff, encode_full,
+    TokenKeys, TokenRequest, TokenRequestError, TokenResponse, TrlError, TrlQuery, encode_diff, encode_full,
 };
 use sedge_coap::{Code, ContentFormat};
 use sedge_cose::cbor::NoRoom;
@@ -49,7 +49,7 @@ impl Authority {
         if wanted.client_id.is_some_and(|id| id != request.requester) {
             return Err(ErrorCode::INVALID_CLIENT);
         }
-        let audience = self.audience(wanted.audience).ok_or(ErrorCode::INVALID_REQUEST)?;
+        let audience = self.audience(wanted.audience, cx.clients).ok_or(ErrorCode::INVALID_REQUEST)?;
         let all = everything(&client.grants);
         let (scope, differs) = match wanted.scope {
             None => (all, true),
@@ -172,6 +172,20 @@ impl Authority {
             Err(error) => return trl_error(error, None),
         };
         Answer { max_age: Some(0), ..Answer::with(Code::CONTENT, ContentFormat(262), body) }
+    }
+
+    /// The keys by which a resource server knows tokens that are for it, as a COSE_KeySet ([`TokenKeys::encode_set`]). The
+    /// host lets it be observed. It is this authorisation server's own way: ACE leaves to others how keys get there.
+    pub fn token_keys<C: Crypto, R: ?Sized>(&self, request: &Request<'_>, cx: &Context<'_, C, R>) -> Answer {
+        if request.code != Code::GET {
+            return Answer::new(Code::METHOD_NOT_ALLOWED);
+        }
+        if !cx.clients.client(request.requester).is_some_and(|client| client.is_resource_server) {
+            return Answer::new(Code::FORBIDDEN);
+        }
+        let keys: Vec<TokenKeys> = self.audience_keys(cx.crypto, request.requester).collect();
+        let body = written(|out| TokenKeys::encode_set(&keys, out));
+        Answer { max_age: Some(0), ..Answer::with(Code::CONTENT, ContentFormat::COSE_KEY_SET, body) }
     }
 }
 

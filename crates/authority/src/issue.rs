@@ -9,7 +9,7 @@ use sedge_cose::{Audience, Claims, NumericDate, Scope};
 use sedge_crypto::{Crypto, CryptoRng, PublicKey, Secret};
 use zeroize::Zeroizing;
 
-use crate::authority::{Authority, IssueError};
+use crate::authority::{Authority, Happened, IssueError};
 use crate::cnf::{self, encoded};
 use crate::issued::{Issued, TokenId};
 use crate::{Context, Format, seal};
@@ -145,6 +145,7 @@ impl Authority {
             revoked: false,
         };
         self.tokens.put(issued.clone(), cx.store);
+        self.untold.push(Happened::Issued(issued.clone()));
         Ok(NewToken { token, key: new_key, issued })
     }
 }

@@ -14,7 +14,10 @@ use crate::Store;
 /// Which generation of keys.
 pub type KeyId = [u8; 8];
 
-/// All generations that are still good for something; the last is the present one.
+/// All generations that are still good for something, in order, and at the end the next one.
+///
+/// The next generation is there before it is needed, and resource servers on other hosts have it: when it becomes the
+/// present one, they know tokens under it, even if they cannot be told at that moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keys(Vec<Generation>);
 
@@ -22,8 +25,10 @@ pub(crate) struct Keys(Vec<Generation>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Generation {
     pub(crate) id: KeyId,
-    /// When it was made, in seconds since 1970.
-    pub(crate) created: u64,
+    /// Since when it has been the present one, in seconds since 1970; of the next one, when it was made.
+    pub(crate) since: u64,
+    /// Whether it is the next one.
+    waits: bool,
     /// Everything symmetric is derived from this.
     secret: Secret<32>,
     /// The private key of signatures.
@@ -35,11 +40,13 @@ pub(crate) struct Generation {
 #[cbor(map)]
 struct Record {
     #[n(0)]
-    created: u64,
+    since: u64,
     #[cbor(n(1), with = "minicbor::bytes")]
     secret: [u8; 32],
     #[cbor(n(2), with = "minicbor::bytes")]
     signing: [u8; 32],
+    #[n(3)]
+    waits: Option<bool>,
 }
 
 /// How the names of such records begin.
@@ -48,14 +55,29 @@ pub(crate) const PREFIX: &str = "key/";
 impl Keys {
     /// The present generation, which new tokens are protected by.
     pub(crate) fn present(&self) -> Option<&Generation> {
-        self.0.last()
+        self.0.iter().rev().find(|generation| !generation.waits)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Generation> {
         self.0.iter()
     }
 
-    /// Makes a new generation the present one.
+    /// Makes what there has to be at least: a present generation, and the next one. Says whether anything was missing.
+    pub(crate) fn begin<C: Crypto, R: CryptoRng + ?Sized>(
+        &mut self,
+        now: u64,
+        crypto: &C,
+        rng: &mut R,
+        store: &mut dyn Store,
+    ) -> bool {
+        let missing = [self.present().is_none(), !self.0.iter().any(|generation| generation.waits)];
+        for (waits, _) in [false, true].into_iter().zip(missing).filter(|(_, missing)| *missing) {
+            self.insert(Generation::random(now, waits, crypto, rng), store);
+        }
+        missing != [false; 2]
+    }
+
+    /// Makes the next generation the present one, and another the next.
     pub(crate) fn rotate<C: Crypto, R: CryptoRng + ?Sized>(
         &mut self,
         now: u64,
@@ -63,6 +85,49 @@ impl Keys {
         rng: &mut R,
         store: &mut dyn Store,
     ) {
+        for generation in self.0.iter_mut().filter(|generation| generation.waits) {
+            generation.waits = false;
+            generation.since = now;
+            store.put(&generation.name(), &generation.to_record());
+        }
+        let _made = self.begin(now, crypto, rng, store);
+    }
+
+    fn insert(&mut self, generation: Generation, store: &mut dyn Store) {
+        store.put(&generation.name(), &generation.to_record());
+        self.0.push(generation);
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        self.0.sort_by_key(|generation| (generation.waits, generation.since));
+    }
+
+    /// Forgets the generations before the present one that `is_needed` does not keep; says whether there were any.
+    pub(crate) fn prune(&mut self, is_needed: impl Fn(&KeyId) -> bool, store: &mut dyn Store) -> bool {
+        let before = self.0.len();
+        let present = self.present().map(|generation| generation.id);
+        self.0.retain(|generation| {
+            let keep = generation.waits || Some(generation.id) == present || is_needed(&generation.id);
+            if !keep {
+                store.remove(&generation.name());
+            }
+            keep
+        });
+        self.0.len() != before
+    }
+
+    /// Takes up what a store has kept; `false` if that is no such record.
+    pub(crate) fn restore(&mut self, name: &str, record: &[u8]) -> bool {
+        let Some(generation) = Generation::from_record(name, record) else { return false };
+        self.0.push(generation);
+        self.sort();
+        true
+    }
+}
+
+impl Generation {
+    fn random<C: Crypto, R: CryptoRng + ?Sized>(since: u64, waits: bool, crypto: &C, rng: &mut R) -> Self {
         let mut id = KeyId::default();
         rng.fill_bytes(&mut id);
         let mut secret = Secret::zero();
@@ -75,34 +140,9 @@ impl Keys {
                 break;
             }
         }
-        let generation = Generation { id, created: now, secret, signing };
-        store.put(&generation.name(), &generation.to_record());
-        self.0.push(generation);
-        self.0.sort_by_key(|generation| generation.created);
+        Self { id, since, waits, secret, signing }
     }
 
-    /// Forgets the generations before the present one that `is_needed` does not keep.
-    pub(crate) fn prune(&mut self, is_needed: impl Fn(&KeyId) -> bool, store: &mut dyn Store) {
-        let present = self.present().map(|generation| generation.id);
-        self.0.retain(|generation| {
-            let keep = Some(generation.id) == present || is_needed(&generation.id);
-            if !keep {
-                store.remove(&generation.name());
-            }
-            keep
-        });
-    }
-
-    /// Takes up what a store has kept; `false` if that is no such record.
-    pub(crate) fn restore(&mut self, name: &str, record: &[u8]) -> bool {
-        let Some(generation) = Generation::from_record(name, record) else { return false };
-        self.0.push(generation);
-        self.0.sort_by_key(|generation| generation.created);
-        true
-    }
-}
-
-impl Generation {
     /// The keys that are shared with one resource server, and with no other but the one of signatures.
     pub(crate) fn for_audience<C: Crypto>(&self, crypto: &C, audience: &str) -> Option<TokenKeys> {
         let keyed = crypto.hmac_sha256(self.secret.expose());
@@ -127,8 +167,12 @@ impl Generation {
     }
 
     fn to_record(&self) -> Zeroizing<Vec<u8>> {
-        let record =
-            Record { created: self.created, secret: *self.secret.expose(), signing: *self.signing.expose() };
+        let record = Record {
+            since: self.since,
+            secret: *self.secret.expose(),
+            signing: *self.signing.expose(),
+            waits: self.waits.then_some(true),
+        };
         // A vector takes everything.
         Zeroizing::new(minicbor::to_vec(&record).unwrap_or_default())
     }
@@ -139,7 +183,8 @@ impl Generation {
         let record: Record = minicbor::decode(record).ok()?;
         Some(Self {
             id,
-            created: record.created,
+            since: record.since,
+            waits: record.waits.unwrap_or(false),
             secret: Secret::new(record.secret),
             signing: Secret::new(record.signing),
         })

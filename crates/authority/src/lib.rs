@@ -30,7 +30,7 @@ mod seal;
 mod settings;
 mod store;
 
-pub use authority::{Authority, Issue, IssueError};
+pub use authority::{Authority, Happened, Issue, IssueError};
 pub use issue::NewToken;
 pub use issued::{Issued, TokenId};
 pub use keys::KeyId;

@@ -70,12 +70,19 @@ pub struct Client {
     pub grants: Grants,
     /// Its public key, if it authenticates by one.
     pub public_key: Option<PublicKey>,
+    /// Whether it is a resource server: there are tokens for it, and it is given the keys by which it knows them.
+    pub is_resource_server: bool,
 }
 
 /// The clients that are registered.
 pub trait Clients {
     /// The client of this name.
     fn client(&self, name: &str) -> Option<Client>;
+
+    /// The names of those that are resource servers, in order.
+    fn resource_servers(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Whether the client of this name may do this with this topic, by everything that counts: its own grants, its roles
     /// and its segment.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use sedge_access::{Cause, Grants, Kind as SubjectKind, Permissions, Subject};
 use sedge_audit::{Event, Kind, Log, Recorder, Settings};
+use sedge_authority::{Happened, Issued};
 use sedge_pubsub::Denied;
 
 use crate::admin::unix_seconds;
@@ -167,6 +168,47 @@ impl Audit {
     /// Somebody has lost all rights, or the way to use them.
     pub(crate) fn revoked(&self, by: &Actor, device: &str, how: &'static str) {
         self.record(Event::new(Kind::Revocation).by(by.as_str()).about(device).with("what", how));
+    }
+
+    /// Something has happened to tokens. A device that gets one again and again is recorded once in a while.
+    pub(crate) fn tokens(&self, by: &Actor, happened: &Happened) {
+        let event = |kind, token: &Issued| {
+            let event = Event::new(kind).by(by.as_str()).about(&token.subject);
+            event.with("token", crate::key::hex_encode(&token.id)).with("audience", &token.audience)
+        };
+        match happened {
+            Happened::Issued(token) => {
+                let grant = || {
+                    let scope = Grants::from_scope(&token.scope).unwrap_or_default();
+                    let event = event(Kind::Grant, token).with("until", token.expires);
+                    event
+                        .with("publish", patterns(&scope, Permissions::PUBLISH))
+                        .with("subscribe", patterns(&scope, Permissions::READ))
+                };
+                if *by == Actor::device(&token.subject) {
+                    self.repeat(&token.subject, "token", grant);
+                } else {
+                    self.record(grant());
+                }
+            }
+            Happened::Revoked(token) => {
+                self.record(event(Kind::Revocation, token).with("what", "the token was revoked"));
+            }
+            Happened::KeysReplaced => self.administered(by, "the keys of tokens were replaced", ""),
+        }
+    }
+
+    /// A token is good no more, as the authorisation server says that issued it.
+    pub(crate) fn revoked_elsewhere(&self, authority: &str, subject: &str, token: &[u8]) {
+        let event = Event::new(Kind::Revocation).by(authority).about(subject);
+        self.record(event.with("token", crate::key::hex_encode(token)).with("what", "the token was revoked"));
+    }
+
+    /// Somebody asked for a token, and got none.
+    pub(crate) fn token_refused(&self, who: &str, reason: &str) {
+        self.repeat(who, "no-token", || {
+            Event::new(Kind::Refusal).about(who).with("reason", reason).with("verb", "get a token")
+        });
     }
 
     /// An administrator has done something else.

@@ -1,15 +1,16 @@
-//! The authorisation server in a broker's process: what it is lent, and where its state goes.
+//! The authorisation server in a broker's process: what it is lent, where its state goes, and who hears of what it does.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use sedge_access::{Grants, Subject, Verb};
 use sedge_authority::revocation::Share;
-use sedge_authority::{Authority, Changes, Client, Clients, Context, Settings};
+use sedge_authority::{Authority, Changes, Client, Clients, Context, Happened, Settings};
 use sedge_crypto::Entropy;
 
 use crate::Principal;
 use crate::admin::unix_seconds;
-use crate::config;
+use crate::audit::Actor;
+use crate::config::{self, Config};
 use crate::security::Provider;
 use crate::state::State;
 use crate::store::{Change, DeviceCredential, StoreError};
@@ -17,30 +18,65 @@ use crate::store::{Change, DeviceCredential, StoreError};
 /// What an authorisation server is lent here.
 pub(crate) type Lent<'a> = Context<'a, Provider, Entropy>;
 
+/// What others have to hear of what the authorisation server has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Whoever has this number may do something else now.
+    Rights(Principal),
+    /// What can be observed has changed: the list of revoked tokens, or the keys of resource servers.
+    Lists,
+}
+
 impl State {
-    /// Has the authorisation server do something, and waits until what it changes is kept. What follows for tokens that
-    /// the broker itself was shown is done; `changed` hears whose rights that changes.
+    /// Has the authorisation server do something on behalf of `by`, and waits until what it changes is kept. What follows
+    /// for tokens that the broker itself was shown is done, and recorded; `tell` hears what it changes for others.
     ///
     /// # Errors
     /// It was done, and cannot be kept.
     pub(crate) async fn authorise<T>(
         &self,
+        by: &Actor,
         run: impl FnOnce(&mut Authority, &mut Lent<'_>) -> T,
-        changed: &(dyn Fn(Principal) + Sync),
+        tell: &(dyn Fn(News) + Sync),
     ) -> Result<T, StoreError> {
-        let (outcome, changes, revoked) = self.run_authority(run);
+        let ((outcome, happened, lists), changes) = self.lend(|authority, lent| {
+            let before = authority.revision();
+            let outcome = run(authority, lent);
+            let lists = authority.revision() != before;
+            if lists {
+                self.believe(authority);
+            }
+            (outcome, authority.take_happened(), lists)
+        });
         if !changes.is_empty() {
             self.store.commit(Change::Records(changes.into_vec())).await?;
         }
-        self.tokens.revoke(revoked).into_iter().for_each(changed);
+        let mut revoked = Vec::new();
+        for happened in &happened {
+            self.audit.tokens(by, happened);
+            if let Happened::Revoked(token) = happened {
+                revoked.push(token.hash);
+            }
+        }
+        for (principal, _) in self.tokens.revoke(revoked) {
+            tell(News::Rights(principal));
+        }
+        if lists {
+            tell(News::Lists);
+        }
         Ok(outcome)
+    }
+
+    /// Asks the authorisation server something that changes nothing.
+    pub(crate) fn consult<T>(&self, ask: impl FnOnce(&Authority, &Lent<'_>) -> T) -> T {
+        self.lend(|authority, lent| ask(authority, lent)).0
     }
 
     /// Makes the first keys if there are none, and has tokens under them believed.
     pub(crate) async fn begin_authority(&self) -> Result<(), StoreError> {
-        self.authorise(|authority, lent| authority.begin(lent), &|_| {}).await?;
+        self.authorise(&Actor::process(), |authority, lent| authority.begin(lent), &|_| {}).await?;
         let authority = self.authority();
-        self.tokens.revoke(authority.revoked().full(Share::All).copied());
+        let _shown = self.tokens.revoke(authority.revoked().full(Share::All).copied());
         self.believe(&authority);
         Ok(())
     }
@@ -49,10 +85,11 @@ impl State {
     ///
     /// # Errors
     /// That cannot be kept.
-    pub(crate) async fn configure_authority(&self, config: &config::Authority) -> Result<(), StoreError> {
+    pub(crate) async fn configure_authority(&self, config: &Config) -> Result<(), StoreError> {
         let wanted = settings(config);
         if *self.authority().settings() != wanted {
-            self.authorise(|authority, lent| authority.configure(wanted, lent), &|_| {}).await?;
+            let by = Actor::process();
+            self.authorise(&by, |authority, lent| authority.configure(wanted, lent), &|_| {}).await?;
         }
         Ok(())
     }
@@ -63,10 +100,7 @@ impl State {
         self.authority.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run_authority<T>(
-        &self,
-        run: impl FnOnce(&mut Authority, &mut Lent<'_>) -> T,
-    ) -> (T, Changes, Vec<sedge_ace::TokenHash>) {
+    fn lend<T>(&self, run: impl FnOnce(&mut Authority, &mut Lent<'_>) -> T) -> (T, Changes) {
         let mut changes = Changes::default();
         let mut rng = Entropy::new();
         let mut authority = self.authority();
@@ -78,20 +112,25 @@ impl State {
             store: &mut changes,
         };
         let outcome = run(&mut authority, &mut lent);
-        let revoked = authority.take_revoked();
-        if !changes.is_empty() {
-            self.believe(&authority);
-        }
-        (outcome, changes, revoked)
+        (outcome, changes)
     }
 
     /// Believes the tokens that this authorisation server issues, for whichever resource server they are: those that are
-    /// for another one are then known to be.
-    pub(crate) fn believe(&self, authority: &Authority) {
+    /// for another one are then known to be. Where there are no topics, or tokens come from elsewhere, none of them.
+    fn believe(&self, authority: &Authority) {
+        if !self.serves_topics || self.remote.is_some() {
+            return;
+        }
         let crypto = Provider::default();
-        let audiences = authority.settings().audiences.iter();
-        let keys = audiences.flat_map(|audience| authority.audience_keys(&crypto, audience)).collect();
-        self.tokens.set_keys(keys);
+        let audiences = self.audiences(authority);
+        let audiences = audiences.iter().flat_map(|audience| authority.audience_keys(&crypto, audience));
+        self.tokens.set_keys(audiences.collect());
+    }
+
+    /// The resource servers for which there are tokens here.
+    pub(crate) fn audiences(&self, authority: &Authority) -> Vec<String> {
+        let configured = authority.settings().audiences.iter().cloned();
+        configured.chain(self.resource_servers()).collect()
     }
 }
 
@@ -106,10 +145,11 @@ impl State {
 }
 
 /// How the configuration has tokens issued.
-pub(crate) fn settings(config: &config::Authority) -> Settings {
-    let own = std::iter::once(config.audience.clone());
+pub(crate) fn settings(config: &Config) -> Settings {
+    let config::Config { authority: config, topics, .. } = config;
+    let own = topics.enabled.then(|| config.audience.clone());
     Settings {
-        audiences: own.chain(config.audiences.iter().cloned()).collect(),
+        audiences: own.into_iter().chain(config.audiences.iter().cloned()).collect(),
         lifetime: config.lifetime.as_secs(),
         format: config.protection.into(),
         max_tokens: config.max_tokens,
@@ -130,7 +170,18 @@ impl Clients for State {
             DeviceCredential::PublicKey(key) => Some(*key),
             DeviceCredential::Psk { .. } | DeviceCredential::Certificate(_) => None,
         };
-        Some(Client { grants, public_key })
+        Some(Client { grants, public_key, is_resource_server: device.resource_server })
+    }
+
+    fn resource_servers(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        self.directory.page("", |device| {
+            if device.resource_server {
+                names.push(device.name.clone());
+            }
+            true
+        });
+        names
     }
 
     fn allows(&self, name: &str, verb: Verb, topic: &str) -> bool {

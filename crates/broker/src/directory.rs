@@ -169,7 +169,15 @@ mod tests {
 
     fn device(name: &str, credential: DeviceCredential) -> Device {
         let grants = Grants::none();
-        Device { name: name.into(), credential, grants, created: 0, roles: Vec::new(), segment: None }
+        Device {
+            name: name.into(),
+            credential,
+            grants,
+            created: 0,
+            roles: Vec::new(),
+            segment: None,
+            resource_server: false,
+        }
     }
 
     fn psk(identity: &str) -> DeviceCredential {

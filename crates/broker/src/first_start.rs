@@ -27,6 +27,7 @@ pub struct FirstStart {
     credential: PathBuf,
     /// The digest of the broker's public key.
     pin: Option<String>,
+    has_topics: bool,
 }
 
 impl FirstStart {
@@ -40,22 +41,34 @@ impl FirstStart {
 impl fmt::Display for FirstStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (dir, credential) = (self.dir.display(), self.credential.display());
+        let what = if self.has_topics { "broker" } else { "authorisation server" };
         write!(
             f,
-            "This broker is new: nobody can connect yet but its administrator.\n\
+            "This {what} is new: nobody can connect yet but its administrator.\n\
              \n\
-             The administrator's credential is {credential}; keep it secret, and keep a copy.\n\
-             On this machine, enrol a first device that publishes and one that reads:\n\
-             \n\
-             \x20   sedge device add thermometer --publish 'home/+/temperature' --data {dir}\n\
+             The administrator's credential is {credential}; keep it secret, and keep a copy.\n"
+        )?;
+        if self.has_topics {
+            f.write_str("On this machine, enrol a first device that publishes and one that reads:\n\n")?;
+        } else {
+            write!(
+                f,
+                "On this machine, enrol a broker that is to take its tokens, and the devices that are to get them:\n\
+                 \n\
+                 \x20   sedge authority add-rs plant-a --data {dir}\n"
+            )?;
+        }
+        write!(
+            f,
+            "\x20   sedge device add thermometer --publish 'home/+/temperature' --data {dir}\n\
              \x20   sedge device add display --subscribe 'home/#' --data {dir}\n\
              \n\
-             Each writes a credential file to copy to the device, and says how to use it."
+             Each writes a credential file to copy to where it is used, and says how to use it."
         )?;
         match &self.pin {
             Some(pin) => write!(
                 f,
-                "\n\nThe SHA-256 of the broker's own public key, which devices with --auth rpk or cert know it by:\n{pin}"
+                "\n\nThe SHA-256 of the {what}'s own public key, which devices with --auth rpk or cert know it by:\n{pin}"
             ),
             None => Ok(()),
         }
@@ -99,6 +112,7 @@ pub(crate) async fn first_start(
             created: unix_seconds(),
             roles: Vec::new(),
             segment: None,
+            resource_server: false,
         };
         state.store.commit(Change::Device(administrator.clone())).await?;
         state.audit.enrolled(&Actor::process(), &administrator);
@@ -107,7 +121,8 @@ pub(crate) async fn first_start(
     }
     state.store.commit(Change::Secret(DONE.into(), Vec::new())).await?;
     let pin = state.public_key.as_ref().map(crate::pin);
-    Ok(Some(FirstStart { dir: dir.path().to_owned(), credential: path, pin }))
+    let has_topics = state.serves_topics;
+    Ok(Some(FirstStart { dir: dir.path().to_owned(), credential: path, pin, has_topics }))
 }
 
 /// Whether the secrets that a store keeps say that the first start is over.

@@ -16,6 +16,7 @@ mod key;
 mod live;
 mod login;
 mod net;
+mod remote;
 mod security;
 mod shard;
 mod state;

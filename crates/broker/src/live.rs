@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use crate::Principal;
 use crate::admin::{After, Counter, Live, Page, SessionInfo, Status};
 use crate::audit::Actor;
+use crate::authority::News;
 use crate::shard::{Mailbox, Order, Shared};
 
 /// A running broker.
@@ -26,8 +27,8 @@ impl Live for Running {
         self.shared.device_changed(principal);
     }
 
-    fn rights_changed(&self, principal: Principal) {
-        self.shared.device_changed(principal);
+    fn tell(&self, news: News) {
+        self.shared.tell(news);
     }
 
     fn reload(&self, by: &Actor) -> Result<(), String> {
@@ -61,6 +62,10 @@ impl Live for Running {
         let own = self.shared.security.counters.entries();
         counters.extend(own.map(|(name, value)| Counter { name: name.to_owned(), value }));
         counters.extend(self.shared.state.tokens.counters().map(|(name, value)| Counter { name, value }));
+        if let Some(remote) = &self.shared.state.remote {
+            status.warnings.extend(remote.warning());
+            counters.extend(remote.counters().map(|(name, value)| Counter { name, value }));
+        }
         let audit = self.shared.state.audit.counters();
         counters.extend(audit.map(|(name, value)| Counter { name: name.to_owned(), value }));
         let topics = self.shared.state.topics();

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::first_start;
 use crate::groups;
+use crate::remote::Remote;
 use crate::security;
 use crate::store::{Change, DataDir, RedbOptions, RedbStore, Store, StoreError, Urgency};
 use crate::tokens::Tokens;
@@ -37,6 +38,10 @@ pub(crate) struct State {
     pub(crate) groups: Mutex<Option<Groups>>,
     /// Which of them the broker was shown.
     pub(crate) tokens: Tokens,
+    /// Where tokens come from, if that is elsewhere.
+    pub(crate) remote: Option<Arc<Remote>>,
+    /// Whether there are topics here; otherwise this is an authorisation server alone.
+    pub(crate) serves_topics: bool,
     /// The one that only goes forward.
     pub(crate) clock: Clock,
 }
@@ -46,7 +51,7 @@ impl State {
     pub(crate) async fn open(dir: &DataDir, config: &Config) -> Result<Self, StoreError> {
         let store = RedbStore::open(&dir.store(), RedbOptions::from(&config.store))?;
         let audit = Audit::open_existing(dir)?;
-        Self::load(Arc::new(store), config, security::public_key(dir), audit).await
+        Self::load(Arc::new(store), config, security::public_key(dir), audit, None).await
     }
 
     /// Reads what `store` keeps.
@@ -55,6 +60,7 @@ impl State {
         config: &Config,
         public_key: Option<PublicKey>,
         audit: Audit,
+        remote: Option<Arc<Remote>>,
     ) -> Result<Self, StoreError> {
         let snapshot = store.load().await?;
         let mut groups =
@@ -81,11 +87,13 @@ impl State {
         let policy = policy.and_then(|definition| Policy::new(definition).ok()).unwrap_or_default();
         let set_up = first_start::is_over(&snapshot.secrets);
         let clock = Clock::start();
-        let mut authority = Authority::new(authority::settings(&config.authority));
+        let mut authority = Authority::new(authority::settings(config));
         for (key, record) in &snapshot.records {
             // Others' are kept in the same place.
             let _mine = authority.restore(key, record);
         }
+        let audience =
+            remote.as_deref().map_or(config.authority.audience.as_str(), Remote::audience).to_owned();
         let state = Self {
             store,
             directory,
@@ -98,12 +106,16 @@ impl State {
             groups: Mutex::new(groups),
             tokens: Tokens::new(
                 clock,
-                config.authority.audience.clone(),
+                audience,
                 config.authority.uri.clone(),
                 config.limits.tokens,
+                remote.clone(),
             ),
+            serves_topics: config.topics.enabled,
             clock,
+            remote,
         };
+        state.recall_remote(&snapshot.records);
         state.begin_authority().await?;
         Ok(state)
     }

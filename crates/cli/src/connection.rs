@@ -14,6 +14,7 @@ use sedge_client::{
 use sedge_dtls::{AlertDescription, Profile};
 
 use crate::codec::value;
+use crate::commands::token::{self, Fetched, Wanted};
 use crate::failure::Failure;
 use crate::identity::Offer;
 use crate::trace::handshake::group_name;
@@ -29,7 +30,7 @@ pub(crate) struct As {
     /// The credential file that `sedge device add` wrote, or a token's
     #[arg(long = "as", visible_alias = "token", value_name = "FILE")]
     pub(crate) credential: PathBuf,
-    /// Get a token at the broker first, with the credential, and connect by that
+    /// Get a token first, with the credential and from the server that it names, and connect by that
     #[arg(long)]
     pub(crate) by_token: bool,
     #[command(flatten)]
@@ -44,11 +45,26 @@ impl As {
         Ok(Credential::read(&self.credential)?)
     }
 
-    /// The credential, or the token that it is exchanged for.
-    pub(crate) async fn obtain(&self, verbose: bool) -> Result<Credential, Failure> {
+    /// The credential, and with --by-token the token that it is exchanged for, for the broker at this address.
+    pub(crate) async fn obtain(&self, broker: Option<&Address>, verbose: bool) -> Result<Obtained, Failure> {
         let own = self.read()?;
-        if self.by_token { crate::commands::token::fetch(self, &own, verbose).await } else { Ok(own) }
+        if !self.by_token {
+            return Ok(Obtained { credential: own.clone(), own, authority: None });
+        }
+        let wanted = Wanted { broker, ..Wanted::default() };
+        let Fetched { credential, authority, .. } = token::fetch(self, &own, &wanted, verbose).await?;
+        Ok(Obtained { credential, own, authority: Some(authority) })
     }
+}
+
+/// Who to be towards a broker, and who that is.
+pub(crate) struct Obtained {
+    /// What the broker is shown: the client's own credential, or a token.
+    pub(crate) credential: Credential,
+    /// The client's own.
+    pub(crate) own: Credential,
+    /// The session with the authorisation server by the client's own credential, if a token was got there.
+    pub(crate) authority: Option<CliClient>,
 }
 
 /// Connects as a credential says, to the server it names or to another one.
@@ -210,7 +226,7 @@ fn hint(format: Option<ContentFormat>, payload: &[u8]) -> Option<String> {
     let hints = CreationHints::decode(payload).ok().filter(|_| format == Some(ContentFormat::ACE_CBOR))?;
     let at = hints.authorization_server.map_or_else(String::new, |uri| format!(" from {uri}"));
     let audience = hints.audience.map_or_else(String::new, |name| format!(" for `{name}`"));
-    Some(format!("it takes a token{at}{audience} (`sedge token fetch --help`)"))
+    Some(format!("it takes a token{at}{audience} (`sedge token request --help`)"))
 }
 
 /// An answer that is an error, for the user.

@@ -37,6 +37,8 @@ enum Command {
     Demo(demo::Args),
     /// Run a broker
     Broker(commands::broker::Args),
+    /// Run an authorisation server alone, for brokers on other hosts, and enrol those
+    Authority(commands::authority::Args),
     /// Enrol, list and remove devices
     Device(commands::device::Args),
     /// Say who may do what, and why: explain, test, show, reload
@@ -87,6 +89,7 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         // These end well when they are interrupted.
         Command::Broker(args) => commands::broker::run(args).await,
+        Command::Authority(args) => commands::authority::run(args).await,
         Command::Sub(args) => commands::subscribe::run(args).await,
         Command::Coap(args) => commands::coap::run(*args).await,
         // This waits for nothing but a person, and then hears of the interruption itself.

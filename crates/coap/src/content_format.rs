@@ -31,6 +31,8 @@ impl ContentFormat {
     pub const CWT: Self = Self(61);
     /// `application/cbor-seq`
     pub const CBOR_SEQ: Self = Self(63);
+    /// `application/cose-key-set`
+    pub const COSE_KEY_SET: Self = Self(102);
     /// `application/senml+json`
     pub const SENML_JSON: Self = Self(110);
     /// `application/senml+cbor`
@@ -58,6 +60,7 @@ impl ContentFormat {
             Self::CBOR => "application/cbor",
             Self::CWT => "application/cwt",
             Self::CBOR_SEQ => "application/cbor-seq",
+            Self::COSE_KEY_SET => "application/cose-key-set",
             Self::SENML_JSON => "application/senml+json",
             Self::SENML_CBOR => "application/senml+cbor",
             Self::PROBLEM_DETAILS => "application/concise-problem-details+cbor",

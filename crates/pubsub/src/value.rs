@@ -63,7 +63,8 @@ impl Value {
 pub struct ETag([u8; 8]);
 
 impl ETag {
-    pub(crate) fn of(payload: &[u8], format: Option<ContentFormat>) -> Self {
+    /// The ETag of a representation.
+    pub fn of(payload: &[u8], format: Option<ContentFormat>) -> Self {
         let format = format.map_or(u64::MAX, |format| u64::from(format.0));
         Self(fingerprint(format, payload).to_be_bytes())
     }

@@ -16,7 +16,7 @@ impl Clients for Registered {
     fn client(&self, name: &str) -> Option<Client> {
         let pattern = TopicPattern::new("site/+").expect("a pattern");
         let grants = Grants::none().with(pattern, Permissions::READ);
-        (name == "a").then_some(Client { grants, public_key: None })
+        (name == "a").then_some(Client { grants, ..Client::default() })
     }
 
     fn allows(&self, _: &str, _: Verb, _: &str) -> bool {

@@ -93,7 +93,9 @@ fn a_token_with_a_symmetric_key() {
             // RFC 9202 section 3.3.1: a token that carries the key must be encrypted.
             (Format::Encrypted, Some(key)) => key,
             (_, None) => {
-                let [keys] = &world.keys("plant-a")[..] else { panic!("one generation") };
+                let [keys, _next] = &world.keys("plant-a")[..] else {
+                    panic!("one generation, and the next")
+                };
                 derive_key(&RustCrypto, keys.derivation.expose(), response.access_token).expose().to_vec()
             }
             (_, Some(_)) => panic!("the key of a token that everybody can read is in it"),

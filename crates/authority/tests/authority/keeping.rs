@@ -52,7 +52,8 @@ fn keys_rotate_without_an_outage() {
     world.now += 100;
     world.run(|authority, cx| authority.rotate(cx));
     let new = world.run(|authority, cx| authority.issue(&ISSUE, cx)).unwrap().token;
-    assert_eq!(world.keys("plant-a").len(), 2);
+    let count = world.keys("plant-a").len();
+    assert_eq!(count, 3, "those of the old tokens, of the new ones, and the next");
     world.restart();
     for token in [&old, &new] {
         assert_eq!(world.open("plant-a", token, |_| ()), Ok(()));
@@ -61,10 +62,25 @@ fn keys_rotate_without_an_outage() {
     let _changed = world.run(|authority, cx| authority.expire(cx));
     assert_eq!(world.open("plant-a", &old, |_| ()), Err(TokenError::UnknownKey));
     assert_eq!(world.open("plant-a", &new, |_| ()), Ok(()));
-    assert_eq!(world.kept.keys().filter(|key| key.starts_with("key/")).count(), 1);
+    assert_eq!(world.kept.keys().filter(|key| key.starts_with("key/")).count(), 2);
     // Nothing is known of one resource server's keys from another's.
     let (a, b) = (world.keys("plant-a"), world.keys("plant-b"));
     assert!(a[0].id != b[0].id && a[0].encryption != b[0].encryption && a[0].derivation != b[0].derivation);
+}
+
+/// A resource server that was told its keys before a rotation and not since knows the tokens of after it.
+#[test]
+fn the_next_keys_are_handed_out_before_they_are_used() {
+    let mut world = World::new();
+    let known = world.keys("plant-a");
+    for (rotations, outcome) in [(0, Ok(())), (1, Ok(())), (2, Err(TokenError::UnknownKey))] {
+        let token = world.run(|authority, cx| authority.issue(&ISSUE, cx)).unwrap().token;
+        let opened = sedge_ace::open_token(&RustCrypto, &known, &mut token.clone()).map(|_| ());
+        assert_eq!(opened, outcome, "after {rotations} rotations");
+        world.now += 10;
+        world.run(|authority, cx| authority.rotate(cx));
+        world.restart();
+    }
 }
 
 #[test]

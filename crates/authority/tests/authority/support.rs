@@ -48,6 +48,11 @@ impl Clients for Registered {
         self.0.get(name).cloned()
     }
 
+    fn resource_servers(&self) -> Vec<String> {
+        let servers = self.0.iter().filter(|(_, client)| client.is_resource_server);
+        servers.map(|(name, _)| name.clone()).collect()
+    }
+
     fn allows(&self, name: &str, verb: Verb, topic: &str) -> bool {
         self.client(name).is_some_and(|client| {
             let rights = Subject::device(name, &client.grants);
@@ -84,12 +89,16 @@ impl World {
         let mut clients = Registered::default();
         let key = public_key(7);
         for (name, client) in [
-            ("admin", Client { grants: Grants::administrator(), public_key: None }),
+            ("admin", Client { grants: Grants::administrator(), ..Client::default() }),
             (
                 "thermometer",
-                Client { grants: scope(&[("site/#", Permissions::PUBLISH)]), public_key: Some(key) },
+                Client {
+                    grants: scope(&[("site/#", Permissions::PUBLISH)]),
+                    public_key: Some(key),
+                    ..Client::default()
+                },
             ),
-            ("display", Client { grants: scope(&[("site/+/t", Permissions::READ)]), public_key: None }),
+            ("display", Client { grants: scope(&[("site/+/t", Permissions::READ)]), ..Client::default() }),
             ("plant-a", Client::default()),
         ] {
             let _none = clients.0.insert(name.into(), client);

@@ -11,6 +11,7 @@ use super::{
     AccessAnswer, AccessQuestion, AccessRule, AdminReply, DeviceInfo, DeviceRights, Reason, Refusal,
 };
 use crate::audit::Actor;
+use crate::authority::News;
 use crate::store::{Change, Device};
 
 impl Service {
@@ -37,7 +38,7 @@ impl Service {
         state.store.commit(Change::Device(device.clone())).await.map_err(|error| store_failed(&error))?;
         let principal = state.directory.replace(device.clone()).ok_or_else(|| no_device(&rights.name))?;
         if let Some(live) = self.live() {
-            live.rights_changed(principal);
+            live.tell(News::Rights(principal));
         }
         state.audit.granted(by, &device);
         tracing::info!(device = device.name, "other rights");

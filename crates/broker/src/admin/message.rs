@@ -88,6 +88,7 @@ mod tests {
                 certificate_name: None,
                 roles: vec!["reader".into()],
                 segment: Some("north".into()),
+                resource_server: true,
             }),
             AdminRequest::DeviceAdd(NewDevice {
                 public_key: Some(PublicKey::new([4; 65]).unwrap()),

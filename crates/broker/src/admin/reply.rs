@@ -124,6 +124,9 @@ pub struct DeviceInfo {
     /// The segment that it is in.
     #[n(6)]
     pub segment: Option<String>,
+    /// Whether it is a resource server, for which there are tokens.
+    #[cbor(n(7), default)]
+    pub resource_server: bool,
 }
 
 /// A topic and how it is used.
@@ -196,6 +199,9 @@ pub struct Status {
     /// What somebody should do something about, each in a sentence.
     #[cbor(n(11), default)]
     pub warnings: Vec<String>,
+    /// Whether there are no topics, because this is an authorisation server alone.
+    #[cbor(n(12), default)]
+    pub has_no_topics: bool,
 }
 
 /// Something counted.

@@ -107,6 +107,10 @@ pub struct NewDevice {
     /// The segment that it is in.
     #[n(7)]
     pub segment: Option<String>,
+    /// Whether it is a resource server: tokens are issued for it, under its name, and it is given the keys by which it
+    /// knows them.
+    #[cbor(n(8), default)]
+    pub resource_server: bool,
 }
 
 /// What is to change in a device's rights. What is not given stays as it is.

@@ -11,6 +11,7 @@ use super::{
     AdminReply, AdminRequest, After, DeviceInfo, NewDevice, Page, Reason, Refusal, SessionInfo, Status,
 };
 use crate::audit::Actor;
+use crate::authority::News;
 use crate::directory::Taken;
 use crate::state::State;
 use crate::store::{Change, Device, DeviceCredential, StoreError};
@@ -32,8 +33,8 @@ pub(crate) struct Service {
 pub(crate) trait Live: Send + Sync {
     /// Ends every session of a device that was removed.
     fn device_removed(&self, principal: Principal);
-    /// Has the sessions of a device go on with its present rights.
-    fn rights_changed(&self, principal: Principal);
+    /// Passes on what has changed: has sessions go on with their present rights, and observers hear of lists.
+    fn tell(&self, news: News);
     /// Reads the rules again from the configuration file, and has all sessions go on under them; or says why not.
     fn reload(&self, by: &Actor) -> Result<(), String>;
     /// Tells the observers of a topic what has changed there.
@@ -68,11 +69,11 @@ impl Service {
             AdminRequest::AccessExplain(questions, rules) => self.access_explain(&questions, rules),
             AdminRequest::AccessShow => Ok(self.access_show()),
             AdminRequest::AccessReload => self.access_reload(by),
-            AdminRequest::TokenIssue(new) => self.token_issue(new).await,
+            AdminRequest::TokenIssue(new) => self.token_issue(new, by).await,
             AdminRequest::TokenList(after) => Ok(AdminReply::Tokens(self.token_list(&after))),
-            AdminRequest::TokenRevoke(choice) => self.token_revoke(choice).await,
+            AdminRequest::TokenRevoke(choice) => self.token_revoke(choice, by).await,
             AdminRequest::TokenOpen(token) => Ok(self.token_open(&token)),
-            AdminRequest::KeysRotate => self.keys_rotate().await,
+            AdminRequest::KeysRotate => self.keys_rotate(by).await,
             AdminRequest::SessionList(after) => match &self.live {
                 Some(live) => Ok(AdminReply::Sessions(live.sessions(&after).await)),
                 None => {
@@ -92,6 +93,7 @@ impl Service {
             created: unix_seconds(),
             roles: new.roles,
             segment: new.segment,
+            resource_server: new.resource_server,
         };
         self.check_rights(&device)?;
         let _turn = self.turn().await;
@@ -124,7 +126,7 @@ impl Service {
         if let Some(live) = &self.live {
             live.device_removed(principal);
         }
-        self.revoke_tokens_of(name).await?;
+        self.revoke_tokens_of(name, by).await?;
         let reviewed = self.state.with_groups(|groups, lent| groups.review(lent)).await;
         let _centre = reviewed.map_err(|error| store_failed(&error))?;
         self.state.audit.revoked(by, name, "the device was removed");
@@ -138,6 +140,7 @@ impl Service {
             topics: self.state.topics().len() as u64,
             store_failure: self.state.store.health().err().map(|error| error.to_string()),
             public_key: self.state.public_key,
+            has_no_topics: !self.state.serves_topics,
             ..Status::default()
         };
         if let Some(live) = &self.live {
@@ -200,6 +203,7 @@ impl DeviceInfo {
             created: device.created,
             roles: device.roles.clone(),
             segment: device.segment.clone(),
+            resource_server: device.resource_server,
         }
     }
 }

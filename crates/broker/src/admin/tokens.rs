@@ -10,6 +10,8 @@ use sedge_crypto::PublicKey;
 use super::service::{PageBuilder, Service, store_failed, unix_seconds};
 use super::{AdminReply, After, Page, Reason, Refusal};
 use crate::Key;
+use crate::audit::Actor;
+use crate::authority::News;
 use crate::login::public_key;
 use crate::security::Provider;
 
@@ -134,7 +136,11 @@ impl TokenInfo {
 }
 
 impl Service {
-    pub(super) async fn token_issue(&self, new: NewToken) -> Result<AdminReply, Refusal> {
+    pub(super) async fn token_issue(&self, new: NewToken, by: &Actor) -> Result<AdminReply, Refusal> {
+        if let Some(remote) = &self.state().remote {
+            let message = format!("tokens for this broker come from {}: issue it there", remote.uri());
+            return Err(Refusal::new(Reason::Invalid, message));
+        }
         if new.subject.is_empty() || new.subject.len() > 64 {
             return Err(Refusal::new(Reason::Invalid, "a token is issued to a name of 1 to 64 bytes"));
         }
@@ -152,7 +158,7 @@ impl Service {
             format,
             public_key: new.public_key,
         };
-        let issued = self.state().authorise(|authority, lent| authority.issue(&issue, lent), &|_| {});
+        let issued = self.state().authorise(by, |authority, lent| authority.issue(&issue, lent), &|_| {});
         let issued = issued.await.map_err(|error| store_failed(&error))?.map_err(|error| {
             let reason = match error {
                 IssueError::UnknownSubject | IssueError::UnknownAudience => Reason::NotFound,
@@ -179,13 +185,10 @@ impl Service {
         page.finish()
     }
 
-    pub(super) async fn token_revoke(&self, choice: TokenChoice) -> Result<AdminReply, Refusal> {
-        let changed = |principal| {
-            if let Some(live) = self.live() {
-                live.rights_changed(principal);
-            }
-        };
+    pub(super) async fn token_revoke(&self, choice: TokenChoice, by: &Actor) -> Result<AdminReply, Refusal> {
+        let tell = |news| self.tell(news);
         let revoked = self.state().authorise(
+            by,
             |authority, lent| match &choice {
                 TokenChoice::Subject(subject) => authority.revoke_subject(subject, lent).len(),
                 TokenChoice::Id(id) => {
@@ -193,7 +196,7 @@ impl Service {
                     usize::from(id.is_some_and(|id| authority.revoke(&id, lent).is_some()))
                 }
             },
-            &changed,
+            &tell,
         );
         let revoked = revoked.await.map_err(|error| store_failed(&error))?;
         if revoked == 0 {
@@ -210,8 +213,8 @@ impl Service {
     }
 
     /// Takes back what a device may do that was removed.
-    pub(super) async fn revoke_tokens_of(&self, device: &str) -> Result<(), Refusal> {
-        match self.token_revoke(TokenChoice::Subject(device.to_owned())).await {
+    pub(super) async fn revoke_tokens_of(&self, device: &str, by: &Actor) -> Result<(), Refusal> {
+        match self.token_revoke(TokenChoice::Subject(device.to_owned()), by).await {
             Err(refusal) if refusal.reason != Reason::NotFound => Err(refusal),
             _ => Ok(()),
         }
@@ -220,9 +223,9 @@ impl Service {
     pub(super) fn token_open(&self, token: &[u8]) -> AdminReply {
         let crypto = Provider::default();
         let authority = self.state().authority();
-        let audiences = authority.settings().audiences.iter();
-        let keys: Vec<_> =
-            audiences.flat_map(|audience| authority.audience_keys(&crypto, audience)).collect();
+        let audiences = self.state().audiences(&authority);
+        let keys = audiences.iter().flat_map(|audience| authority.audience_keys(&crypto, audience));
+        let keys: Vec<_> = keys.collect();
         let mut bytes = zeroize::Zeroizing::new(token.to_vec());
         let (claims, _) = match open_token(&crypto, &keys, &mut bytes) {
             Ok(opened) => opened,
@@ -253,8 +256,15 @@ impl Service {
         AdminReply::TokenOpened(TokenOpened { claims: Some(encoded), problem: problem.map(str::to_owned) })
     }
 
-    pub(super) async fn keys_rotate(&self) -> Result<AdminReply, Refusal> {
-        let rotated = self.state().authorise(|authority, lent| authority.rotate(lent), &|_| {});
+    fn tell(&self, news: News) {
+        if let Some(live) = self.live() {
+            live.tell(news);
+        }
+    }
+
+    pub(super) async fn keys_rotate(&self, by: &Actor) -> Result<AdminReply, Refusal> {
+        let tell = |news| self.tell(news);
+        let rotated = self.state().authorise(by, |authority, lent| authority.rotate(lent), &tell);
         rotated.await.map_err(|error| store_failed(&error))?;
         tracing::info!("the keys of tokens were replaced");
         Ok(AdminReply::Done)

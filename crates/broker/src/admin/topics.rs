@@ -22,6 +22,9 @@ impl Service {
     ) -> Result<AdminReply, Refusal> {
         let group =
             settings.protection.as_ref().map(|protection| self.group_settings(protection)).transpose()?;
+        if !self.state().serves_topics {
+            return self.group_create(&settings.name, group.flatten(), by).await;
+        }
         let content_format = match group {
             Some(_) => Some(ContentFormat(COSE_ENCRYPT0)),
             None => settings.content_format.map(ContentFormat),
@@ -50,16 +53,41 @@ impl Service {
         };
         kept.outcome().await.map_err(|error| store_failed(&error))?;
         if let Some(Some(group)) = group {
-            // A group that is there already stays as it is: its members have the keys.
-            let made =
-                self.state().with_groups(|groups, lent| groups.create(lent, &settings.name, group)).await;
-            if made.map_err(|error| store_failed(&error))? == Some(Err(CreateError::TooMany)) {
-                let what = "as many protected topics as the configuration allows exist (groups.max)";
-                return Err(Refusal::new(Reason::Limit, what));
-            }
+            self.group_make(&settings.name, group).await?;
         }
         self.state().audit.administered(by, "the topic was created", &settings.name);
         info.map(AdminReply::Topic).ok_or_else(|| no_topic(&settings.name))
+    }
+
+    /// Sets up the group of a topic that others carry.
+    async fn group_create(
+        &self,
+        name: &str,
+        group: Option<GroupSettings>,
+        by: &Actor,
+    ) -> Result<AdminReply, Refusal> {
+        let Some(group) = group else {
+            let what = "there are no topics here: this is an authorisation server (with --protected it sets up who \
+                        gets the keys of a topic, if [groups] enabled = true)";
+            return Err(Refusal::new(Reason::Invalid, what));
+        };
+        let parameters =
+            Parameters { name: Some(name), resource_type: Some(CORE_PS_DATA), ..Parameters::default() };
+        let _a_topic_s_name =
+            Identity::from_parameters(&parameters).map_err(|refusal| refuse(name, refusal))?;
+        self.group_make(name, group).await?;
+        self.state().audit.administered(by, "the group of a protected topic was created", name);
+        Ok(AdminReply::Done)
+    }
+
+    /// A group that is there already stays as it is: its members have the keys.
+    async fn group_make(&self, name: &str, group: GroupSettings) -> Result<(), Refusal> {
+        let made = self.state().with_groups(|groups, lent| groups.create(lent, name, group)).await;
+        if made.map_err(|error| store_failed(&error))? == Some(Err(CreateError::TooMany)) {
+            let what = "as many protected topics as the configuration allows exist (groups.max)";
+            return Err(Refusal::new(Reason::Limit, what));
+        }
+        Ok(())
     }
 
     pub(super) fn topic_list(&self, after: &After) -> Page<TopicInfo> {

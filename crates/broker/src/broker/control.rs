@@ -97,8 +97,9 @@ pub(super) async fn keep_tokens(shared: Weak<Shared>) {
         if !is_over && !is_old {
             continue;
         }
-        let changed = |principal| shared.device_changed(principal);
+        let (by, tell) = (Actor::process(), |news| shared.tell(news));
         let kept = state.authorise(
+            &by,
             |authority, lent| {
                 _ = authority.expire(lent);
                 if is_old {
@@ -106,7 +107,7 @@ pub(super) async fn keep_tokens(shared: Weak<Shared>) {
                     tracing::info!("the keys of tokens were replaced");
                 }
             },
-            &changed,
+            &tell,
         );
         if let Err(error) = kept.await {
             tracing::error!(%error, "what became of tokens is not kept");

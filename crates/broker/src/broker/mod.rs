@@ -20,6 +20,7 @@ use crate::first_start::{FirstStart, first_start};
 use crate::groups;
 use crate::live::Running;
 use crate::net::{self, Listener};
+use crate::remote::{Remote, follow};
 use crate::security::Security;
 use crate::shard::{Mailbox, Order, Shard, Shared};
 use crate::state::State;
@@ -88,13 +89,13 @@ impl Broker {
             Security::open(dir, &config).map_err(|error| StartError::Security(error.to_string()))?;
         // Before anything is opened, so that what is missing is said in one line.
         let _opened = groups::open(&config.groups).map_err(StartError::Security)?;
+        let remote = Remote::open(&config.authority).map_err(StartError::Security)?.map(Arc::new);
         let sockets = Sockets::open(&config, shards)?;
         let public_key = Some(security.identity.public_key);
         let audit = Audit::open(dir, &config.audit).map_err(|error| StartError::Dir(dir.audit(), error))?;
-        let state = wait(State::load(store, &config, public_key, audit))
+        let state = wait(State::load(store, &config, public_key, audit, remote))
             .map_err(|error| StartError::Store(dir.store(), error))?;
-        wait(state.configure_authority(&config.authority))
-            .map_err(|error| StartError::Store(dir.store(), error))?;
+        wait(state.configure_authority(&config)).map_err(|error| StartError::Store(dir.store(), error))?;
         let state = Arc::new(state);
         let first_start = wait(first_start(dir, &state, sockets.secure.first().copied()))
             .map_err(|error| StartError::in_first_start(dir, error))?;
@@ -133,6 +134,7 @@ impl Broker {
         drop(broker.shared.control.spawn(rotate_tickets(Arc::downgrade(&broker.shared))));
         drop(broker.shared.control.spawn(keep_tokens(Arc::downgrade(&broker.shared))));
         drop(broker.shared.control.spawn(review_groups(Arc::downgrade(&broker.shared))));
+        drop(broker.shared.control.spawn(follow(Arc::downgrade(&broker.shared))));
         drop(broker.shared.control.spawn(watch_revocation(Arc::downgrade(&broker.shared))));
         broker.shared.state.audit.administered(&Actor::process(), "the broker starts", "");
         tracing::info!(shards, listening = ?broker.secure, insecure = ?broker.insecure, "serving");

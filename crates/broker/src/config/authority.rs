@@ -1,5 +1,6 @@
 //! The authorisation server.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -28,6 +29,16 @@ pub struct Authority {
     /// How often the keys are replaced.
     #[serde(deserialize_with = "span::deserialize")]
     pub rotation: Duration,
+    /// The credential file with which the broker connects, as a resource server, to the authorisation server that its
+    /// tokens come from; none if they come from here.
+    pub credential: PathBuf,
+    /// The URI of that authorisation server, if it is not the one in the credential.
+    pub remote: String,
+    /// How often it is asked for what notifications tell, too.
+    #[serde(deserialize_with = "span::deserialize")]
+    pub poll: Duration,
+    /// Whether it is asked about every token that is shown.
+    pub introspection: bool,
 }
 
 /// How a token is protected.
@@ -64,6 +75,10 @@ impl Default for Authority {
             protection: TokenFormat::Encrypt0,
             max_tokens: 1_000_000,
             rotation: Duration::from_secs(30 * 86_400),
+            credential: PathBuf::new(),
+            remote: String::new(),
+            poll: Duration::from_secs(10),
+            introspection: false,
         }
     }
 }
@@ -78,10 +93,29 @@ impl Authority {
             return Err("authority.audiences names the broker itself, which authority.audience does".into());
         }
         let longest = Duration::from_secs(366 * 86_400);
-        for (key, value) in [("lifetime", self.lifetime), ("rotation", self.rotation)] {
+        let spans = [("lifetime", self.lifetime), ("rotation", self.rotation), ("poll", self.poll)];
+        for (key, value) in spans {
             if value < Duration::from_secs(1) || value > longest {
                 return Err(format!("authority.{key} must be from 1 s to 366 d"));
             }
+        }
+        let has_credential = !self.credential.as_os_str().is_empty();
+        if !self.remote.is_empty() && !has_credential {
+            return Err(format!(
+                "authority.remote = \"{}\" takes authority.credential, the file that `sedge authority add-rs` has \
+                 written there",
+                self.remote
+            ));
+        }
+        if has_credential && self.enabled {
+            return Err("authority.credential names an authorisation server elsewhere: with it goes \
+                        authority.enabled = false"
+                .into());
+        }
+        if self.introspection && !has_credential {
+            return Err("authority.introspection asks an authorisation server elsewhere: it takes \
+                        authority.credential"
+                .into());
         }
         if self.max_tokens == 0 {
             return Err("authority.max_tokens must be greater than zero".into());

@@ -145,6 +145,8 @@ pub struct Timing {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Topics {
+    /// Whether there are any.
+    pub enabled: bool,
     /// A first publish creates the topic.
     pub auto_create: bool,
     /// Topics kept at most.
@@ -275,6 +277,7 @@ impl Default for Timing {
 impl Default for Topics {
     fn default() -> Self {
         Self {
+            enabled: true,
             auto_create: true,
             max: 100_000,
             history: 16,

@@ -12,7 +12,7 @@ const RESOURCES: [Resource<'_>; 1] =
     [Resource { target: "/ps", attributes: &[("rt", "core.ps.coll"), ("ct", "40")] }];
 
 /// `/.well-known/core` ([RFC 6690 section 4](https://www.rfc-editor.org/rfc/rfc6690#section-4)).
-pub(super) fn links(message: &Message<'_>) -> Response {
+pub(super) fn links(message: &Message<'_>, has_topics: bool) -> Response {
     if message.code() != Code::GET {
         return problem(Code::METHOD_NOT_ALLOWED, "GET only");
     }
@@ -21,7 +21,8 @@ pub(super) fn links(message: &Message<'_>) -> Response {
     }
     let mut body = String::new();
     // A string takes everything.
-    let _written = write_resources(&mut body, &RESOURCES, message.uri_query());
+    let resources = if has_topics { &RESOURCES[..] } else { &[] };
+    let _written = write_resources(&mut body, resources, message.uri_query());
     content(Code::CONTENT, ContentFormat::LINK_FORMAT, body.into_bytes())
 }
 

@@ -2,7 +2,7 @@
 //! is over ([RFC 9200](https://www.rfc-editor.org/rfc/rfc9200), [RFC 9202](https://www.rfc-editor.org/rfc/rfc9202)).
 
 use sedge_access::{Kind, Subject};
-use sedge_ace::CreationHints;
+use sedge_ace::{CreationHints, ErrorResponse};
 use sedge_authority::{Answer as Given, Request};
 use sedge_coap::{Code, ContentFormat, Message};
 use sedge_cose::cbor::{Decoder, Error, Label};
@@ -13,8 +13,10 @@ use sedge_time::{Duration, Instant};
 use super::answers::{content, problem, unavailable};
 use super::mail::Answer;
 use super::requests::Whole;
+use super::watched::Watched;
 use super::{Order, Shard};
 use crate::admin::unix_seconds;
+use crate::audit::Actor;
 use crate::tokens;
 
 /// How long a session whose token is over stays for its peer to hear of that.
@@ -25,17 +27,18 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub(super) enum Endpoint {
     Token,
     Introspect,
-    Revocations,
+    Watched(Watched),
 }
 
 impl Endpoint {
     /// The one that the request is for.
     pub(super) fn of(message: &Message<'_>) -> Option<Self> {
         let mut path = message.uri_path();
-        match (path.next(), path.next()) {
-            (Some(b"token"), None) => Some(Self::Token),
-            (Some(b"introspect"), None) => Some(Self::Introspect),
-            (Some(b"trl"), None) => Some(Self::Revocations),
+        match (path.next(), path.next(), path.next()) {
+            (Some(b"token"), None, None) => Some(Self::Token),
+            (Some(b"introspect"), None, None) => Some(Self::Introspect),
+            (Some(b"trl"), None, None) => Some(Self::Watched(Watched::Revocations)),
+            (Some(b"sedge"), Some(b"token-keys"), None) => Some(Self::Watched(Watched::TokenKeys)),
             _ => None,
         }
     }
@@ -92,13 +95,18 @@ impl Shard {
     /// The answer to somebody who has no token for what it asked: where to get one
     /// ([RFC 9200 section 5.3](https://www.rfc-editor.org/rfc/rfc9200#section-5.3)).
     pub(super) fn hints(&self, code: Code) -> Response {
-        let authority = &self.shared.config.authority;
+        let (state, configured) = (&self.shared.state, &self.shared.config.authority.uri);
+        let uri = match &state.remote {
+            Some(remote) if configured.is_empty() => format!("{}/token", remote.uri()),
+            _ => configured.clone(),
+        };
+        let audience = state.tokens.audience();
         let hints = CreationHints {
-            authorization_server: Some(authority.uri.as_str()).filter(|uri| !uri.is_empty()),
-            audience: Some(&authority.audience),
+            authorization_server: Some(uri.as_str()).filter(|uri| !uri.is_empty()),
+            audience: Some(audience),
             ..CreationHints::default()
         };
-        let mut body = vec![0; 32 + authority.uri.len() + authority.audience.len()];
+        let mut body = vec![0; 32 + uri.len() + audience.len()];
         let len = hints.encode(&mut body).map_or(0, |body| body.len());
         body.truncate(len);
         content(code, ContentFormat::ACE_CBOR, body)
@@ -108,7 +116,11 @@ impl Shard {
     pub(super) fn with_hints(&self, subject: &Subject, response: Response) -> Response {
         let lacks_token = match response.code {
             Code::UNAUTHORIZED => true,
-            Code::FORBIDDEN => subject.kind() == Kind::Anyone && self.shared.config.authority.enabled,
+            Code::FORBIDDEN => {
+                let has_authority =
+                    self.shared.config.authority.enabled || self.shared.state.remote.is_some();
+                subject.kind() == Kind::Anyone && has_authority
+            }
             _ => false,
         };
         if lacks_token { self.hints(Code::UNAUTHORIZED) } else { response }
@@ -122,6 +134,9 @@ impl Shard {
         endpoint: Endpoint,
         whole: &Whole<'_>,
     ) {
+        if let Endpoint::Watched(watched) = endpoint {
+            return self.watch(now, ticket, watched, whole);
+        }
         let asked = whole.message.block2();
         let session = ticket.session().to_u64();
         if asked.is_some_and(|block| block.num() > 0) {
@@ -143,8 +158,9 @@ impl Shard {
         drop(self.shared.control.spawn(async move {
             let query: Vec<&[u8]> = query.iter().map(Vec::as_slice).collect();
             let server_key = shared.security.identity.public_key;
-            let changed = |principal| shared.device_changed(principal);
+            let (by, tell) = (Actor::device(&device.name), |news| shared.tell(news));
             let outcome = shared.state.authorise(
+                &by,
                 |authority, lent| {
                     let request = Request {
                         requester: &device.name,
@@ -157,13 +173,23 @@ impl Shard {
                     match endpoint {
                         Endpoint::Token => authority.token(&request, Some(&server_key), lent),
                         Endpoint::Introspect => authority.introspect(&request, lent),
-                        Endpoint::Revocations => authority.revocations(&request, lent),
+                        Endpoint::Watched(watched) => watched.ask(authority, &request, lent),
                     }
                 },
-                &changed,
+                &tell,
             );
             let response = match outcome.await {
-                Ok(given) => response(given),
+                Ok(given) => {
+                    if endpoint == Endpoint::Token && !given.code.is_success() {
+                        let reason =
+                            ErrorResponse::decode(&given.payload).map(|refused| refused.error.to_string());
+                        shared
+                            .state
+                            .audit
+                            .token_refused(&device.name, reason.as_deref().unwrap_or("not understood"));
+                    }
+                    response(given)
+                }
                 Err(error) => unavailable(&error),
             };
             let answer = Answer { deferred, session, asked, block1, response, keep: true };

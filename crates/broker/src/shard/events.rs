@@ -6,6 +6,7 @@ use sedge_time::Instant;
 
 use super::Shard;
 use super::authorize::goes_by_token;
+use super::watched::Watchers;
 use crate::clock;
 
 impl Shard {
@@ -21,6 +22,15 @@ impl Shard {
             Event::Closed { session, reason, .. } => {
                 self.closed(now, session, reason);
                 self.forget(session);
+            }
+            Event::Acknowledged { session, key } if Watchers::owns(key) => {
+                self.watcher_heard(now, session, key)
+            }
+            Event::Rejected { key, .. } | Event::Lost { key, .. } if Watchers::owns(key) => {
+                self.watchers.remove(key);
+            }
+            Event::Render { notification, key, .. } if Watchers::owns(key) => {
+                self.tell_watcher_again(now, notification, key);
             }
             Event::Acknowledged { session, key } => {
                 let (session, id) = (session.to_u64(), ObservationId::from_u64(key));
@@ -115,6 +125,7 @@ impl Shard {
     fn forget(&mut self, session: SessionId) {
         self.strangers.close(session);
         self.subjects.close(session);
+        self.watchers.close(session);
         let session = session.to_u64();
         self.subscriptions.close(session);
         self.bodies.close(session);
@@ -130,6 +141,7 @@ impl Shard {
 
     /// Hands out what a session can take now.
     pub(super) fn ready(&mut self, now: Instant, session: SessionId) {
+        self.tell_watchers(now, Some(session));
         let (subscriptions, mut outlet) = self.outlet(now);
         subscriptions.ready(now, session.to_u64(), &mut |notification| outlet.notify(&notification));
     }

@@ -62,6 +62,8 @@ pub(crate) enum Order {
     Answer(Answer),
     /// End every session of a device whose credential is good no more.
     EndSessions(Principal),
+    /// Tell those who observe what the authorisation server says that it may be something else now.
+    ListsChanged,
     /// Say how you are.
     Describe(oneshot::Sender<Description>),
     /// List sessions.

@@ -20,6 +20,7 @@ mod rights;
 mod strangers;
 mod subjects;
 mod throttle;
+mod watched;
 mod wire;
 
 use std::future::poll_fn;
@@ -39,6 +40,7 @@ use sedge_time::{Duration, Instant};
 use crate::Principal;
 use crate::admin::Service;
 use crate::audit::Actor;
+use crate::authority::News;
 use crate::clock::Clock;
 use crate::config::{Config, ReturnRoutability};
 use crate::net::{Head, Inbox, Listener, Via};
@@ -52,6 +54,7 @@ use resets::Resets;
 use strangers::Strangers;
 use subjects::Subjects;
 use throttle::Throttle;
+use watched::Watchers;
 use wire::Wire;
 
 pub(crate) use mail::{Handover, Mailbox, Order};
@@ -80,6 +83,14 @@ impl Shared {
         let bearers = device.map(|device| self.state.tokens.of_subject(&device.name)).unwrap_or_default();
         for mailbox in &self.mailboxes {
             mailbox.rights_changed(|rights| rights.devices.extend(bearers.iter().chain([&principal])));
+        }
+    }
+
+    /// Passes on what has changed.
+    pub(crate) fn tell(&self, news: News) {
+        match news {
+            News::Rights(principal) => self.device_changed(principal),
+            News::Lists => self.mailboxes.iter().for_each(|mailbox| mailbox.order(Order::ListsChanged)),
         }
     }
 
@@ -133,6 +144,8 @@ pub(crate) struct Shard {
     cid: CidLayout,
     link: Link,
     subscriptions: Subscriptions,
+    /// Who observes what the authorisation server says.
+    watchers: Watchers,
     /// The rules that hold, as far as this shard has heard.
     policy: Arc<Rules>,
     subjects: Subjects,
@@ -228,6 +241,7 @@ impl Shard {
             cid,
             link: Link { endpoint, wire, resets: Resets::new(), oversized: 0 },
             subscriptions: Subscriptions::new(policy),
+            watchers: Watchers::default(),
             policy: shared.state.policy(),
             subjects: Subjects::default(),
             dismissed: Vec::new(),
@@ -378,6 +392,7 @@ impl Shard {
             self.link.wire.try_again();
             self.bodies.expire(now);
             self.see_off(now);
+            self.tell_watchers(now, None);
             self.kept.expire(now);
             self.count_observers();
         }

@@ -26,6 +26,7 @@ impl Shard {
             match order {
                 Order::Answer(answer) => self.answer(now, answer),
                 Order::EndSessions(principal) => self.end_sessions(principal),
+                Order::ListsChanged => self.lists_changed(now),
                 // Whoever asked may have gone.
                 Order::Describe(reply) => drop(reply.send(self.describe())),
                 Order::Sessions(after, reply) => drop(reply.send(self.sessions(now, &after))),
@@ -132,7 +133,7 @@ impl Shard {
             .collect();
         Description {
             sessions: self.link.endpoint.sessions().count() as u64,
-            observations: self.subscriptions.len() as u64,
+            observations: (self.subscriptions.len() + self.watchers.len()) as u64,
             counters,
         }
     }

@@ -87,7 +87,8 @@ impl Shard {
     }
 
     fn dispatch(&mut self, now: Instant, ticket: Ticket, subject: &Subject, whole: &Whole<'_>) {
-        if pubsub::serves(whole.message) {
+        let has_topics = self.shared.state.serves_topics;
+        if has_topics && pubsub::serves(whole.message) {
             return self.publish_or_subscribe(now, ticket, subject, whole);
         }
         let response = if let Err(rejected) = whole.message.check(pubsub::understands) {
@@ -99,8 +100,8 @@ impl Shard {
         } else if whole.message.proxy_uri().is_some() || whole.message.proxy_scheme().is_some() {
             problem(Code::PROXYING_NOT_SUPPORTED, "not a proxy")
         } else if is_discovery(whole.message) {
-            links(whole.message)
-        } else if is_authz_info(whole.message) {
+            links(whole.message, has_topics)
+        } else if has_topics && is_authz_info(whole.message) {
             return self.authz_info(now, ticket, whole);
         } else if let Some(endpoint) =
             Endpoint::of(whole.message).filter(|_| self.shared.config.authority.enabled)

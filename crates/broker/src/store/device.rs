@@ -22,6 +22,8 @@ pub struct Device {
     pub roles: Vec<String>,
     /// The segment that it is in.
     pub segment: Option<String>,
+    /// Whether it is a resource server, for which there are tokens here.
+    pub resource_server: bool,
 }
 
 impl Device {
@@ -89,6 +91,8 @@ struct Record {
     roles: Option<Vec<String>>,
     #[n(8)]
     segment: Option<String>,
+    #[n(9)]
+    resource_server: Option<bool>,
 }
 
 impl<C> Encode<C> for Device {
@@ -107,6 +111,7 @@ impl<C> Encode<C> for Device {
             certificate_name: None,
             roles: (!self.roles.is_empty()).then(|| self.roles.clone()),
             segment: self.segment.clone(),
+            resource_server: self.resource_server.then_some(true),
         };
         match &self.credential {
             DeviceCredential::Psk { identity, key } => {
@@ -123,8 +128,10 @@ impl<C> Encode<C> for Device {
 impl<'b, C> Decode<'b, C> for Device {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         let at = d.position();
-        let Record { name, identity, key, grants, created, public_key, certificate_name, roles, segment } =
-            Record::decode(d, &mut ())?;
+        let record = Record::decode(d, &mut ())?;
+        let Record {
+            name, identity, key, grants, created, public_key, certificate_name, roles, segment, ..
+        } = record;
         let credential = match (identity, key, public_key, certificate_name) {
             (Some(identity), Some(key), None, None) => DeviceCredential::Psk { identity, key },
             (None, None, Some(key), None) => DeviceCredential::PublicKey(key),
@@ -134,7 +141,16 @@ impl<'b, C> Decode<'b, C> for Device {
                 return Err(minicbor::decode::Error::message(what).at(at));
             }
         };
-        Ok(Self { name, credential, grants, created, roles: roles.unwrap_or_default(), segment })
+        let resource_server = record.resource_server.unwrap_or(false);
+        Ok(Self {
+            name,
+            credential,
+            grants,
+            created,
+            roles: roles.unwrap_or_default(),
+            segment,
+            resource_server,
+        })
     }
 }
 
@@ -152,6 +168,7 @@ mod tests {
             created: 1_800_000_000,
             roles: Vec::new(),
             segment: None,
+            resource_server: false,
         }
     }
 

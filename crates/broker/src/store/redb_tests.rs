@@ -29,6 +29,7 @@ fn device(name: &str) -> Device {
         created: 1,
         roles: Vec::new(),
         segment: None,
+        resource_server: false,
     }
 }
 

@@ -130,12 +130,13 @@ impl Entries {
         Ok(principal)
     }
 
-    /// Takes a token's rights away for good; returns whose it was.
-    pub(super) fn revoke(&mut self, now: Instant, hash: TokenHash) -> Option<Principal> {
+    /// Takes a token's rights away for good; returns whose it was, if it was shown.
+    pub(super) fn revoke(&mut self, now: Instant, hash: TokenHash) -> Option<(Principal, Arc<Shown>)> {
         let _before = self.spent.insert(hash, now + MEMORY);
         let principal = *self.by_hash.get(&hash)?;
+        let token = self.entries.get(&principal)?.token.clone();
         self.remove(principal);
-        Some(principal)
+        Some((principal, token))
     }
 
     /// Forgets what is over.
@@ -221,7 +222,8 @@ mod tests {
         let again = show(&mut entries, 11, token(2, "a", 1, at(20)), 1).unwrap();
         assert_ne!(again, principal);
         // Revoked by the one hash, it is known by the other.
-        assert_eq!(entries.revoke(at(12), token(2, "a", 1, at(20)).hashes[1]), Some(again));
+        let revoked = entries.revoke(at(12), token(2, "a", 1, at(20)).hashes[1]);
+        assert_eq!(revoked.map(|(whose, _)| whose), Some(again));
         assert!(entries.get(again, at(12)).is_none() && entries.len() == 0);
         assert!(entries.are_spent(&token(2, "a", 1, at(20)).hashes));
     }

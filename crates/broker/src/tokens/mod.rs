@@ -24,6 +24,7 @@ use sedge_time::Instant;
 
 use crate::Principal;
 use crate::clock::Clock;
+use crate::remote::Remote;
 use crate::security::Provider;
 use counters::Counters;
 pub(crate) use counters::Refused;
@@ -44,6 +45,8 @@ pub(crate) struct Tokens {
     /// The keys of tokens for this broker, and of those for others by which a token is known to be meant for another.
     keys: RwLock<Vec<TokenKeys>>,
     counters: Counters,
+    /// Who is asked about tokens that were shown, if that is configured.
+    remote: Option<Arc<Remote>>,
 }
 
 /// A token that was shown and found good.
@@ -87,8 +90,15 @@ impl Shown {
 }
 
 impl Tokens {
-    pub(crate) fn new(clock: Clock, audience: String, issuer: String, max: usize) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        audience: String,
+        issuer: String,
+        max: usize,
+        remote: Option<Arc<Remote>>,
+    ) -> Self {
         Self {
+            remote,
             clock,
             audience,
             issuer,
@@ -118,6 +128,9 @@ impl Tokens {
         match &outcome {
             Ok(_) => self.counters.accepted(),
             Err(refused) => self.counters.refused(*refused),
+        }
+        if let (Ok(_), Some(remote)) = (&outcome, &self.remote) {
+            remote.ask_about(token);
         }
         outcome
     }
@@ -159,8 +172,9 @@ impl Tokens {
         self.read().of_subject(subject)
     }
 
-    /// Hears that tokens were revoked: they are good no more, and never again. Returns whose they were.
-    pub(crate) fn revoke(&self, hashes: impl IntoIterator<Item = TokenHash>) -> Vec<Principal> {
+    /// Hears that tokens were revoked: they are good no more, and never again. Returns those that were shown, and whose
+    /// they were.
+    pub(crate) fn revoke(&self, hashes: impl IntoIterator<Item = TokenHash>) -> Vec<(Principal, Arc<Shown>)> {
         let (mut entries, now) = (self.write(), self.clock.now());
         hashes.into_iter().filter_map(|hash| entries.revoke(now, hash)).collect()
     }

@@ -1,7 +1,7 @@
 //! `sedge broker`: runs a broker until it is told to end.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use sedge_broker::Broker;
@@ -52,16 +52,26 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     if args.print_config {
         return output::line(DEFAULT_TOML.trim_end());
     }
-    let mut config = match &args.config {
+    let config = read(args.config.as_deref(), args.listen)?;
+    serve(&DataDir::new(args.data.unwrap_or_default()), config).await
+}
+
+/// The configuration in a file, or the default one, with these addresses if any are given.
+pub(super) fn read(path: Option<&Path>, listen: Vec<SocketAddr>) -> Result<Config, Failure> {
+    let mut config = match path {
         Some(path) => Config::read(path)?,
         None => Config::default(),
     };
-    if !args.listen.is_empty() {
-        config.listen.coaps = args.listen;
+    if !listen.is_empty() {
+        config.listen.coaps = listen;
     }
+    Ok(config)
+}
+
+/// Serves until it is told to end.
+pub(super) async fn serve(dir: &DataDir, config: Config) -> Result<(), Failure> {
     log::start(config.log.level);
-    let dir = DataDir::new(args.data.unwrap_or_default());
-    let broker = Broker::start(&dir, config)?;
+    let broker = Broker::start(dir, config)?;
     for address in broker.addresses() {
         output::line(format_args!("serving coaps://{address}"))?;
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+pub(crate) mod authority;
 pub(crate) mod broker;
 pub(crate) mod ca;
 pub(crate) mod coap;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sedge_client::{ContentFormat, Request};
 
 use crate::codec::format;
-use crate::connection::{self, As};
+use crate::connection::{self, As, Obtained};
 use crate::failure::Failure;
 use crate::protection::{self, Protect};
 use crate::target::Target;
@@ -52,7 +52,11 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let target = Target::parse(&args.topic)?;
     let payload = payload(&args)?;
-    let credential = args.who.obtain(args.verbose).await?;
+    let Obtained { credential, authority, .. } =
+        args.who.obtain(target.broker.as_ref(), args.verbose).await?;
+    if let Some(mut authority) = authority {
+        authority.close().await;
+    }
     let mut client =
         connection::connect(&credential, target.broker.as_ref(), &args.who.offer, args.verbose).await?;
     let topics = std::iter::once(target.topic.as_str());

@@ -8,7 +8,7 @@ use sedge_group::OpenError;
 use serde_json::json;
 
 use crate::codec::value;
-use crate::connection::{self, As, CliClient};
+use crate::connection::{self, As, CliClient, Obtained};
 use crate::failure::Failure;
 use crate::interrupt::{interrupted, or_interrupted};
 use crate::output::{self, Style};
@@ -73,7 +73,10 @@ async fn subscribe(args: &Args) -> Result<(CliClient, Option<Protection>), Failu
     if brokers.any(|other| Some(other) != broker) {
         return Err(Failure::usage("the topics are on different brokers: run `sedge sub` once for each"));
     }
-    let credential = args.who.obtain(args.verbose).await?;
+    let Obtained { credential, own, authority } = args.who.obtain(broker, args.verbose).await?;
+    if let Some(mut authority) = authority {
+        authority.close().await;
+    }
     let mut client = connection::connect(&credential, broker, &args.who.offer, args.verbose).await?;
     let topics = targets.iter().map(|target| target.topic.as_str());
     let mut protection = args.protect.open(topics, VALUE_MAX, &args.who, &credential, args.verbose).await?;
@@ -85,7 +88,7 @@ async fn subscribe(args: &Args) -> Result<(CliClient, Option<Protection>), Failu
         if let Err(error) = subscribed {
             client.close().await;
             return Err(match error {
-                ProtectError::Client(error) => cannot_subscribe(&credential.name, topic, &error),
+                ProtectError::Client(error) => cannot_subscribe(&own.name, topic, &error),
                 error => protection::explain(topic, &error),
             });
         }

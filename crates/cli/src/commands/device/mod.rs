@@ -131,6 +131,9 @@ fn in_words(device: &DeviceInfo) -> String {
     );
     lines.extend(device.roles.iter().map(|role| format!("role      {role}")));
     lines.extend(device.segment.iter().map(|segment| format!("segment   {segment}")));
+    if device.resource_server {
+        lines.push(format!("takes     tokens for `{}`", device.name));
+    }
     lines.join("\n")
 }
 
@@ -170,6 +173,7 @@ fn in_json(device: &DeviceInfo) -> Json {
         "subscribe": patterns(device, Permissions::READ),
         "roles": device.roles,
         "segment": device.segment,
+        "resource_server": device.resource_server,
         "enrolled": device.created,
     })
 }

@@ -67,6 +67,14 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     }
     let mut scope = args.scope.grants()?;
     let mut admin = args.which.connect().await?;
+    let AdminReply::Status(status) = admin.call(AdminRequest::Status).await? else {
+        return Err(unexpected());
+    };
+    if status.has_no_topics && args.broker.is_none() && public_key.is_none() {
+        return Err(Failure::usage(
+            "this authorisation server has no topics: say which broker the token is for with --broker coaps://HOST",
+        ));
+    }
     let broker = match (&args.broker, admin.broker()) {
         (Some(uri), _) => Address::parse(uri).map_err(Failure::usage)?.to_string(),
         (None, Some(uri)) => uri.to_owned(),

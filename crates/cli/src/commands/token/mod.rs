@@ -13,10 +13,11 @@ use crate::admin::{Which, unexpected};
 use crate::failure::Failure;
 use crate::output::{self, Style};
 
-pub(crate) use fetch::fetch;
+pub(crate) use fetch::{Fetched, Wanted, fetch};
 
 const EXAMPLES: &str = "\
 Examples:
+    sedge token request --as boiler-7.toml
     sedge token issue visitor --subscribe 'site/7/#' --for '15 min' --data ./broker
     sedge sub site/7/temp --as visitor.token.toml
     sedge token show visitor.token.toml --data ./broker
@@ -24,7 +25,7 @@ Examples:
     sedge token revoke 5f0c9e2d4b8f3a6f --data ./broker
 
 A token says who may do what with which topics, and until when. It is bound to a key, so that
-whoever copies it has nothing; the file that `issue` and `fetch` write holds both, and every
+whoever copies it has nothing; the file that `issue` and `request` write holds both, and every
 command takes it with --as, like a device's credential.";
 
 #[derive(Debug, clap::Args)]
@@ -39,6 +40,7 @@ enum Command {
     /// Issue a token to a device, or to anybody
     Issue(Box<issue::Args>),
     /// Get a token from the authorisation server with a device's own credential
+    #[command(name = "request", visible_alias = "fetch")]
     Fetch(Box<fetch::Args>),
     /// Show what a token says, in CBOR diagnostic notation and in words
     Show(show::Args),

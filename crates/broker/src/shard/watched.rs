@@ -1,0 +1,235 @@
+//! What the authorisation server lets be observed: the list of revoked tokens
+//! ([RFC 9770](https://www.rfc-editor.org/rfc/rfc9770)), and the keys of resource servers.
+//!
+//! An observation is the request, asked again whenever the answer may be another one. One notification at a time is on
+//! its way; whoever acknowledges late gets the newest answer next.
+
+use std::collections::BTreeMap;
+
+use sedge_authority::{Answer, Authority, Request};
+use sedge_coap::{Code, Message, Token};
+use sedge_endpoint::{ExchangeId, Notification, SessionId, Ticket};
+use sedge_pubsub::{ETag, Response};
+use sedge_time::Instant;
+
+use super::Shard;
+use super::answers::problem;
+use super::authorize::response;
+use super::requests::Whole;
+use crate::Principal;
+use crate::authority::Lent;
+
+/// A resource that can be observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watched {
+    Revocations,
+    TokenKeys,
+}
+
+impl Watched {
+    /// Has the authorisation server answer.
+    pub(super) fn ask(self, authority: &Authority, request: &Request<'_>, lent: &Lent<'_>) -> Answer {
+        match self {
+            Self::Revocations => authority.revocations(request, lent),
+            Self::TokenKeys => authority.token_keys(request, lent),
+        }
+    }
+}
+
+/// The observations of a shard.
+#[derive(Debug, Default)]
+pub(super) struct Watchers {
+    entries: BTreeMap<u32, Watcher>,
+    next: u32,
+    /// The sequence number of the last answer, over all observations.
+    sequence: u32,
+}
+
+/// One observation.
+#[derive(Debug)]
+struct Watcher {
+    session: SessionId,
+    principal: Principal,
+    token: Token,
+    watched: Watched,
+    query: Vec<Vec<u8>>,
+    /// What was sent last.
+    sent: Option<ETag>,
+    /// Whether the last notification is not acknowledged yet.
+    is_under_way: bool,
+    /// Whether the answer may be another one than was sent last.
+    is_stale: bool,
+}
+
+impl Watchers {
+    /// Notifications of topics name a slot in the lower half, and there are never so many.
+    const MARK: u64 = u32::MAX as u64;
+
+    /// Whether a notification with this key is of an observation here.
+    pub(super) const fn owns(key: u64) -> bool {
+        key & Self::MARK == Self::MARK
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Forgets the observation whose notifications have this key.
+    pub(super) fn remove(&mut self, key: u64) {
+        drop(self.entries.remove(&number(key)));
+    }
+
+    /// Forgets the observations of a session.
+    pub(super) fn close(&mut self, session: SessionId) {
+        self.entries.retain(|_, watcher| watcher.session != session);
+    }
+
+    fn of(&self, session: SessionId) -> usize {
+        self.entries.values().filter(|watcher| watcher.session == session).count()
+    }
+
+    /// The next sequence number: 24 bits that wrap ([RFC 7641 section 4.4](https://www.rfc-editor.org/rfc/rfc7641#section-4.4)).
+    fn sequence(&mut self) -> u32 {
+        self.sequence = (self.sequence + 1) & 0xff_ffff;
+        self.sequence
+    }
+}
+
+const fn key(number: u32) -> u64 {
+    (number as u64) << 32 | Watchers::MARK
+}
+
+const fn number(key: u64) -> u32 {
+    (key >> 32) as u32
+}
+
+impl Shard {
+    /// Answers a request for a resource that can be observed, and begins or ends an observation if that is asked for.
+    pub(super) fn watch(&mut self, now: Instant, ticket: Ticket, watched: Watched, whole: &Whole<'_>) {
+        let message: &Message<'_> = whole.message;
+        let (session, token, principal) = (ticket.session(), ticket.token(), ticket.principal());
+        let query: Vec<Vec<u8>> = message.uri_query().map(<[u8]>::to_vec).collect();
+        let mut response = self.answer_watcher(watched, principal, message.code(), &query);
+        // Whatever becomes of it, a registration takes the place of the one under the same token (RFC 7641 section 4.1).
+        let observe = message.observe().filter(|_| message.code() == Code::GET);
+        if observe.is_some() {
+            self.watchers.entries.retain(|_, old| (old.session, old.token) != (session, token));
+        }
+        let has_room = self.watchers.of(session) < self.shared.config.limits.observations_per_session;
+        if observe == Some(0) && response.code.is_success() && has_room {
+            response.observe = Some(self.watchers.sequence());
+            let number = self.watchers.next;
+            self.watchers.next = self.watchers.next.wrapping_add(1);
+            let sent = response.etag;
+            let (is_under_way, is_stale) = (false, false);
+            let watcher = Watcher { session, principal, token, watched, query, sent, is_under_way, is_stale };
+            let _none = self.watchers.entries.insert(number, watcher);
+        }
+        self.respond(now, ticket, &response, whole);
+    }
+
+    /// Tells all observers what has changed for them.
+    pub(super) fn lists_changed(&mut self, now: Instant) {
+        self.watchers.entries.values_mut().for_each(|watcher| watcher.is_stale = true);
+        self.tell_watchers(now, None);
+    }
+
+    /// Notifies those (of one session, or all) who have not heard of the last change and can be told now.
+    pub(super) fn tell_watchers(&mut self, now: Instant, only: Option<SessionId>) {
+        let waits = |watcher: &Watcher| {
+            watcher.is_stale && !watcher.is_under_way && only.is_none_or(|session| session == watcher.session)
+        };
+        let waiting = self.watchers.entries.iter().filter(|(_, watcher)| waits(watcher));
+        let waiting: Vec<u32> = waiting.map(|(number, _)| *number).collect();
+        for number in waiting {
+            self.tell_watcher(now, number);
+        }
+    }
+
+    fn tell_watcher(&mut self, now: Instant, number: u32) {
+        let Some(mut response) = self.ask_again(number) else { return };
+        let sequence = self.watchers.sequence();
+        let Some(watcher) = self.watchers.entries.get_mut(&number) else { return };
+        if response.code.is_success() {
+            if response.etag == watcher.sent {
+                watcher.is_stale = false;
+                return;
+            }
+            response.observe = Some(sequence);
+        }
+        let (token, code) = (watcher.token, response.code);
+        let notification = Notification { key: key(number), token, code, confirmable: true };
+        let rendered = response.render(None, self.block);
+        let (endpoint, wire) = (&mut self.link.endpoint, &mut self.link.wire);
+        let sent =
+            endpoint.notify(now, watcher.session, notification, wire, |writer| rendered.write(writer, None));
+        // What finds no room has its turn when there is some.
+        if sent.is_ok() {
+            watcher.sent = response.etag;
+            watcher.is_under_way = true;
+            watcher.is_stale = false;
+            if !response.code.is_success() {
+                // An error is the end of it (RFC 7641 section 4.2).
+                drop(self.watchers.entries.remove(&number));
+            }
+        }
+    }
+
+    /// Goes on when a notification has arrived.
+    pub(super) fn watcher_heard(&mut self, now: Instant, session: SessionId, key: u64) {
+        if let Some(watcher) = self.watchers.entries.get_mut(&number(key)) {
+            watcher.is_under_way = false;
+        }
+        self.ready(now, session);
+    }
+
+    /// Sends a notification again that was not acknowledged in time, with the newest answer.
+    pub(super) fn tell_watcher_again(&mut self, now: Instant, notification: ExchangeId, key: u64) {
+        let Some(mut response) = self.ask_again(number(key)) else { return };
+        let sequence = self.watchers.sequence();
+        let Some(watcher) = self.watchers.entries.get_mut(&number(key)) else { return };
+        let newer = response.etag != watcher.sent;
+        watcher.sent = response.etag;
+        watcher.is_stale = false;
+        response.observe = response.code.is_success().then_some(sequence);
+        let rendered = response.render(None, self.block);
+        let (endpoint, wire) = (&mut self.link.endpoint, &mut self.link.wire);
+        // If it cannot go out now, its next time will come.
+        let _later = endpoint.renotify(now, notification, newer, wire, rendered.code, |writer| {
+            rendered.write(writer, None);
+        });
+    }
+
+    /// What the request of an observation is answered now.
+    fn ask_again(&self, number: u32) -> Option<Response> {
+        let watcher = self.watchers.entries.get(&number)?;
+        Some(self.answer_watcher(watcher.watched, watcher.principal, Code::GET, &watcher.query))
+    }
+
+    fn answer_watcher(
+        &self,
+        watched: Watched,
+        principal: Principal,
+        code: Code,
+        query: &[Vec<u8>],
+    ) -> Response {
+        // Who asks is known from its own credential.
+        let Some(device) = self.shared.state.directory.by_principal(principal) else {
+            return problem(Code::UNAUTHORIZED, "for enrolled devices only");
+        };
+        let query: Vec<&[u8]> = query.iter().map(Vec::as_slice).collect();
+        let request = Request {
+            requester: &device.name,
+            code,
+            path: &[],
+            query: &query,
+            content_format: None,
+            payload: &[],
+        };
+        let response =
+            response(self.shared.state.consult(|authority, lent| watched.ask(authority, &request, lent)));
+        // By which the blocks of one answer are known to belong together.
+        let etag = response.code.is_success().then(|| ETag::of(response.payload(), response.content_format));
+        Response { etag, ..response }
+    }
+}
