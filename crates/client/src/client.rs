@@ -34,8 +34,6 @@ pub struct Client<M: Memory, D, C> {
     clock: C,
 }
 
-/// What a message needs beside its payload: DTLS's record and CoAP's header and options.
-const OVERHEAD: usize = 128;
 /// How long to leave a network alone that has just refused.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -46,7 +44,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     /// # Errors
     /// [`Error::Security`].
     pub fn new(
-        mut config: Config,
+        config: Config,
         security: Security<'_>,
         socket: D,
         clock: C,
@@ -54,10 +52,6 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         rng: RngOf<M>,
     ) -> Result<Self, Error<D::Error>> {
         let datagram = M::datagram();
-        let room = datagram.as_ref().len();
-        config.block_size = config.block_size.min(BlockSize::at_most(room.saturating_sub(OVERHEAD)));
-        let mtu = u16::try_from(room.saturating_sub(2)).unwrap_or(u16::MAX);
-        config.endpoint.dtls.mtu = config.endpoint.dtls.mtu.min(mtu);
         let core = Core::new(clock.now(), config, security, crypto, rng).map_err(Error::Security)?;
         Ok(Self { core, datagram, socket, clock })
     }

@@ -59,8 +59,9 @@ impl Backoff {
     pub fn wait(&self, failures: u32, random: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(32);
         let full = self.first.saturating_mul(1 << doublings).min(self.most);
-        let half = full.fraction(1, 2);
-        half + half.fraction(random, u32::MAX)
+        let half = full.part(1 << 31);
+        // One more than half, so that the whole can come.
+        half + (half + Duration::from_micros(1)).part(random)
     }
 }
 
@@ -74,7 +75,7 @@ mod tests {
         assert_eq!(backoff.wait(1, 0), Duration::from_secs(1));
         assert_eq!(backoff.wait(1, u32::MAX), Duration::from_secs(2));
         assert_eq!(backoff.wait(2, u32::MAX), Duration::from_secs(4));
-        assert_eq!(backoff.wait(3, u32::MAX / 2).as_secs(), 5);
+        assert_eq!(backoff.wait(3, u32::MAX / 2).as_millis(), 6_000);
         assert_eq!(backoff.wait(6, u32::MAX), Duration::from_secs(60));
         assert_eq!(backoff.wait(u32::MAX, 0), Duration::from_secs(30));
     }

@@ -71,6 +71,7 @@ mod error;
 mod io;
 mod memory;
 mod outbox;
+mod polled;
 pub mod protected;
 mod request;
 mod security;
@@ -90,6 +91,7 @@ pub use io::{Clock, Datagram};
 #[cfg(feature = "std")]
 pub use memory::Growing;
 pub use memory::{Fixed, Memory};
+pub use polled::{Next, Polled};
 pub use request::{Request, Response, TOPIC_DATA, Target};
 pub use token::{Renewal, TokenError};
 pub use transfer::Transfer;

@@ -31,6 +31,9 @@ pub trait Memory {
     /// Room for subscriptions.
     type Subscriptions: AsRef<[Option<Subscription<Self::Name>>]> + AsMut<[Option<Subscription<Self::Name>>]>;
 
+    /// The longest datagram, in bytes.
+    const DATAGRAM: usize;
+
     /// An empty datagram.
     fn datagram() -> Self::Datagram;
     /// An empty inbox.
@@ -107,6 +110,7 @@ impl<
     type Certificates = FixedBuffer<CERTIFICATES>;
     type Resumption = Places<RESUMPTION>;
     type Subscriptions = [Option<Subscription<FixedBuffer<NAME>>>; SUBSCRIPTIONS];
+    const DATAGRAM: usize = DATAGRAM;
 
     fn exchanges() -> Self::Exchanges {
         const {
@@ -157,13 +161,14 @@ mod growing {
         type Certificates = GrowingBuffer;
         type Resumption = Places<1>;
         type Subscriptions = Box<[Option<Subscription<GrowingBuffer>>]>;
+        const DATAGRAM: usize = 1280;
 
         fn exchanges() -> Self::Exchanges {
             vec![Exchange::FREE; SUBSCRIPTIONS + 1].into()
         }
 
         fn datagram() -> Self::Datagram {
-            vec![0; 1280].into()
+            vec![0; Self::DATAGRAM].into()
         }
 
         fn inbox() -> Self::Inbox {

@@ -18,7 +18,9 @@ impl sedge_dtls::KeyLog for Log {
 /// Holds the datagrams that one call makes until the caller sends them, each after its length in two bytes.
 pub(crate) struct Outbox<B> {
     memory: B,
-    len: usize,
+    /// What waits stands in between. Both are zero when nothing does.
+    start: usize,
+    end: usize,
     #[cfg(feature = "std")]
     key_log: Option<Log>,
 }
@@ -28,7 +30,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
     pub(crate) const fn new(memory: B) -> Self {
         Self {
             memory,
-            len: 0,
+            start: 0,
+            end: 0,
             #[cfg(feature = "std")]
             key_log: None,
         }
@@ -49,26 +52,25 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
     /// Adds a datagram: `fill` writes it into the room that there is and says how long it is; zero means that it is none.
     /// Without any room it is not called.
     pub(crate) fn transmit(&mut self, fill: &mut dyn FnMut(&mut [u8]) -> usize) {
-        let rest = self.memory.as_mut().get_mut(self.len..);
+        let rest = self.memory.as_mut().get_mut(self.end..);
         let Some((length, room)) = rest.and_then(<[u8]>::split_first_chunk_mut) else { return };
         let most = room.len().min(usize::from(u16::MAX));
         let written = fill(room.get_mut(..most).unwrap_or_default()).min(most);
         *length = (written as u16).to_be_bytes();
-        self.len += if written == 0 { 0 } else { 2 + written };
+        self.end += if written == 0 { 0 } else { 2 + written };
     }
 
     /// The datagram to send next.
     pub(crate) fn front(&self) -> Option<&[u8]> {
-        let (&length, rest) = self.memory.as_ref().get(..self.len)?.split_first_chunk()?;
+        let (&length, rest) = self.memory.as_ref().get(self.start..self.end)?.split_first_chunk()?;
         rest.get(..usize::from(u16::from_be_bytes(length)))
     }
 
     /// Takes out the datagram that was sent.
     pub(crate) fn pop(&mut self) {
-        let size = self.front().map_or(self.len, |datagram| 2 + datagram.len());
-        if size <= self.len {
-            self.memory.as_mut().copy_within(size..self.len, 0);
-            self.len -= size;
+        self.start += self.front().map_or(self.end, |datagram| 2 + datagram.len());
+        if self.start >= self.end {
+            (self.start, self.end) = (0, 0);
         }
     }
 }

@@ -15,26 +15,46 @@ pub enum Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// The segments of the path.
-    fn path(self) -> impl Iterator<Item = &'a str> {
-        let (prefix, path) = match self {
-            Self::Topic(name) => (Some(TOPIC_DATA), name),
-            Self::Path(path) => {
-                let path = path.split('?').next().unwrap_or_default();
-                (None, path.strip_prefix('/').unwrap_or(path))
-            }
+    /// What the target is, as it is kept for longer.
+    pub(crate) const fn place(self) -> Place<'a> {
+        match self {
+            Self::Topic(name) => Place { is_topic: true, name: name.as_bytes() },
+            Self::Path(path) => Place { is_topic: false, name: path.as_bytes() },
+        }
+    }
+}
+
+/// What a request is about, as bytes: a device has no use for knowing that they are UTF-8.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) is_topic: bool,
+    pub(crate) name: &'a [u8],
+}
+
+impl<'a> Place<'a> {
+    /// Writes the path; what is left is the query.
+    fn write_path(self, options: &mut Merge<'_, '_, '_>) -> Option<&'a [u8]> {
+        let (path, query) = match self.name.iter().position(|&byte| byte == b'?' && !self.is_topic) {
+            Some(at) => (self.name.get(..at)?, self.name.get(at + 1..)),
+            None => (self.name, None),
         };
-        let empty = prefix.is_none() && path.is_empty();
-        prefix.into_iter().chain(path.split('/').filter(move |_| !empty))
+        if self.is_topic {
+            options.put(OptionNumber::URI_PATH, TOPIC_DATA.as_bytes());
+        }
+        let path = path.strip_prefix(b"/").filter(|_| !self.is_topic).unwrap_or(path);
+        if self.is_topic || !path.is_empty() {
+            options.put_each(OptionNumber::URI_PATH, path, b'/');
+        }
+        query
     }
 
-    /// The arguments of the query.
-    fn query(self) -> impl Iterator<Item = &'a str> {
-        let query = match self {
-            Self::Topic(_) => None,
-            Self::Path(path) => path.split_once('?').map(|(_, query)| query),
-        };
-        query.into_iter().flat_map(|query| query.split('&'))
+    /// Writes the options of a GET with this value of Observe.
+    pub(crate) fn write_observation(self, writer: &mut Writer<'_>, observe: u32) {
+        let mut options = Merge { writer, theirs: &[] };
+        options.uint(OptionNumber::OBSERVE, observe);
+        if let Some(query) = self.write_path(&mut options) {
+            options.put_each(OptionNumber::URI_QUERY, query, b'&');
+        }
     }
 }
 
@@ -87,31 +107,18 @@ impl<'a> Request<'a> {
         !matches!(self.method, Code::POST | Code::PATCH)
     }
 
-    /// Writes the request's options, and those of `extra` (in ascending order), which belong to one message
-    /// of it.
-    pub(crate) fn write(&self, writer: &mut Writer<'_>, extra: &[Option<(OptionNumber, u32)>]) {
+    /// Writes the request's options, and those of `extra` (in ascending order, and after Accept), which belong to one
+    /// message of it.
+    pub(crate) fn write(&self, writer: &mut Writer<'_>, extra: &[(OptionNumber, Option<u32>)]) {
         let mut options = Merge { writer, theirs: self.options };
-        let mut extra = extra.iter().flatten().copied().peekable();
-        let below = |extra: &mut core::iter::Peekable<_>, limit: OptionNumber| {
-            extra.next_if(|(number, _): &(OptionNumber, u32)| *number < limit)
-        };
-        while let Some((number, value)) = below(&mut extra, OptionNumber::URI_PATH) {
-            options.uint(number, value);
+        let query = self.target.place().write_path(&mut options);
+        options.maybe(OptionNumber::CONTENT_FORMAT, self.content_format.map(|format| format.0.into()));
+        if let Some(query) = query {
+            options.put_each(OptionNumber::URI_QUERY, query, b'&');
         }
-        for segment in self.target.path() {
-            options.put(OptionNumber::URI_PATH, segment.as_bytes());
-        }
-        if let Some(format) = self.content_format {
-            options.uint(OptionNumber::CONTENT_FORMAT, format.0.into());
-        }
-        for argument in self.target.query() {
-            options.put(OptionNumber::URI_QUERY, argument.as_bytes());
-        }
-        if let Some(format) = self.accept {
-            options.uint(OptionNumber::ACCEPT, format.0.into());
-        }
+        options.maybe(OptionNumber::ACCEPT, self.accept.map(|format| format.0.into()));
         for (number, value) in extra {
-            options.uint(number, value);
+            options.maybe(*number, *value);
         }
         options.finish();
     }
@@ -132,6 +139,21 @@ impl Merge<'_, '_, '_> {
             self.theirs = rest;
         }
         self.writer.option(number, value);
+    }
+
+    /// One option for each part of `all`.
+    fn put_each(&mut self, number: OptionNumber, mut all: &[u8], separator: u8) {
+        while let Some(at) = all.iter().position(|&byte| byte == separator) {
+            self.put(number, all.get(..at).unwrap_or_default());
+            all = all.get(at + 1..).unwrap_or_default();
+        }
+        self.put(number, all);
+    }
+
+    fn maybe(&mut self, number: OptionNumber, value: Option<u32>) {
+        if let Some(value) = value {
+            self.uint(number, value);
+        }
     }
 
     fn uint(&mut self, number: OptionNumber, value: u32) {
@@ -165,7 +187,7 @@ mod tests {
     use super::*;
     use sedge_coap::{Message, Token, Type};
 
-    fn written(request: &Request<'_>, extra: &[Option<(OptionNumber, u32)>]) -> std::vec::Vec<u8> {
+    fn written(request: &Request<'_>, extra: &[(OptionNumber, Option<u32>)]) -> std::vec::Vec<u8> {
         let mut buffer = [0; 128];
         let mut writer = Writer::new(&mut buffer, Type::Con, request.method, 1, Token::EMPTY);
         request.write(&mut writer, extra);
@@ -183,8 +205,10 @@ mod tests {
         let bytes = written(&Request::get("/rd?ep=a&lt=60"), &[]);
         let message = Message::parse(&bytes).unwrap();
         assert!(message.uri_path().eq([b"rd"]) && message.uri_query().eq([&b"ep=a"[..], b"lt=60"]));
-        for (path, segments) in [("", 0), ("/", 0), ("/a", 1), ("a/", 2), ("/.well-known/core", 2)] {
-            assert_eq!(Target::Path(path).path().count(), segments, "{path}");
+        for (path, segments) in [("", 0), ("/", 0), ("/a", 1), ("a/", 2), ("/.well-known/core", 2), ("?a", 0)]
+        {
+            let bytes = written(&Request::get(path), &[]);
+            assert_eq!(Message::parse(&bytes).unwrap().uri_path().count(), segments, "{path}");
         }
     }
 
@@ -199,15 +223,11 @@ mod tests {
             ],
             ..Request::get("/a/b")
         };
-        let extra = [
-            Some((OptionNumber::OBSERVE, 0)),
-            None,
-            Some((OptionNumber::BLOCK2, 6)),
-            Some((OptionNumber::SIZE1, 300)),
-        ];
+        let extra =
+            [(OptionNumber::BLOCK2, Some(6)), (OptionNumber::BLOCK1, None), (OptionNumber::SIZE1, Some(300))];
         let bytes = written(&request, &extra);
         let numbers: std::vec::Vec<u16> =
             Message::parse(&bytes).unwrap().options().map(|(number, _)| number.0).collect();
-        assert_eq!(numbers, [4, 6, 11, 11, 15, 17, 23, 60, 258]);
+        assert_eq!(numbers, [4, 11, 11, 15, 17, 23, 60, 258]);
     }
 }

@@ -177,11 +177,16 @@ impl<'a> Transfer<'a> {
             None
         };
         let whole = u32::try_from(self.request.payload.len()).unwrap_or(u32::MAX);
-        let size1 = block1.filter(|block| block.num() == 0).map(|_| (O::SIZE1, whole));
-        let tag = self.tagged.then_some((O::REQUEST_TAG, u32::from(self.tag)));
-        let value = |(number, block): (O, Option<Block>)| block.map(|block| (number, block.value()));
-        let block2 = value((O::BLOCK2, self.wanted.or(early)));
-        self.request.write(writer, &[block2, value((O::BLOCK1, block1)), size1, tag]);
+        let size1 = block1.filter(|block| block.num() == 0).map(|_| whole);
+        self.request.write(
+            writer,
+            &[
+                (O::BLOCK2, self.wanted.or(early).map(Block::value)),
+                (O::BLOCK1, block1.map(Block::value)),
+                (O::SIZE1, size1),
+                (O::REQUEST_TAG, self.tagged.then_some(self.tag.into())),
+            ],
+        );
         if let Some(slice) = slice {
             writer.payload(self.request.payload.get(slice.range).unwrap_or_default());
         }

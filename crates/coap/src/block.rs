@@ -46,6 +46,12 @@ impl BlockSize {
     pub const fn bytes(self) -> usize {
         16 << self.szx
     }
+
+    /// How many blocks a body of `len` bytes takes. By shifts: a division could panic, as far as a compiler can tell.
+    pub(crate) const fn blocks_of(self, len: usize) -> usize {
+        let whole = len >> (4 + self.szx);
+        if whole << (4 + self.szx) == len { whole } else { whole + 1 }
+    }
 }
 
 impl fmt::Debug for BlockSize {
@@ -74,8 +80,8 @@ impl Block {
 
     /// The block that `offset` bytes into a body starts, or `None` if none starts there.
     pub const fn at(offset: usize, more: bool, size: BlockSize) -> Option<Self> {
-        let num = offset / size.bytes();
-        if offset.is_multiple_of(size.bytes()) && num <= Self::MAX_NUM as usize {
+        let num = offset >> (4 + size.szx);
+        if num << (4 + size.szx) == offset && num <= Self::MAX_NUM as usize {
             Self::new(num as u32, more, size)
         } else {
             None

@@ -64,7 +64,7 @@ impl MessageIds {
 
 /// The time between two IDs at the sustained rate, rounded up.
 fn interval(lifetime: Duration) -> Duration {
-    (lifetime + Duration::from_micros(u64::from(SUSTAINED) - 1)).fraction(1, SUSTAINED)
+    lifetime.part(u32::MAX / SUSTAINED + 1) + Duration::from_micros(lifetime.as_micros().min(1))
 }
 
 #[cfg(test)]

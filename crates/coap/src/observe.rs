@@ -120,7 +120,8 @@ impl Observation {
 }
 
 fn renew_at(now: Instant, message: &Message<'_>, random: u32) -> Instant {
-    let spread = Duration::from_secs(10).fraction(random, u32::MAX);
+    // One more than ten seconds, so that all of them can come.
+    let spread = Duration::from_micros(10_000_001).part(random);
     now + Duration::from_secs(message.max_age().into()) + Duration::from_secs(5) + spread
 }
 

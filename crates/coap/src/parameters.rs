@@ -49,7 +49,7 @@ impl TransmissionParameters {
 
     /// MAX_RTT: from sending a message to receiving its acknowledgement; 202 s.
     pub const fn max_rtt(&self) -> Duration {
-        sum(self.max_latency.saturating_mul(2), self.processing_delay())
+        sum(sum(self.max_latency, self.max_latency), self.processing_delay())
     }
 
     /// EXCHANGE_LIFETIME: from the first transmission of a Confirmable message until its Message ID can be
@@ -68,10 +68,22 @@ impl TransmissionParameters {
     }
 
     /// The first `count` timeouts, each at its longest, one after the other.
+    /// The longest that a random factor makes of a span; ACK_RANDOM_FACTOR counts in 65536ths.
+    pub(crate) const fn at_most(&self, span: Duration) -> Duration {
+        let factor = ((self.ack_random_percent as u32) << 16) / 100;
+        let (high, low) = (span.as_micros() >> 16, span.as_micros() & 0xffff);
+        Duration::from_micros((high.wrapping_mul(factor as u64)).wrapping_add((low * factor as u64) >> 16))
+    }
+
     const fn longest_timeouts(&self, count: u8) -> Duration {
-        self.ack_timeout.saturating_mul((1 << count) - 1).fraction(self.ack_random_percent as u32, 100)
+        let once = self.ack_timeout.as_micros();
+        let once = if once > MAX_ACK_TIMEOUT { MAX_ACK_TIMEOUT } else { once };
+        self.at_most(Duration::from_micros((once << count) - once))
     }
 }
+
+/// No time-out is longer than a year or so, so that nothing overflows that is made of it.
+const MAX_ACK_TIMEOUT: u64 = (1 << 43) - 1;
 
 impl Default for TransmissionParameters {
     fn default() -> Self {

@@ -34,11 +34,9 @@ impl Transmission {
     /// ACK_TIMEOUT * ACK_RANDOM_FACTOR.
     pub const fn start(now: Instant, parameters: &TransmissionParameters, random: u32) -> Self {
         let shortest = parameters.ack_timeout.as_micros();
-        let spread = parameters
-            .ack_timeout
-            .fraction(parameters.ack_random_percent.saturating_sub(100) as u32, 100)
-            .fraction(random, u32::MAX)
-            .as_micros();
+        let longest = parameters.at_most(parameters.ack_timeout).as_micros();
+        // One more than the difference, so that the longest time can come.
+        let spread = Duration::from_micros(longest.saturating_sub(shortest) + 1).part(random).as_micros();
         let timeout = shortest.saturating_add(spread);
         let first_timeout_micros = if timeout > u32::MAX as u64 { u32::MAX } else { timeout as u32 };
         let deadline = Instant::from_micros(now.as_micros().saturating_add(first_timeout_micros as u64));
@@ -142,7 +140,7 @@ mod tests {
     /// RFC 7252 section 4.2: the shortest and the longest schedule.
     #[test]
     fn backs_off_exponentially() {
-        for (random, first) in [(0, 2_000), (u32::MAX, 3_000), (u32::MAX / 2, 2_499)] {
+        for (random, first) in [(0, 2_000), (u32::MAX, 3_000), (u32::MAX / 2, 2_500)] {
             let mut transmission = Transmission::start(at(0), &PARAMETERS, random);
             assert_eq!(transmission.deadline().as_micros() / 1_000, first);
             let unit = transmission.deadline().saturating_since(at(0));

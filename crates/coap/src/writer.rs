@@ -90,7 +90,7 @@ impl<'b> Writer<'b> {
             if end > self.buffer.len() {
                 return self.fail(WriteError::BufferTooSmall);
             }
-            self.buffer.copy_within(next.value_at..self.len, at + grown);
+            move_within(self.buffer, next.value_at, self.len, at + grown);
             (self.len, self.last_option) = (at, previous as u16);
             self.option(number, value).push_head(delta, next.value_len as u16);
             (self.len, self.last_option) = (end, last);
@@ -228,6 +228,18 @@ impl fmt::Write for Writer<'_> {
         self.payload(text.as_bytes());
         if self.error.is_some() { Err(fmt::Error) } else { Ok(()) }
     }
+}
+
+/// Moves `from..end` to `to`, byte by byte: in firmware this would be the only reason to link `memmove`, which is long.
+fn move_within(buffer: &mut [u8], from: usize, end: usize, to: usize) {
+    let cells = core::cell::Cell::from_mut(buffer).as_slice_of_cells();
+    let move_one = |at: usize| {
+        if let (Some(source), Some(target)) = (cells.get(from + at), cells.get(to + at)) {
+            target.set(source.get());
+        }
+    };
+    let len = end.saturating_sub(from);
+    if to < from { (0..len).for_each(move_one) } else { (0..len).rev().for_each(move_one) }
 }
 
 /// The nibble for a delta or length, and what is left to write after it.

@@ -85,9 +85,19 @@ impl Duration {
     ///
     /// Used to spread back-off by a random share without floating point.
     pub const fn fraction(self, numerator: u32, denominator: u32) -> Self {
-        let denominator = if denominator == 0 { 1 } else { denominator as u128 };
-        let micros = self.0 as u128 * numerator as u128 / denominator;
-        Self(if micros > u64::MAX as u128 { u64::MAX } else { micros as u64 })
+        let (numerator, denominator) =
+            (numerator as u64, if denominator == 0 { 1 } else { denominator as u64 });
+        // In two parts, neither of which needs more than 64 bits.
+        let whole = (self.0 / denominator).saturating_mul(numerator);
+        let rest = self.0 % denominator * numerator / denominator;
+        Self(whole.saturating_add(rest))
+    }
+
+    /// The part of the span that is `share / 2^32` of it, rounded down: a division that costs none, so small devices take
+    /// this one to spread things at random.
+    pub const fn part(self, share: u32) -> Self {
+        let (high, low) = (self.0 >> 32, self.0 & u32::MAX as u64);
+        Self(high * share as u64 + ((low * share as u64) >> 32))
     }
 }
 
@@ -154,6 +164,13 @@ mod tests {
         let span = Duration::from_secs(2);
         assert_eq!(span.fraction(3, 2), Duration::from_secs(3));
         assert_eq!(span.fraction(1, 0), span);
+        assert_eq!(
+            Duration::MAX.fraction(u32::MAX - 1, u32::MAX).as_micros(),
+            u64::MAX - u64::MAX / u64::from(u32::MAX)
+        );
+        assert_eq!(span.part(1 << 31), Duration::from_secs(1));
+        assert_eq!(span.part(u32::MAX), Duration::from_micros(1_999_999));
+        assert_eq!(Duration::MAX.part(1 << 31), Duration::from_micros(u64::MAX / 2));
         assert_eq!(Duration::MAX.fraction(2, 1), Duration::MAX);
     }
 }

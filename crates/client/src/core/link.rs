@@ -45,5 +45,5 @@ impl Link {
 
 /// Up to half a second.
 fn spread(random: u32) -> Duration {
-    Duration::from_millis(500).fraction(random, u32::MAX)
+    Duration::from_millis(500).part(random)
 }

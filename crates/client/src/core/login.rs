@@ -70,6 +70,14 @@ impl<M: Memory> Login<M> {
         matches!(self.proof, Proof::None)
     }
 
+    /// The public keys, if there are any. Seen by the compiler: a profile without has no code for them.
+    const fn public_keys(&self) -> Option<&PublicKeys<M>> {
+        match &self.proof {
+            Proof::PublicKey(keys) if <M::Dtls as Profile>::CERTIFICATES => Some(keys),
+            _ => None,
+        }
+    }
+
     /// The last session, if there is one to resume.
     pub(super) fn resumption(&self) -> Option<&Resumption> {
         self.resumption.as_ref().first()?.as_ref()
@@ -168,13 +176,13 @@ impl<M: Memory> Credentials<CryptoOf<M>> for AtTime<'_, M> {
     }
 
     fn server_name(&self) -> Option<&str> {
-        let Proof::PublicKey(keys) = &self.login.proof else { return None };
+        let keys = self.login.public_keys()?;
         // RFC 6066 section 3: literal addresses are not sent.
         keys.server_name().filter(|name| matches!(PeerName::of_host(name), PeerName::Dns(_)))
     }
 
     fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
-        let Proof::PublicKey(keys) = &self.login.proof else { return None };
+        let keys = self.login.public_keys()?;
         match (&keys.shown, kind) {
             (Shown::RawPublicKey(info), CertificateType::RawPublicKey) => (index == 0).then_some(info),
             (Shown::Certificates(chain), CertificateType::X509) => certificates(chain.bytes()).nth(index)?,
@@ -188,7 +196,7 @@ impl<M: Memory> Credentials<CryptoOf<M>> for AtTime<'_, M> {
         rng: &mut R,
         digest: &[u8; 32],
     ) -> Option<Signature> {
-        let Proof::PublicKey(keys) = &self.login.proof else { return None };
+        let keys = self.login.public_keys()?;
         let key = crypto.signing_key(&keys.key).ok()?;
         crypto.sign(&key, digest, rng).ok()
     }
@@ -206,7 +214,8 @@ impl<M: Memory> Credentials<CryptoOf<M>> for AtTime<'_, M> {
         crypto: &CryptoOf<M>,
         shown: &PeerCertificate<'_>,
     ) -> Result<Verified, AlertDescription> {
-        let Proof::PublicKey(keys) = &mut self.login.proof else {
+        let (Proof::PublicKey(keys), true) = (&mut self.login.proof, <M::Dtls as Profile>::CERTIFICATES)
+        else {
             return Err(AlertDescription::CERTIFICATE_UNKNOWN);
         };
         match keys.check(crypto, shown, self.now) {

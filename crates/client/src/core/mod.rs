@@ -14,6 +14,7 @@ mod subscriptions;
 
 use rand_core::Rng as _;
 use sedge_coap::ContentFormat;
+use sedge_coap::block::BlockSize;
 use sedge_crypto::Secret;
 use sedge_dtls::Resumption;
 use sedge_endpoint::Agreed;
@@ -79,11 +80,14 @@ impl<M: Memory> Core<M> {
     /// [`SecurityError`].
     pub fn new(
         now: Instant,
-        config: Config,
+        mut config: Config,
         security: Security<'_>,
         crypto: CryptoOf<M>,
         mut rng: RngOf<M>,
     ) -> Result<Self, SecurityError> {
+        config.block_size = config.block_size.min(BlockSize::at_most(M::DATAGRAM.saturating_sub(OVERHEAD)));
+        let mtu = u16::try_from(M::DATAGRAM.saturating_sub(2)).unwrap_or(u16::MAX);
+        config.endpoint.dtls.mtu = config.endpoint.dtls.mtu.min(mtu);
         let login = Login::new(security, &crypto)?;
         let random = Random(rng.next_u32() | 1);
         Ok(Self {
@@ -183,15 +187,18 @@ impl<M: Memory> Core<M> {
     /// When [`expire`](Self::expire) has something to do next. What can wait comes
     /// [`slack`](Config::slack) late, unless something else is to be done before.
     pub fn deadline(&self, operation: Option<&Transfer<'_>>) -> Option<Instant> {
-        let dial = match self.link {
-            Link::Down { until, .. } => Some(until),
-            _ => None,
-        };
-        let may_register = self.is_connected() && !self.registration_waits;
-        let register = if may_register { self.next_registration() } else { None };
-        let register = register.map(|at| at + self.config.slack);
-        let give_up = operation.and_then(|operation| operation.give_up_at);
-        [self.line.deadline(self.config.slack), dial, register, give_up].into_iter().flatten().min()
+        let mut earliest = self.line.deadline(self.config.slack);
+        match self.link {
+            Link::Down { until, .. } => earliest = earliest.min(until),
+            Link::Up { .. } if !self.registration_waits => {
+                earliest = earliest.min(self.next_registration() + self.config.slack);
+            }
+            _ => {}
+        }
+        if let Some(at) = operation.and_then(|operation| operation.give_up_at) {
+            earliest = earliest.min(at);
+        }
+        (earliest != Instant::DISTANT_FUTURE).then_some(earliest)
     }
 
     /// Takes in a datagram from the server.
@@ -313,6 +320,8 @@ impl<M: Memory> Core<M> {
     }
 }
 
+/// What a message needs beside its payload: DTLS's record and CoAP's header and options.
+const OVERHEAD: usize = 128;
 /// The exchange of the request under way.
 const REQUEST: Number = 0;
 

@@ -13,7 +13,7 @@ use sedge_coap::Code;
 use sedge_endpoint::memory::Buffer;
 use sedge_time::Instant;
 
-use crate::request::Target;
+use crate::request::{Place, Target};
 
 /// Names one subscription of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +54,11 @@ impl<N: Buffer> Subscription<N> {
     pub(crate) fn target(&self) -> Target<'_> {
         let name = core::str::from_utf8(self.name.bytes()).unwrap_or_default();
         if self.is_topic { Target::Topic(name) } else { Target::Path(name) }
+    }
+
+    /// The same, as bytes.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { is_topic: self.is_topic, name: self.name.bytes() }
     }
 
     /// Whether the server knows of it, or may.

@@ -1,6 +1,6 @@
 //! All subscriptions: registering them, and what comes of it.
 
-use sedge_coap::{Code, Message, OptionNumber, Type, Writer};
+use sedge_coap::{Code, Message, Type, Writer, observe};
 use sedge_endpoint::SendError;
 use sedge_endpoint::memory::Buffer;
 use sedge_time::Instant;
@@ -8,7 +8,7 @@ use sedge_time::Instant;
 use super::{Core, Entry, Kind, Number, Purpose, State, Subscription, SubscriptionId};
 use crate::disconnect::Disconnect;
 use crate::memory::Memory;
-use crate::request::{Request, Target};
+use crate::request::Target;
 
 /// What a subscription has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +57,9 @@ impl<M: Memory> Core<M> {
     pub fn unsubscribe(&mut self, now: Instant, subscription: SubscriptionId) -> bool {
         let Some(ended) = self.place(subscription).and_then(Option::take) else { return false };
         self.inbox.forget(subscription);
-        let request = Request::new(Code::GET, ended.target());
+        let place = ended.place();
         self.line.deregister(now, number(subscription.slot), &mut |writer| {
-            request.write(writer, &[Some((OptionNumber::OBSERVE, 1))]);
+            place.write_observation(writer, observe::DEREGISTER);
         });
         true
     }
@@ -108,13 +108,15 @@ impl<M: Memory> Core<M> {
         }
     }
 
-    /// When the next registration is due.
-    pub(super) fn next_registration(&self) -> Option<Instant> {
-        let due = |subscription: &Subscription<M::Name>| match subscription.state {
-            State::Due(at) => Some(at),
-            _ => None,
-        };
-        self.subscriptions.as_ref().iter().flatten().filter_map(due).min()
+    /// When the next registration is due; never is [`Instant::DISTANT_FUTURE`].
+    pub(super) fn next_registration(&self) -> Instant {
+        let mut earliest = Instant::DISTANT_FUTURE;
+        for subscription in self.subscriptions.as_ref().iter().flatten() {
+            if let State::Due(at) = subscription.state {
+                earliest = earliest.min(at);
+            }
+        }
+        earliest
     }
 
     /// Sends one registration that is due; says whether it did.
@@ -126,10 +128,10 @@ impl<M: Memory> Core<M> {
             _ => None,
         });
         let Some((number, subscription)) = due else { return false };
-        let request = Request::new(Code::GET, subscription.target());
-        let sent = self
-            .line
-            .begin(now, number, Purpose::Observe, Code::GET, &mut |writer| register(&request, writer));
+        let place = subscription.place();
+        let sent = self.line.begin(now, number, Purpose::Observe, Code::GET, &mut |writer| {
+            place.write_observation(writer, observe::REGISTER)
+        });
         match sent {
             Ok(_) => {
                 subscription.state = State::Asked;
@@ -158,8 +160,8 @@ impl<M: Memory> Core<M> {
             self.line.cancel(number);
             return;
         };
-        let request = Request::new(Code::GET, subscription.target());
-        let fill = &mut |writer: &mut Writer<'_>| register(&request, writer);
+        let place = subscription.place();
+        let fill = &mut |writer: &mut Writer<'_>| place.write_observation(writer, observe::REGISTER);
         if self.line.is_observing(number) {
             let renewed = self.line.send(now, number, Purpose::Observe, Code::GET, fill);
             if renewed.is_err() {
@@ -273,11 +275,6 @@ impl<M: Memory> Core<M> {
 /// The exchange of the subscription in a slot: the first one is the request's.
 const fn number(slot: u8) -> Number {
     slot.saturating_add(1)
-}
-
-/// Writes a registration, first or renewed.
-fn register(request: &Request<'_>, writer: &mut Writer<'_>) {
-    request.write(writer, &[Some((OptionNumber::OBSERVE, 0))]);
 }
 
 /// The subscription whose exchange this is, if something is under way for it.

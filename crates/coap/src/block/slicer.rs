@@ -82,7 +82,7 @@ impl Slicer {
     /// # Errors
     /// The body has more than 2^20 blocks.
     pub const fn new(len: usize, size: BlockSize) -> Result<Self, BeyondTheEnd> {
-        if len.div_ceil(size.bytes()) > Block::MAX_NUM as usize + 1 {
+        if size.blocks_of(len) > Block::MAX_NUM as usize + 1 {
             return Err(BeyondTheEnd);
         }
         Ok(Self { len, start: 0, size })
@@ -113,7 +113,7 @@ impl Slicer {
     }
 
     fn go_on(&mut self, start: usize, size: BlockSize) -> Step {
-        if self.len.div_ceil(size.bytes()) > Block::MAX_NUM as usize + 1 {
+        if size.blocks_of(self.len) > Block::MAX_NUM as usize + 1 {
             return Step::Done;
         }
         self.start = start;

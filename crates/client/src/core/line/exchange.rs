@@ -15,6 +15,10 @@ pub struct Exchange {
     pub(super) serial: u16,
     pub(super) token: Token,
     pub(super) awaits: Awaits,
+    /// Whether it is a subscription's, and what is known of its notifications: also while it is renewed, for an older one
+    /// may come then.
+    pub(super) observes: bool,
+    pub(super) observation: Option<Observation>,
 }
 
 /// What an exchange awaits.
@@ -23,13 +27,13 @@ pub(super) enum Awaits {
     /// Nothing: the place is free.
     Nothing,
     /// A confirmable request: its acknowledgement.
-    Acknowledgement { transmission: Transmission, observe: bool },
+    Acknowledgement { transmission: Transmission },
     /// An empty confirmable message: the reset that proves that the server is there.
     Pong { transmission: Transmission },
     /// A request that was acknowledged, or needs no acknowledgement: its response.
-    Response { until: Instant, observe: bool },
+    Response { until: Instant },
     /// An observation: notifications, until Max-Age and some patience have passed.
-    Notifications(Observation),
+    Notifications,
 }
 
 /// What a message is for.
@@ -47,10 +51,18 @@ pub(crate) enum Purpose {
 
 impl Exchange {
     /// A free place.
-    pub const FREE: Self = Self { message_id: 0, serial: 0, token: Token::EMPTY, awaits: Awaits::Nothing };
+    pub const FREE: Self = Self {
+        message_id: 0,
+        serial: 0,
+        token: Token::EMPTY,
+        awaits: Awaits::Nothing,
+        observes: false,
+        observation: None,
+    };
 
     pub(super) const fn clear(&mut self) {
         self.awaits = Awaits::Nothing;
+        self.observation = None;
     }
 
     /// Whether it counts against NSTART.
@@ -64,14 +76,16 @@ impl Exchange {
     }
 
     /// When to do something about it; what can wait is done `slack` later, or when something else is due before.
-    pub(super) fn deadline(&self, slack: Duration) -> Option<Instant> {
+    pub(super) fn deadline(&self, slack: Duration) -> Instant {
         match self.awaits {
-            Awaits::Nothing => None,
-            Awaits::Acknowledgement { transmission, .. } | Awaits::Pong { transmission } => {
-                Some(transmission.deadline())
+            Awaits::Nothing => Instant::DISTANT_FUTURE,
+            Awaits::Acknowledgement { transmission } | Awaits::Pong { transmission } => {
+                transmission.deadline()
             }
-            Awaits::Response { until, .. } => Some(until),
-            Awaits::Notifications(observation) => Some(observation.renew_at() + slack),
+            Awaits::Response { until } => until,
+            Awaits::Notifications => {
+                self.observation.map_or(Instant::EPOCH, |observation| observation.renew_at() + slack)
+            }
         }
     }
 }

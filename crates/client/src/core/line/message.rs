@@ -48,13 +48,13 @@ impl<M: Memory> Line<M> {
 
     /// An empty acknowledgement.
     fn acknowledged(&mut self, now: Instant, id: u16) -> Option<Event<'static>> {
-        let until = now + self.parameters.exchange_lifetime();
+        let until = now + self.lifetime;
         let found = self.exchanges.as_mut().iter_mut().find_map(|exchange| match exchange.awaits {
-            Awaits::Acknowledgement { observe, .. } if exchange.message_id == id => Some((exchange, observe)),
+            Awaits::Acknowledgement { .. } if exchange.message_id == id => Some(exchange),
             _ => None,
         });
         match found {
-            Some((exchange, observe)) => exchange.awaits = Awaits::Response { until, observe },
+            Some(exchange) => exchange.awaits = Awaits::Response { until },
             None => self.counters.unmatched += 1,
         }
         None
@@ -84,9 +84,10 @@ impl<M: Memory> Line<M> {
         let found = self.find(|exchange| exchange.token == message.token() && exchange.awaits_response());
         match (found, confirmable) {
             (Some(_), true) => {
-                self.acknowledged.rotate_right(1);
-                let [newest, ..] = &mut self.acknowledged;
-                *newest = Some(id);
+                self.acknowledged_at = (self.acknowledged_at + 1) % self.acknowledged.len() as u8;
+                if let Some(oldest) = self.acknowledged.get_mut(usize::from(self.acknowledged_at)) {
+                    *oldest = Some(id);
+                }
                 self.send_empty(Type::Ack, id);
             }
             (Some(_), false) => {}
@@ -109,37 +110,36 @@ impl<M: Memory> Line<M> {
         };
         let random = self.rng.next_u32();
         let exchange = self.exchanges.as_mut().get_mut(usize::from(to))?;
-        let observation = match &mut exchange.awaits {
-            Awaits::Notifications(observation) => match observation.receive(now, &message, random) {
+        let observation = match &mut exchange.observation {
+            _ if !exchange.observes => None,
+            // The answer to a renewal says what there is now, whatever its number.
+            Some(known) if message.kind() != Type::Ack => match known.receive(now, &message, random) {
                 Notification::Stale => {
                     self.counters.stale_notifications += 1;
                     return None;
                 }
-                Notification::Fresh => Some(*observation),
+                Notification::Fresh => Some(*known),
                 Notification::Last => None,
             },
-            Awaits::Acknowledgement { observe: true, .. } | Awaits::Response { observe: true, .. } => {
-                Observation::start(now, &message, random)
-            }
-            _ => None,
+            _ => Observation::start(now, &message, random),
         };
-        exchange.awaits = observation.map_or(Awaits::Nothing, Awaits::Notifications);
+        exchange.observation = observation;
+        exchange.awaits = if observation.is_some() { Awaits::Notifications } else { Awaits::Nothing };
         self.counters.responses_received += 1;
         Some(Event::Response { to, message, last: observation.is_none() })
     }
 
     /// Does what is due for one exchange, if anything is.
     pub(super) fn expire_exchange(&mut self, now: Instant) -> Option<Event<'static>> {
-        let what = self.find(|exchange| exchange.deadline(Duration::ZERO).is_some_and(|at| at <= now))?;
+        let what = self.find(|exchange| exchange.deadline(Duration::ZERO) <= now)?;
         let exchange = self.exchanges.as_mut().get_mut(usize::from(what))?;
-        if let Awaits::Acknowledgement { transmission, .. } | Awaits::Pong { transmission } =
-            &mut exchange.awaits
+        if let Awaits::Acknowledgement { transmission } | Awaits::Pong { transmission } = &mut exchange.awaits
             && transmission.expire(now, &self.parameters) == Expiry::Retransmit
         {
             self.counters.retransmissions += 1;
             return Some(Event::Render(what));
         }
-        if let Awaits::Notifications(_) = exchange.awaits {
+        if let Awaits::Notifications = exchange.awaits {
             return Some(Event::Render(what));
         }
         exchange.clear();
@@ -149,7 +149,7 @@ impl<M: Memory> Line<M> {
 
     /// Whether an observation is to be renewed, rather than a message to be repeated.
     pub(crate) fn is_observing(&self, number: Number) -> bool {
-        matches!(self.awaits(number), Some(Awaits::Notifications(_)))
+        matches!(self.awaits(number), Some(Awaits::Notifications))
     }
 
     /// Forgets an exchange without telling the server, who learns it by a reset.

@@ -54,11 +54,14 @@ pub(crate) struct Line<M: Memory> {
     /// The first is the request under way, the others are the subscriptions'.
     exchanges: M::Exchanges,
     parameters: TransmissionParameters,
+    /// EXCHANGE_LIFETIME of these parameters.
+    lifetime: Duration,
     message_ids: MessageIds,
     next_token: u32,
     next_serial: u16,
     /// The Message IDs of the last responses that were acknowledged, to recognise their repetitions.
     acknowledged: [Option<u16>; 4],
+    acknowledged_at: u8,
     agreed: Option<Agreed>,
     /// When to send again what the session itself has to say, and how often that was done (DTLS 1.3).
     resend_at: Option<Instant>,
@@ -88,10 +91,12 @@ impl<M: Memory> Line<M> {
             outbox: Outbox::new(M::datagram()),
             exchanges: M::exchanges(),
             parameters: config.endpoint.transmission,
+            lifetime: config.endpoint.transmission.exchange_lifetime(),
             message_ids: MessageIds::new(message_id),
             next_token: 0,
             next_serial: serial,
             acknowledged: [None; 4],
+            acknowledged_at: 0,
             agreed: None,
             resend_at: None,
             resends: 0,
@@ -112,14 +117,17 @@ impl<M: Memory> Line<M> {
         self.agreed
     }
 
-    /// When [`expire`](Self::expire) has something to do that must not wait, and what can wait for `slack`.
-    pub(super) fn deadline(&self, slack: Duration) -> Option<Instant> {
-        let own = match &self.channel {
-            Channel::Handshake(handshake) => handshake.deadline(),
-            _ => self.resend_at,
+    /// When [`expire`](Self::expire) has something to do that must not wait, and what can wait for `slack`; never
+    /// is [`Instant::DISTANT_FUTURE`].
+    pub(super) fn deadline(&self, slack: Duration) -> Instant {
+        let mut earliest = match &self.channel {
+            Channel::Handshake(handshake) => handshake.deadline().unwrap_or(Instant::DISTANT_FUTURE),
+            _ => self.resend_at.unwrap_or(Instant::DISTANT_FUTURE),
         };
-        let exchanges = self.exchanges.as_ref().iter().filter_map(|exchange| exchange.deadline(slack));
-        own.into_iter().chain(exchanges).min()
+        for exchange in self.exchanges.as_ref() {
+            earliest = earliest.min(exchange.deadline(slack));
+        }
+        earliest
     }
 
     /// Forgets the session and everything on it.
@@ -132,3 +140,6 @@ impl<M: Memory> Line<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

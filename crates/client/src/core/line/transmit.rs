@@ -38,7 +38,7 @@ impl<M: Memory> Line<M> {
         self.next_serial = self.next_serial.wrapping_add(1);
         let serial = self.next_serial;
         let exchange = self.exchanges.as_mut().get_mut(usize::from(number)).ok_or(SendError::Full)?;
-        (exchange.serial, exchange.token) = (serial, token);
+        (exchange.serial, exchange.token, exchange.observation) = (serial, token, None);
         let sent = self.send(now, number, purpose, method, fill);
         if let (Err(_), Some(exchange)) = (sent, self.exchanges.as_mut().get_mut(usize::from(number))) {
             exchange.clear();
@@ -60,13 +60,11 @@ impl<M: Memory> Line<M> {
         let exchange = self.exchanges.as_mut().get_mut(usize::from(number)).ok_or(SendError::Full)?;
         exchange.message_id = message_id;
         let transmission = Transmission::start(now, &self.parameters, random);
-        let observe = purpose == Purpose::Observe;
+        exchange.observes = purpose == Purpose::Observe;
         exchange.awaits = match purpose {
-            Purpose::Request | Purpose::Observe => Awaits::Acknowledgement { transmission, observe },
+            Purpose::Request | Purpose::Observe => Awaits::Acknowledgement { transmission },
             Purpose::Ping => Awaits::Pong { transmission },
-            Purpose::NonConfirmable => {
-                Awaits::Response { until: now + self.parameters.exchange_lifetime(), observe }
-            }
+            Purpose::NonConfirmable => Awaits::Response { until: now + self.lifetime },
         };
         self.send_again(number, method, fill)
     }
@@ -162,7 +160,7 @@ impl<M: Memory> Line<M> {
     /// CoAP none comes again within its lifetime, which is a speed limit.
     fn new_message_id(&mut self, now: Instant) -> Result<u16, SendError> {
         let lifetime = match self.channel {
-            Channel::Plain => self.parameters.exchange_lifetime(),
+            Channel::Plain => self.lifetime,
             _ => Duration::ZERO,
         };
         self.message_ids.next(now, lifetime).ok_or(SendError::Busy)

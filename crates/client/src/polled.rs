@@ -1,0 +1,199 @@
+//! The client for a loop without an executor: it is asked what to do next.
+
+use sedge_coap::Code;
+use sedge_coap::block::BlockSize;
+use sedge_time::Instant;
+
+use crate::config::Config;
+use crate::core::{Core, Kind, Notification, Standing, SubscribeError, SubscriptionId};
+use crate::disconnect::Disconnect;
+use crate::memory::{CryptoOf, Memory, RngOf};
+use crate::request::Target;
+use crate::security::{Security, SecurityError};
+use crate::transfer::Transfer;
+
+/// A client of one server, without sockets, clocks and tasks.
+///
+/// The application's loop asks it what to do [next](Self::poll), does that, and gives it every datagram that
+/// [arrives](Self::receive). It dials by itself, again and again with growing pauses, registers its subscriptions again
+/// after each new connection, and sends again what was not acknowledged.
+///
+/// ```
+/// use sedge_client::{ContentFormat, Config, Fixed, Next, Polled, Profile, Request, Security, Target, Transfer};
+/// # use sedge_crypto::CryptoRng;
+/// # use sedge_time::Instant;
+///
+/// /// What the board has: a radio, a clock, and sleep.
+/// trait Board {
+///     fn send(&mut self, datagram: &[u8]);
+///     /// The length of a datagram that has arrived; zero if none has.
+///     fn receive(&mut self, buffer: &mut [u8]) -> usize;
+///     fn now(&self) -> Instant;
+///     /// Until `deadline`, or until the radio has something.
+///     fn sleep(&mut self, deadline: Option<Instant>);
+/// }
+///
+/// fn report<P: Profile, R: CryptoRng>(client: &mut Polled<Fixed<P, R>>, board: &mut impl Board, value: &[u8]) -> bool {
+///     let mut buffer = [0; 256];
+///     let request = Request::publish("site/7/temp", ContentFormat::TEXT, value);
+///     let mut transfer = Transfer::new(request, client.block_size(), &mut []);
+///     loop {
+///         match client.poll(board.now(), Some(&mut transfer)) {
+///             Next::Send(datagram) => board.send(datagram),
+///             Next::Done => return transfer.into_response().is_ok_and(|response| response.code.is_success()),
+///             Next::Wait(deadline) => {
+///                 board.sleep(deadline);
+///                 let len = board.receive(&mut buffer);
+///                 if len > 0 {
+///                     client.receive(board.now(), &mut buffer[..len], Some(&mut transfer));
+///                 }
+///             }
+///             // Values of subscriptions, and how the connection fares.
+///             _ => {}
+///         }
+///     }
+/// }
+/// # let _ = Target::Topic("");
+/// ```
+pub struct Polled<M: Memory> {
+    core: Core<M>,
+    /// The application has been given the first datagram to send, or the first value that came.
+    sending: bool,
+    showing: Option<u32>,
+    was_connected: bool,
+}
+
+/// What a client wants next, or has to tell.
+#[derive(Debug)]
+pub enum Next<'c> {
+    /// This datagram is to be sent.
+    Send(&'c [u8]),
+    /// The connection is there.
+    Connected,
+    /// The connection was lost, or an attempt has failed. The next one is made by itself.
+    Disconnected(Disconnect),
+    /// A value of a subscription.
+    Value(Notification<'c>),
+    /// A value of this subscription that travels in blocks: to be read with a [`Transfer`].
+    LongValue(SubscriptionId),
+    /// A subscription is over, and this is what the server said; 4.04 when the topic is gone.
+    Ended(SubscriptionId, Code),
+    /// The transfer is over.
+    Done,
+    /// Nothing, until a datagram arrives, or until this instant if there is one: time to sleep.
+    Wait(Option<Instant>),
+}
+
+impl<M: Memory> Polled<M> {
+    /// A client that will dial when it is first asked what to do.
+    ///
+    /// # Errors
+    /// [`SecurityError`].
+    pub fn new(
+        now: Instant,
+        config: Config,
+        security: Security<'_>,
+        crypto: CryptoOf<M>,
+        rng: RngOf<M>,
+    ) -> Result<Self, SecurityError> {
+        let core = Core::new(now, config, security, crypto, rng)?;
+        Ok(Self { core, sending: false, showing: None, was_connected: false })
+    }
+
+    /// What to do next. To be called until it is [`Next::Wait`].
+    ///
+    /// There is at most one transfer at a time; it is lent to every call until it is over, and given up if it is not.
+    pub fn poll(&mut self, now: Instant, mut transfer: Option<&mut Transfer<'_>>) -> Next<'_> {
+        if core::mem::take(&mut self.sending) {
+            self.core.outbox().pop();
+        }
+        if let Some(name) = self.showing.take() {
+            self.core.remove_front(name);
+        }
+        self.core.expire(now, transfer.as_deref_mut());
+        while self.core.outbox().front().is_none() && self.core.advance(now, transfer.as_deref_mut()) {}
+        if self.core.outbox().front().is_some() {
+            self.sending = true;
+            return Next::Send(self.core.outbox().front().unwrap_or_default());
+        }
+        if let Some(reason) = self.core.take_failure() {
+            self.was_connected = false;
+            return Next::Disconnected(reason);
+        }
+        if self.core.is_connected() != self.was_connected {
+            self.was_connected = !self.was_connected;
+            if self.was_connected {
+                return Next::Connected;
+            }
+        }
+        if transfer.as_ref().is_some_and(|transfer| transfer.is_over()) {
+            return Next::Done;
+        }
+        let deadline = self.core.deadline(transfer.as_deref());
+        if self.core.front().is_none() {
+            return Next::Wait(deadline);
+        }
+        self.show(deadline)
+    }
+
+    /// Takes in a datagram that came from the server, and spoils it.
+    pub fn receive(&mut self, now: Instant, datagram: &mut [u8], transfer: Option<&mut Transfer<'_>>) {
+        self.core.receive(now, datagram, transfer);
+    }
+
+    /// Subscribes to a topic, or observes another resource, now and after every reconnection.
+    ///
+    /// # Errors
+    /// [`SubscribeError`].
+    pub fn subscribe(&mut self, now: Instant, target: Target<'_>) -> Result<SubscriptionId, SubscribeError> {
+        self.core.subscribe(now, target)
+    }
+
+    /// Ends a subscription. Says whether there was one.
+    pub fn unsubscribe(&mut self, now: Instant, subscription: SubscriptionId) -> bool {
+        self.core.unsubscribe(now, subscription)
+    }
+
+    /// What a subscription has come to.
+    pub fn standing(&self, subscription: SubscriptionId) -> Standing {
+        self.core.standing(subscription)
+    }
+
+    /// The size of the blocks that a [`Transfer`] should have.
+    pub fn block_size(&self) -> BlockSize {
+        self.core.config().block_size
+    }
+
+    /// Says goodbye and stays disconnected. What there is to send is to be sent still.
+    pub fn close(&mut self) {
+        self.core.close();
+    }
+
+    /// Everything else that the client can say about itself.
+    pub const fn core(&self) -> &Core<M> {
+        &self.core
+    }
+
+    /// The first of what came for subscriptions.
+    fn show(&mut self, deadline: Option<Instant>) -> Next<'_> {
+        let Some((name, entry)) = self.core.front() else { return Next::Wait(deadline) };
+        let (subscription, kind) = (entry.subscription, entry.kind);
+        self.showing = Some(name);
+        match kind {
+            Kind::Value => {}
+            Kind::FirstBlock(_) => return Next::LongValue(subscription),
+            Kind::End(code) => {
+                self.core.forget(subscription);
+                return Next::Ended(subscription, code);
+            }
+        }
+        match self.core.front() {
+            Some((_, entry)) => Next::Value(Notification {
+                subscription,
+                content_format: entry.content_format,
+                payload: entry.payload,
+            }),
+            None => Next::Wait(deadline),
+        }
+    }
+}
