@@ -74,6 +74,9 @@ struct SweepArgs {
     /// A key of the scenario and the values it is to have, as in `channel.loss=0,0.1,0.2`; may be given more than once
     #[arg(long, value_name = "KEY=VALUES", required = true)]
     vary: Vec<String>,
+    /// Change a key of the scenario for all runs, as in `duration=1h`; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// How many seeds each setting is run with
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     seeds: u32,

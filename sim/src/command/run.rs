@@ -27,24 +27,12 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
 
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let file = args.scenario.display().to_string();
-    let text = read(&args.scenario)?;
-    let settings = args.set.iter().map(|set| Settings::parse(set)).collect::<Result<Vec<_>, _>>();
-    let text =
-        settings.map_err(Failure::new)?.iter().try_fold(text, |text, setting| setting.apply(&file, &text));
-    let text = text.map_err(Failure::new)?;
+    let text = changed(&file, read(&args.scenario)?, &args.set)?;
     let file = if args.set.is_empty() { file } else { format!("{file} with --set") };
     let folder = args.scenario.parent().unwrap_or(Path::new("."));
     let scenario = Scenario::read(&file, &text, folder).map_err(Failure::new)?;
     // Before an hour of work, not after it.
-    let out = args.out.as_deref().map(|path| {
-        Folder::open(path).map_err(|error| {
-            Failure::new(format!(
-                "{}: {error}\nhelp: choose a folder that can be written to with --out",
-                path.display()
-            ))
-        })
-    });
-    let out = out.transpose()?;
+    let out = args.out.as_deref().map(folder_for_results).transpose()?;
     let seed = args.seed.unwrap_or_else(chosen_seed);
     if args.seed.is_none() {
         eprintln!("seed {seed}");
@@ -111,6 +99,23 @@ fn tell(run: &Run<'_>, took: f64) -> Result<(), Failure> {
         ))?;
     }
     line(format!("trace hash {}", run.hash()))
+}
+
+/// The scenario's text with what was given as `--set`.
+pub(super) fn changed(file: &str, text: String, set: &[String]) -> Result<String, Failure> {
+    let settings = set.iter().map(|set| Settings::parse(set)).collect::<Result<Vec<_>, _>>();
+    let mut settings = settings.map_err(Failure::new)?.into_iter();
+    settings.try_fold(text, |text, setting| setting.apply(file, &text)).map_err(Failure::new)
+}
+
+/// Where results go, if that can be written to.
+pub(super) fn folder_for_results(path: &Path) -> Result<Folder, Failure> {
+    Folder::open(path).map_err(|error| {
+        Failure::new(format!(
+            "{}: {error}\nhelp: choose a folder that can be written to with --out",
+            path.display()
+        ))
+    })
 }
 
 pub(super) fn read(path: &Path) -> Result<String, Failure> {

@@ -4,19 +4,16 @@ use serde_json::{Map, Value, json};
 
 use super::progress::Progress;
 use super::{Failure, SweepArgs, line, run as running};
-use crate::report::{Folder, plot::number};
+use crate::record::Kind;
 use crate::scenario::Settings;
 use crate::sweep::{Sweep, Table};
 
 pub(super) fn run(args: &SweepArgs) -> Result<(), Failure> {
-    let text = running::read(&args.scenario)?;
+    let file = args.scenario.display().to_string();
+    let text = running::changed(&file, running::read(&args.scenario)?, &args.set)?;
     let vary = args.vary.iter().map(|vary| Settings::parse_many(vary)).collect::<Result<Vec<_>, _>>();
     let vary = vary.map_err(Failure::new)?;
-    let out = args
-        .out
-        .as_deref()
-        .map(|path| Folder::open(path).map_err(|error| Failure::new(format!("{}: {error}", path.display()))));
-    let out = out.transpose()?;
+    let out = args.out.as_deref().map(running::folder_for_results).transpose()?;
     let sweep = Sweep::new(&args.scenario, &text, &vary, args.first_seed, args.seeds)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut progress = Progress::new(args.quiet);
@@ -57,27 +54,27 @@ fn as_json(table: &Table) -> Value {
     json!({ "scenario": table.name, "seeds": table.seeds, "rows": rows })
 }
 
-/// The metrics that most people look at first.
-const SHOWN: [(&str, &str); 3] = [
-    ("publication.delivery", "delivery ratio"),
-    ("publication.latency_p50_ms", "median latency (ms)"),
-    ("device.energy_mean_j", "energy per device (J)"),
-];
-
 fn tell(table: &Table) -> Result<(), Failure> {
+    // What most people look at first, of the messages that this network is for.
+    let has = |name: &str| table.rows.iter().any(|row| row.metrics.iter().any(|(other, _)| other == name));
+    let kind = Kind::ALL.into_iter().find(|kind| has(&format!("{kind}.delivery")));
+    let kind = kind.unwrap_or(Kind::Publication);
+    let shown = [
+        (format!("{kind}.delivery"), format!("{kind}s delivered")),
+        (format!("{kind}.latency_p50_ms"), "median latency (ms)".to_owned()),
+        ("device.energy_mean_j".to_owned(), "energy per device (J)".to_owned()),
+    ];
     let keys = table.keys.iter().map(|key| format!("{key:<16}")).collect::<String>();
-    let names = SHOWN.iter().map(|(_, name)| format!("{name:>24}")).collect::<String>();
+    let names = shown.iter().map(|(_, name)| format!("{name:>24}")).collect::<String>();
     line(format!("{keys}{names}"))?;
     for row in &table.rows {
         let values = row.values.iter().map(|value| format!("{value:<16}")).collect::<String>();
-        let metrics = SHOWN.iter().map(|(name, _)| {
+        let metrics = shown.iter().map(|(name, _)| {
             let found = row.metrics.iter().find(|(other, _)| other == name);
-            let text = found.map_or("–".into(), |(_, estimate)| {
-                format!("{} ± {}", number(estimate.mean), number(estimate.half_width))
-            });
+            let text = found.map_or("–".into(), |(_, estimate)| estimate.to_string());
             format!("{text:>24}")
         });
         line(format!("{values}{}", metrics.collect::<String>()))?;
     }
-    line(format!("means over {} seeds, ± half of the 95 % confidence interval", table.seeds))
+    line(table.legend())
 }

@@ -9,6 +9,9 @@ use super::reader::Reader;
 use crate::host::SecurityMode;
 use crate::simulation::Protocol;
 
+/// The keys that mean nothing without DTLS.
+pub(super) const OF_DTLS: [&str; 5] = ["dtls", "suite", "connection-id", "datagram", "handshake-timeout"];
+
 impl Protocol {
     pub(super) fn read(reader: &Reader<'_>) -> Result<Self, ScenarioError> {
         let default = Self::default();
@@ -22,7 +25,7 @@ impl Protocol {
         let security = reader.choice("security", default.security, &modes)?;
         let plain = security == SecurityMode::None;
         let versions = [("1.2", Versions::ONLY_1_2), ("1.3", Versions::ONLY_1_3), ("both", Versions::ALL)];
-        for key in ["dtls", "suite", "connection-id", "datagram", "handshake-timeout"] {
+        for key in OF_DTLS {
             if plain && reader.has(key) {
                 return Err(reader.error(
                     format!("protocol.{key} means nothing with `security = \"none\"`"),

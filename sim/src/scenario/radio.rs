@@ -8,6 +8,7 @@ use sedge_time::Duration;
 use super::ScenarioError;
 use super::access;
 use super::reader::Reader;
+use crate::adaptation::{Adaptation, Forwarding};
 use crate::energy::Profile;
 use crate::link::{Bursts, Probability};
 use crate::mac::{LinkSecurity, Mac, SecurityLevel};
@@ -137,7 +138,9 @@ impl Sections<'_> {
             }
             return Ok(());
         }
-        for key in ["role", "poll", "routing", "retries", "backoffs", "acknowledge", "link-security"] {
+        for key in
+            ["role", "poll", "routing", "retries", "backoffs", "acknowledge", "link-security", "fragments"]
+        {
             if self.radio.has(key) {
                 return Err(self.radio.error(format!("radio.{key} is for radios of IEEE 802.15.4"), help));
             }
@@ -205,7 +208,14 @@ fn frames(sections: &Sections<'_>) -> Result<Ieee802154, ScenarioError> {
         Way::Star => Routing::Star,
         Way::Rpl(objective) => Routing::Rpl(RplConfig { objective, ..RplConfig::default() }),
     };
-    Ok(Ieee802154 { phy: phy(sections)?, mac: mac(radio)?, routing, ..Ieee802154::default() })
+    let fragments = [
+        ("reassemble", Forwarding::Reassemble),
+        ("forward", Forwarding::Fragments),
+        ("recover", Forwarding::Recover),
+    ];
+    let forwarding = radio.choice("fragments", Forwarding::Reassemble, &fragments)?;
+    let adaptation = Adaptation { forwarding, ..Adaptation::default() };
+    Ok(Ieee802154 { phy: phy(sections)?, mac: mac(radio)?, adaptation, routing, ..Ieee802154::default() })
 }
 
 fn mac(radio: &Reader<'_>) -> Result<Mac, ScenarioError> {

@@ -1,6 +1,7 @@
 //! Single keys of a scenario, set from outside.
 
 use super::ScenarioError;
+use super::protocol::OF_DTLS;
 
 /// A key of a scenario with another value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +76,10 @@ impl Settings {
             };
             table = section.ok_or_else(|| broken(format!("{}: `{part}` is no section", self.key)))?;
         }
+        // So that plain CoAP can be compared with whatever else the scenario says.
+        if self.key == "protocol.security" && value.as_str() == Some("none") {
+            table.retain(|key, _| !OF_DTLS.contains(&key));
+        }
         let _before = table.insert(last.into(), value);
         Ok(root.to_string())
     }
@@ -106,5 +111,8 @@ mod tests {
                 && Settings::parse("a b=3").is_err()
         );
         assert_eq!(Settings::parse_many("loss=0,0.1").unwrap().len(), 2);
+        let text = "[protocol]\nblock = 64\ndtls = \"1.2\"\nsecurity = \"psk\"\n";
+        let open = Settings::parse("security=none").unwrap().apply("s", text).unwrap();
+        assert_eq!(open, "[protocol]\nblock = 64\nsecurity = \"none\"\n");
     }
 }

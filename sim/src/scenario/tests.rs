@@ -44,7 +44,7 @@ fn what_cannot_be_meant_is_refused_with_its_line() {
             "suite = \"TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8\"",
             7,
             "cannot be used with this `security`",
-            "raw-public-key",
+            "\"rpk\" or \"certificate\"",
         ),
         (
             "security = \"psk\"",

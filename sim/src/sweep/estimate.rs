@@ -1,5 +1,9 @@
 //! Means, and how far off they may be.
 
+use std::fmt;
+
+use crate::report::plot::number;
+
 /// The mean of a sample with its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Estimate {
@@ -37,6 +41,14 @@ impl Estimate {
     }
 }
 
+/// The mean, and how far off it may be if that is known.
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&number(self.mean))?;
+        if self.count > 1 { write!(f, " ± {}", number(self.half_width)) } else { Ok(()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +59,7 @@ mod tests {
         let two = Estimate::of(&[1.0, 2.0]);
         assert!((two.mean - 1.5).abs() < 1e-12 && (two.half_width - 6.353).abs() < 1e-9);
         assert_eq!(Estimate::of(&[3.0]), Estimate { mean: 3.0, half_width: 0.0, count: 1 });
+        assert_eq!((two.to_string(), Estimate::of(&[3.0]).to_string()), ("1.5 ± 6.35".into(), "3".into()));
         let many: Vec<f64> = (0..100).map(|value| f64::from(value % 2)).collect();
         assert!((Estimate::of(&many).half_width - 1.96 * 0.050_251_89).abs() < 1e-6);
     }

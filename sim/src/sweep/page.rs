@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Estimate, Row, Table};
-use crate::report::plot::{Axis, COLOURS, Plot, escape, number};
+use crate::report::plot::{Axis, COLOURS, Plot, escape};
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;background:#fff}\
 table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:right}svg{width:100%;height:auto}\
@@ -33,6 +33,14 @@ impl Table {
         names
     }
 
+    /// What the figures are.
+    pub(crate) fn legend(&self) -> String {
+        match self.seeds {
+            1 => "One run each: more seeds would show how far off these figures may be.".into(),
+            seeds => format!("Means over {seeds} seeds; bars and ± show the 95 % confidence interval."),
+        }
+    }
+
     /// One line for each setting: its values, and of each metric the mean and half of the confidence interval.
     pub(crate) fn csv(&self) -> String {
         let names = self.names();
@@ -52,9 +60,9 @@ impl Table {
     pub(crate) fn page(&self) -> String {
         let mut page = format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{0}</title><style>{STYLE}</style><h1>{0}</h1>\
-             <p>Means over {1} seeds; bars and ± show the 95 % confidence interval.</p>",
+             <p>{1}</p>",
             escape(&self.name),
-            self.seeds
+            self.legend()
         );
         for (name, label) in DRAWN {
             if self.rows.iter().any(|row| row.metric(name).is_some()) {
@@ -72,9 +80,7 @@ impl Table {
                 let _ = write!(page, "<td>{}", escape(value));
             });
             for name in &names {
-                let cell = row.metric(name).map_or("–".into(), |estimate| {
-                    format!("{} ± {}", number(estimate.mean), number(estimate.half_width))
-                });
+                let cell = row.metric(name).map_or("–".into(), |estimate| estimate.to_string());
                 let _ = write!(page, "<td>{cell}");
             }
         }
