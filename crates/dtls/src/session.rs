@@ -206,7 +206,7 @@ impl Session {
     ) -> Result<Opened<'d>, Discard> {
         match &mut self.version {
             Version::Dtls12(session) if L::DTLS_1_2 => session.open(layer.crypto(), record),
-            Version::Dtls13(session) if L::DTLS_1_3 => session.open(layer.crypto(), record),
+            Version::Dtls13(session) if L::DTLS_1_3 => session.open(layer, record),
             _ => Err(Discard::Closed),
         }
     }
@@ -255,7 +255,7 @@ impl Session {
     pub fn last_flight<L: RecordLayer>(&mut self, layer: &L, buf: &mut [u8]) -> Option<usize> {
         match &mut self.version {
             Version::Dtls12(session) if L::DTLS_1_2 => session.last_flight(layer.crypto(), buf),
-            Version::Dtls13(session) if L::DTLS_1_3 => session.write_ack(layer.crypto(), buf),
+            Version::Dtls13(session) if L::DTLS_1_3 && L::SERVER => session.write_ack(layer.crypto(), buf),
             _ => None,
         }
     }
@@ -272,7 +272,7 @@ impl Session {
     /// called until it is `None` whenever something is [`pending`](Self::pending).
     pub fn poll_transmit<L: RecordLayer>(&mut self, layer: &L, buf: &mut [u8]) -> Option<usize> {
         match &mut self.version {
-            Version::Dtls13(session) if L::DTLS_1_3 => session.poll_transmit(layer.crypto(), buf),
+            Version::Dtls13(session) if L::DTLS_1_3 => session.poll_transmit(layer, buf),
             _ => None,
         }
     }

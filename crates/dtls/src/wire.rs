@@ -1,5 +1,8 @@
 //! Reading and writing the presentation language of TLS (RFC 5246 section 4) without copying and without panics.
 
+use core::cell::Cell;
+use core::ops::Range;
+
 /// A cursor over received bytes. Every read is `None` once the bytes run out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a>(&'a [u8]);
@@ -17,6 +20,7 @@ impl<'a> Reader<'a> {
         self.0
     }
 
+    #[inline(never)]
     pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (head, tail) = self.0.split_at_checked(len)?;
         self.0 = tail;
@@ -29,32 +33,51 @@ impl<'a> Reader<'a> {
         Some(*head)
     }
 
+    #[inline(never)]
     pub(crate) fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    #[inline(never)]
     pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
+    #[inline(never)]
     pub(crate) fn u24(&mut self) -> Option<u32> {
         self.array::<3>().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
     }
 
+    #[inline(never)]
     pub(crate) fn u48(&mut self) -> Option<u64> {
         self.array::<6>().map(|[a, b, c, d, e, f]| u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
     }
 
     /// `opaque x<0..2^8-1>`
+    #[inline(never)]
     pub(crate) fn vec8(&mut self) -> Option<&'a [u8]> {
         let len = self.u8()?;
         self.take(usize::from(len))
     }
 
     /// `opaque x<0..2^16-1>`
+    #[inline(never)]
     pub(crate) fn vec16(&mut self) -> Option<&'a [u8]> {
         let len = self.u16()?;
         self.take(usize::from(len))
+    }
+}
+
+/// As `copy_within`, where both places are inside `bytes`. That one's general machinery takes 1.6 kB on a small target.
+pub(crate) fn move_within(bytes: &mut [u8], from: Range<usize>, to: usize) {
+    let cells = Cell::from_mut(bytes).as_slice_of_cells();
+    let upwards = to > from.start;
+    let Some(target) = cells.get(to..).and_then(|rest| rest.get(..from.len())) else { return };
+    let pairs = target.iter().zip(cells.get(from).unwrap_or_default());
+    let copy = |(to, from): (&Cell<u8>, &Cell<u8>)| to.set(from.get());
+    match upwards {
+        true => pairs.rev().for_each(copy),
+        false => pairs.for_each(copy),
     }
 }
 
@@ -72,6 +95,7 @@ impl<'a> Writer<'a> {
         Self { buf, len: 0, overflow: false }
     }
 
+    #[inline(never)]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         let room = self.buf.get_mut(self.len..).unwrap_or_default();
         match room.get_mut(..bytes.len()) {
@@ -83,19 +107,23 @@ impl<'a> Writer<'a> {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn u8(&mut self, value: u8) {
         self.bytes(&[value]);
     }
 
+    #[inline(never)]
     pub(crate) fn u16(&mut self, value: u16) {
         self.bytes(&value.to_be_bytes());
     }
 
+    #[inline(never)]
     pub(crate) fn u24(&mut self, value: u32) {
         let [_, a, b, c] = value.to_be_bytes();
         self.bytes(&[a, b, c]);
     }
 
+    #[inline(never)]
     pub(crate) fn u48(&mut self, value: u64) {
         let [_, _, a, b, c, d, e, f] = value.to_be_bytes();
         self.bytes(&[a, b, c, d, e, f]);
@@ -103,38 +131,40 @@ impl<'a> Writer<'a> {
 
     /// `opaque x<0..2^8-1>`, written by `content`.
     pub(crate) fn vec8(&mut self, content: impl FnOnce(&mut Self)) {
-        let at = self.len;
-        self.u8(0);
-        content(self);
-        match u8::try_from(self.len.saturating_sub(at + 1)) {
-            Ok(len) => self.patch(at, &[len]),
-            Err(_) => self.overflow = true,
-        }
+        self.vec::<1>(content);
     }
 
     /// `opaque x<0..2^16-1>`, written by `content`.
     pub(crate) fn vec16(&mut self, content: impl FnOnce(&mut Self)) {
-        let at = self.len;
-        self.u16(0);
-        content(self);
-        match u16::try_from(self.len.saturating_sub(at + 2)) {
-            Ok(len) => self.patch(at, &len.to_be_bytes()),
-            Err(_) => self.overflow = true,
-        }
+        self.vec::<2>(content);
     }
 
     /// `opaque x<0..2^24-1>`, written by `content`.
     pub(crate) fn vec24(&mut self, content: impl FnOnce(&mut Self)) {
+        self.vec::<3>(content);
+    }
+
+    /// What `content` writes, behind its length in `N` bytes.
+    #[inline(always)]
+    fn vec<const N: usize>(&mut self, content: impl FnOnce(&mut Self)) {
         let at = self.len;
-        self.u24(0);
+        self.bytes(&[0; N]);
         content(self);
-        match u32::try_from(self.len.saturating_sub(at + 3)).map(u32::to_be_bytes) {
-            Ok([0, a, b, c]) => self.patch(at, &[a, b, c]),
+        self.write_len(at, N);
+    }
+
+    /// Fills in a length, in so many bytes.
+    #[inline(never)]
+    fn write_len(&mut self, at: usize, width: usize) {
+        let len = (self.len.saturating_sub(at + width) as u32).to_be_bytes();
+        match len.split_at_checked(len.len() - width) {
+            Some((high, low)) if high.iter().all(|byte| *byte == 0) => self.patch(at, low),
             _ => self.overflow = true,
         }
     }
 
     /// Overwrites bytes that were written before.
+    #[inline(never)]
     pub(crate) fn patch(&mut self, at: usize, bytes: &[u8]) {
         match self.buf.get_mut(at..self.len).and_then(|written| written.get_mut(..bytes.len())) {
             Some(place) => place.copy_from_slice(bytes),

@@ -32,18 +32,25 @@ pub(crate) fn encrypt_block(key: &[u8; 16], block: &mut [u8; 16]) {
 /// Two blocks, encrypted.
 #[inline(always)]
 pub(crate) fn two<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, mut words: [u128; 2]) -> [u128; 2] {
-    if !takes_pairs::<B>() {
-        return words.map(|word| single(backend, word));
+    if takes_pairs::<B>() {
+        pair(backend, &mut words);
+        words
+    } else {
+        words.map(|word| single(backend, word))
     }
+}
+
+/// Two blocks at once. Not inlined, for a mode has many places where it encrypts, and the cipher takes long.
+#[inline(never)]
+fn pair<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, words: &mut [u128; 2]) {
     let mut pair = ParBlocks::<B>::default();
-    for (block, word) in pair.iter_mut().zip(words) {
+    for (block, word) in pair.iter_mut().zip(&*words) {
         *block = Block::<B>::from(word.to_ne_bytes());
     }
     backend.encrypt_par_blocks_inplace(&mut pair);
     for (word, block) in words.iter_mut().zip(pair) {
         *word = u128::from_ne_bytes(block.into());
     }
-    words
 }
 
 /// One block, encrypted.

@@ -23,7 +23,7 @@ use crate::handshake::timer::Expiry;
 use crate::handshake::{Context, Established, Failure, Progress};
 use crate::profile::Profile;
 use crate::record::{ContentType, Record};
-use crate::session::Session13;
+use crate::session::{Of, Session13};
 use crate::suite::CipherSuite;
 
 mod finish;
@@ -251,7 +251,7 @@ impl<P: Profile> Client<P> {
             State::AwaitFinished(secured) => link.poll_transmit(crypto, Some(&mut secured.sealer), buf),
             State::AwaitAck(state) => link.poll_transmit(crypto, Some(&mut state.sealer), buf),
             // An ACK of what came with the end, a ticket for example.
-            State::Complete(established) => established.session.poll_transmit(crypto, buf),
+            State::Complete(established) => established.session.poll_transmit(&Of::<P>::new(crypto), buf),
         }
     }
 

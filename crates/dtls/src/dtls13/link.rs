@@ -244,7 +244,8 @@ impl Received {
 
     /// The flight is complete: what waited for its turn has had it.
     pub(crate) fn complete(&mut self) {
-        for number in numbers(2, core::mem::take(&mut self.loose)) {
+        let windows = [ReplayWindow::default(), core::mem::take(&mut self.loose)];
+        for number in (Numbers { windows, at: 0, skip: 0, left: u8::MAX }) {
             let _ = self.sealed.accept(number.sequence);
         }
     }
@@ -267,25 +268,49 @@ impl Received {
 
     /// As many of them as an ACK names that has room for so many bytes, in increasing order; and whether these are the
     /// last.
-    pub(crate) fn next_numbers(&mut self, room: usize) -> (impl Iterator<Item = RecordNumber> + use<>, bool) {
+    pub(crate) fn next_numbers(&mut self, room: usize) -> (Numbers, bool) {
         let fits =
             u8::try_from(room.saturating_sub(ACK_HEADER) / RecordNumber::LEN).unwrap_or(u8::MAX).max(1);
         let count = (self.clear.seen.count_ones() + self.sealed.seen.count_ones()) as u8;
-        let named = self.named;
-        self.named = named.saturating_add(fits);
+        let numbers = Numbers { windows: [self.clear, self.sealed], at: 0, skip: self.named, left: fits };
+        self.named = self.named.saturating_add(fits);
         let last = self.named >= count;
         if last {
             (self.due, self.overdue, self.named) = (None, false, 0);
         }
-        let all = numbers(0, self.clear).chain(numbers(2, self.sealed));
-        (all.skip(named.into()).take(fits.into()), last)
+        (numbers, last)
     }
 }
 
-/// Those that are in a window, in increasing order.
-fn numbers(epoch: u64, window: ReplayWindow) -> impl Iterator<Item = RecordNumber> {
-    (0..ReplayWindow::SIZE)
-        .rev()
-        .filter(move |age| window.seen & (1 << age) != 0)
-        .map(move |age| RecordNumber { epoch, sequence: window.highest.saturating_sub(age) })
+/// Record numbers of epochs 0 and 2, in increasing order.
+pub(crate) struct Numbers {
+    windows: [ReplayWindow; 2],
+    /// How many places of the windows, the oldest first, were looked at.
+    at: u8,
+    /// How many numbers are passed over, and how many may follow.
+    skip: u8,
+    left: u8,
+}
+
+impl Iterator for Numbers {
+    type Item = RecordNumber;
+
+    fn next(&mut self) -> Option<RecordNumber> {
+        while self.left > 0 {
+            let (window, place) = (self.at / ReplayWindow::SIZE as u8, self.at % ReplayWindow::SIZE as u8);
+            let ReplayWindow { highest, seen } = *self.windows.get(usize::from(window))?;
+            self.at += 1;
+            let age = ReplayWindow::SIZE - 1 - u64::from(place);
+            if seen & (1 << age) == 0 {
+                continue;
+            }
+            if self.skip == 0 {
+                self.left -= 1;
+                let epoch = if window == 0 { 0 } else { 2 };
+                return Some(RecordNumber { epoch, sequence: highest.saturating_sub(age) });
+            }
+            self.skip -= 1;
+        }
+        None
+    }
 }

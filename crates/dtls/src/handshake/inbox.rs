@@ -6,7 +6,7 @@ use core::ops::Range;
 use super::message::{Fragment, HANDSHAKE_HEADER, Message, MessageType};
 use crate::discard::Discard;
 use crate::profile::Buffer;
-use crate::wire::Writer;
+use crate::wire::{Writer, move_within};
 
 /// Puts one message together from its fragments, if it fits into `B`, and keeps what comes ahead of its turn in the room
 /// that this leaves.
@@ -186,7 +186,7 @@ impl<B: Buffer> Inbox<B> {
                 return None;
             }
             if self.received.insert(offset as u16, (offset + len) as u16) {
-                self.body.bytes_mut().copy_within(from..from + len, offset);
+                move_within(self.body.bytes_mut(), from..from + len, offset);
             }
             self.cut(at..from + len);
         }
@@ -229,7 +229,7 @@ impl<B: Buffer> Inbox<B> {
                 let content = from + content.start..from + content.end;
                 let messages = self.body.bytes().get(content.clone()).unwrap_or_default();
                 let length = if are_messages(messages) { messages.len() } else { 0 };
-                self.body.bytes_mut().copy_within(content.start..content.start + length, end - length);
+                move_within(self.body.bytes_mut(), content.start..content.start + length, end - length);
                 self.cut(at..end - length);
             }
             at = end;
@@ -271,7 +271,7 @@ impl<B: Buffer> Inbox<B> {
         let (start, settled_from) = (self.start(), self.settled_from());
         let len = gap.len() as u16;
         if start <= gap.start && gap.end <= self.body.bytes().len() {
-            self.body.bytes_mut().copy_within(start..gap.start, start + gap.len());
+            move_within(self.body.bytes_mut(), start..gap.start, start + gap.len());
             self.early -= len;
             if gap.start >= settled_from {
                 self.settled -= len;

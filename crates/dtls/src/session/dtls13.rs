@@ -2,7 +2,7 @@
 
 use sedge_crypto::{Aead, Crypto};
 
-use super::{Content, Opened, Role, SealError};
+use super::{Content, Opened, RecordLayer, Role, SealError};
 use crate::alert::Alert;
 use crate::discard::Discard;
 use crate::dtls13::protection::{OpenError, OpenedRecord, RecordKeys, encrypted_len};
@@ -246,12 +246,12 @@ impl Session13 {
     }
 
     /// See [`Session::open`](super::Session::open).
-    pub(crate) fn open<'d, C: Crypto>(
+    pub(crate) fn open<'d, L: RecordLayer>(
         &mut self,
-        crypto: &C,
+        layer: &L,
         record: &'d mut [u8],
     ) -> Result<Opened<'d>, Discard> {
-        let Unprotected13 { content_type, plaintext, newest } = match self.unprotect(crypto, record)? {
+        let Unprotected13 { content_type, plaintext, newest } = match self.unprotect(layer, record)? {
             Unprotected::Current(unprotected) => unprotected,
             Unprotected::FinishedAgain => {
                 return Ok(Opened { content: Content::FinishedAgain, newest: false });
@@ -262,8 +262,8 @@ impl Session13 {
             ContentType::ALERT => {
                 Content::Alert(Alert::parse(plaintext).ok_or(Discard::MalformedContent)?.in_dtls_1_3())
             }
-            ContentType::HANDSHAKE => self.post_handshake(crypto, plaintext)?,
-            ContentType::ACK => self.acknowledged(crypto, plaintext)?,
+            ContentType::HANDSHAKE => self.post_handshake(layer, plaintext)?,
+            ContentType::ACK => self.acknowledged(layer.crypto(), plaintext)?,
             ContentType::RETURN_ROUTABILITY_CHECK if self.has(flag::RETURN_ROUTABILITY) => {
                 Content::ReturnRoutability(PathMessage::parse(plaintext).ok_or(Discard::MalformedContent)?)
             }
@@ -273,9 +273,9 @@ impl Session13 {
     }
 
     /// Checks and decrypts a record; says nothing yet about what it holds.
-    pub(crate) fn unprotect<'d, C: Crypto>(
+    pub(crate) fn unprotect<'d, L: RecordLayer>(
         &mut self,
-        crypto: &C,
+        layer: &L,
         record: &'d mut [u8],
     ) -> Result<Unprotected<'d>, Discard> {
         let unified =
@@ -295,13 +295,13 @@ impl Session13 {
             return Err(Discard::Closed);
         }
         if bits == epoch_bits(self.read_epoch) {
-            return self.unprotect_current(crypto, record).map(Unprotected::Current);
+            return self.unprotect_current(layer.crypto(), record).map(Unprotected::Current);
         }
         if bits == epoch_bits(self.read_epoch.wrapping_add(1)) && self.has(flag::NEXT_EPOCH_READ) {
-            return self.unprotect_next(crypto, record).map(Unprotected::Current);
+            return self.unprotect_next(layer.crypto(), record).map(Unprotected::Current);
         }
-        if self.read_epoch == FIRST_EPOCH && bits == epoch_bits(2) {
-            return self.finished_again(crypto, record);
+        if L::SERVER && self.read_epoch == FIRST_EPOCH && bits == epoch_bits(2) {
+            return self.finished_again(layer.crypto(), record);
         }
         Err(Discard::UnknownEpoch)
     }

@@ -6,9 +6,9 @@ use sedge_crypto::Crypto;
 
 use crate::profile::Profile;
 
-/// What a session is opened and sealed with: a provider of cryptography, and which versions there can be.
+/// What a session is opened and sealed with: a provider of cryptography, and what sessions there can be.
 ///
-/// Every [`Crypto`] is one, for both versions. [`Of`] one [`Profile`] leaves out what that does not speak, so that it
+/// Every [`Crypto`] is one, for all of them. [`Of`] one [`Profile`] leaves out what that does not speak, so that it
 /// is not linked.
 pub trait RecordLayer {
     /// The provider.
@@ -17,6 +17,10 @@ pub trait RecordLayer {
     const DTLS_1_2: bool;
     /// Whether there can be sessions of DTLS 1.3.
     const DTLS_1_3: bool;
+    /// Whether there can be sessions of a server.
+    const SERVER: bool;
+    /// Whether tickets are of use.
+    const RESUMPTION: bool;
     /// The provider.
     fn crypto(&self) -> &Self::Crypto;
 }
@@ -25,13 +29,15 @@ impl<C: Crypto> RecordLayer for C {
     type Crypto = C;
     const DTLS_1_2: bool = true;
     const DTLS_1_3: bool = true;
+    const SERVER: bool = true;
+    const RESUMPTION: bool = true;
 
     fn crypto(&self) -> &C {
         self
     }
 }
 
-/// The record layer of the versions that one profile speaks.
+/// The record layer of what one profile speaks.
 pub struct Of<'a, P: Profile>(&'a P::Crypto);
 
 impl<'a, P: Profile> Of<'a, P> {
@@ -45,6 +51,8 @@ impl<P: Profile> RecordLayer for Of<'_, P> {
     type Crypto = P::Crypto;
     const DTLS_1_2: bool = P::DTLS_1_2;
     const DTLS_1_3: bool = P::DTLS_1_3;
+    const SERVER: bool = P::SERVER;
+    const RESUMPTION: bool = P::RESUMPTION;
 
     fn crypto(&self) -> &P::Crypto {
         self.0

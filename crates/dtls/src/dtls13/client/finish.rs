@@ -13,7 +13,7 @@ use crate::handshake::message::MessageType;
 use crate::handshake::{Context, Failure, MAX_PLAINTEXT, Progress};
 use crate::profile::Profile;
 use crate::record::ContentType;
-use crate::session::{Cids, Content, Direction, Extra, Parameters13, Role, Session13};
+use crate::session::{Cids, Content, Direction, Extra, Of, Parameters13, Role, Session13};
 
 impl<P: Profile> Machine<P> {
     /// The server's Finished was right: it is our turn.
@@ -127,7 +127,9 @@ impl<P: Profile> Machine<P> {
                 let Identity { principal, authentication, .. } = state.server;
                 // Whatever comes of it, it shows that the server is done.
                 if let Some(session) = &mut state.session
-                    && let Ok(Content::Ticket(ticket)) = session.post_handshake(cx.crypto, plaintext)
+                    && let Ok(Content::Ticket(ticket)) =
+                        session.post_handshake(&Of::<P>::new(cx.crypto), plaintext)
+                    && P::RESUMPTION
                     && let Some(resumption) = ticket.resumption(cx.now, principal, authentication)
                 {
                     credentials.remember(&resumption);

@@ -197,13 +197,11 @@ impl<P: Profile> Machine<P> {
         let own = if P::PSK { credentials.own_psk().map(|(_, psk)| psk) } else { None };
         // They were offered in this order.
         let first = ticket.as_ref().map(|it| (it.saved.psk(), Identity::of_resumption(it)));
-        let offered = [first, own.map(|psk| (psk.expose(), Identity::of_psk(0)))];
-        let psk = match extensions.selected_identity {
-            Some(index) => {
-                let chosen = offered.into_iter().flatten().nth(index.into());
-                Some(chosen.ok_or(AlertDescription::ILLEGAL_PARAMETER)?)
-            }
-            None => None,
+        let second = own.map(|psk| (psk.expose(), Identity::of_psk(0)));
+        let psk = match (extensions.selected_identity, first, second) {
+            (None, ..) => None,
+            (Some(0), Some(psk), _) | (Some(0), None, Some(psk)) | (Some(1), Some(_), Some(psk)) => Some(psk),
+            _ => return Err(AlertDescription::ILLEGAL_PARAMETER),
         };
         let psk_only = psk.is_some() && offer.psk_mode() == PSK_KE;
         let shared = match (&extensions.key_share, &offer.share) {

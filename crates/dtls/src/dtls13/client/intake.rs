@@ -17,7 +17,7 @@ use crate::handshake::message::{Fragment, MessageType};
 use crate::handshake::{Context, Progress};
 use crate::profile::Profile;
 use crate::record::ContentType;
-use crate::session::{Unprotected, Unprotected13};
+use crate::session::{Of, Unprotected, Unprotected13};
 
 impl<P: Profile> Client<P> {
     /// A handshake message in the clear.
@@ -76,7 +76,7 @@ impl<P: Profile> Client<P> {
             State::AwaitFinished(secured) => &mut secured.opener,
             State::AwaitAck(state) if !state.opener.is_for(record) => {
                 let session = state.session.as_mut().ok_or(Discard::UnknownEpoch)?;
-                let unprotected = session.unprotect(cx.crypto, record)?;
+                let unprotected = session.unprotect(&Of::<P>::new(cx.crypto), record)?;
                 let Unprotected::Current(Unprotected13 { content_type, plaintext, .. }) = unprotected else {
                     return Err(Discard::UnknownEpoch);
                 };

@@ -84,8 +84,11 @@ impl Session13 {
             self.extra = Extra::Partial(Partial { bytes, len: len as u8 });
             return Ok(Part::More);
         }
-        let cids = first.filter(|cid| !cid.is_empty()).and_then(|cid| Cids::new(self.cids.own(), cid));
-        self.cids = cids.unwrap_or_else(|| self.cids.clone());
+        if let Some(cids) =
+            first.filter(|cid| !cid.is_empty()).and_then(|cid| Cids::new(self.cids.own(), cid))
+        {
+            self.cids = cids;
+        }
         if let Extra::Partial(_) = self.extra {
             self.extra = Extra::Nothing;
         }

@@ -20,7 +20,7 @@ use crate::dtls13::message::{self, NewSessionTicket};
 use crate::dtls13::protection::{OpenError, OpenedRecord};
 use crate::handshake::message::{Fragment, HANDSHAKE_HEADER, MessageType, write_header};
 use crate::record::ContentType;
-use crate::session::{Content, Role, Ticket};
+use crate::session::{Content, RecordLayer, Role, Ticket};
 use crate::wire::Writer;
 
 /// Which message of ours awaits its ACK.
@@ -99,7 +99,8 @@ impl Session13 {
     }
 
     /// Writes the next datagram with an ACK or a handshake message.
-    pub(crate) fn poll_transmit<C: Crypto>(&mut self, crypto: &C, buf: &mut [u8]) -> Option<usize> {
+    pub(crate) fn poll_transmit<L: RecordLayer>(&mut self, layer: &L, buf: &mut [u8]) -> Option<usize> {
+        let crypto = layer.crypto();
         if self.has(flag::ACK_DUE) {
             return self.write_ack(crypto, buf);
         }
@@ -114,7 +115,6 @@ impl Session13 {
         }
         let message_seq = self.next_message.checked_sub(1)?;
         let len = match self.outstanding {
-            Outstanding::Nothing => None,
             Outstanding::KeyUpdate(request) => {
                 self.write_message(MessageType::KEY_UPDATE, message_seq, buf, |out| {
                     out.u8(request.into());
@@ -122,11 +122,12 @@ impl Session13 {
             }
             // The ticket itself is gone. If the client has it, it takes this for a repetition, and if not, for a ticket
             // that has expired; either way the messages behind it can be taken in turn.
-            Outstanding::Ticket => {
+            Outstanding::Ticket if L::SERVER => {
                 self.write_message(MessageType::NEW_SESSION_TICKET, message_seq, buf, |out| {
                     NewSessionTicket { lifetime: 0, age_add: 0, nonce: &[], ticket: &[0] }.write(out);
                 })
             }
+            Outstanding::Nothing | Outstanding::Ticket => None,
             Outstanding::NewConnectionId => {
                 let own = ConnectionId::new(self.cids.own())?;
                 self.write_message(MessageType::NEW_CONNECTION_ID, message_seq, buf, |out| {
@@ -229,9 +230,9 @@ impl Session13 {
 
     /// Takes in the handshake messages of one record: all of them, or else the record is not acknowledged. One that is
     /// passed over for its length is acknowledged all the same.
-    pub(crate) fn post_handshake<'d, C: Crypto>(
+    pub(crate) fn post_handshake<'d, L: RecordLayer>(
         &mut self,
-        crypto: &C,
+        layer: &L,
         mut messages: &'d [u8],
     ) -> Result<Content<'d>, Discard> {
         let (mut content, mut too_long) = (Content::Nothing, false);
@@ -258,7 +259,7 @@ impl Session13 {
                 self.next_received = self.next_received.checked_add(1).ok_or(Discard::UnexpectedHandshake)?;
                 continue;
             }
-            let new = self.message(crypto, &fragment)?;
+            let new = self.message(layer, &fragment)?;
             self.next_received = self.next_received.checked_add(1).ok_or(Discard::UnexpectedHandshake)?;
             if !matches!(new, Content::Nothing) {
                 content = new;
@@ -268,7 +269,11 @@ impl Session13 {
         if too_long { Err(Discard::HandshakeTooLong) } else { Ok(content) }
     }
 
-    fn message<'d, C: Crypto>(&mut self, crypto: &C, message: &Fragment<'d>) -> Result<Content<'d>, Discard> {
+    fn message<'d, L: RecordLayer>(
+        &mut self,
+        layer: &L,
+        message: &Fragment<'d>,
+    ) -> Result<Content<'d>, Discard> {
         let Fragment { message_type, body, .. } = *message;
         match message_type {
             MessageType::KEY_UPDATE if self.read_epoch < u16::MAX => {
@@ -281,8 +286,11 @@ impl Session13 {
                 Ok(Content::Nothing)
             }
             MessageType::NEW_SESSION_TICKET if self.role() == Role::Client => {
+                if !L::RESUMPTION {
+                    return Ok(Content::Nothing);
+                }
                 let ticket = NewSessionTicket::parse(body).ok_or(Discard::MalformedHandshake)?;
-                Ok(self.ticket(crypto, &ticket).map_or(Content::Nothing, Content::Ticket))
+                Ok(self.ticket(layer.crypto(), &ticket).map_or(Content::Nothing, Content::Ticket))
             }
             MessageType::NEW_CONNECTION_ID if !self.cids.peer().is_empty() => {
                 let cid = message::parse_new_connection_id(body).ok_or(Discard::MalformedHandshake)?;
