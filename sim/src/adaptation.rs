@@ -1,11 +1,13 @@
 //! 6LoWPAN: IPv6 packets in frames of 127 bytes.
 //!
 //! Headers shrink by IPHC and the UDP header compression ([`iphc`], RFC 6282); what still does not fit one frame
-//! goes in fragments (RFC 4944), which a router either puts together or sends on one by one (RFC 8930).
+//! goes in fragments: a router either puts them together (RFC 4944), or sends them on one by one (RFC 8930), and then the
+//! two ends may also recover those that are lost ([`recovery`], RFC 8931).
 
 pub mod fragment;
 pub mod iphc;
 mod reassembly;
+pub mod recovery;
 mod virtual_buffer;
 
 pub(crate) use reassembly::{Reassembly, Taken};
@@ -27,6 +29,12 @@ pub struct Adaptation {
     /// Pause between the fragments of a packet that a router may send on one by one, so that they do not meet those before
     /// them on the channel ([RFC 8930 section 7](https://www.rfc-editor.org/rfc/rfc8930#section-7)).
     pub gap: Duration,
+    /// Of packets whose fragments are recovered: how many of them are sent before the receiver is asked what has come.
+    pub window: usize,
+    /// How long a sender waits for that answer.
+    pub patience: Duration,
+    /// How often it asks again, and how often it begins anew when the way is lost.
+    pub repetitions: u8,
     /// The longest packet.
     pub mtu: usize,
 }
@@ -39,6 +47,9 @@ impl Default for Adaptation {
             reassembly_timeout: Duration::from_secs(5),
             virtual_buffers: 16,
             gap: Duration::from_millis(20),
+            window: 8,
+            patience: Duration::from_secs(1),
+            repetitions: 4,
             mtu: 1_280,
         }
     }
@@ -53,4 +64,7 @@ pub enum Forwarding {
     /// It sends each on as it comes, and remembers where the others go
     /// ([RFC 8930](https://www.rfc-editor.org/rfc/rfc8930)).
     Fragments,
+    /// As [`Fragments`](Self::Fragments), and the sender repeats those that did not reach the end
+    /// ([RFC 8931](https://www.rfc-editor.org/rfc/rfc8931)).
+    Recover,
 }

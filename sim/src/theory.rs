@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod coap;
+pub mod contention;
 pub mod energy;
 pub mod fragments;
 pub mod plot;

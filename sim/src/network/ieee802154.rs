@@ -2,6 +2,7 @@
 
 mod control;
 mod fragments;
+mod recovery;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use sedge_time::{Duration, Instant};
 use super::packet::destination;
 use super::{ConfigError, Core, DropReason, Event, Jammer, LinkReport, Lower, NodeConfig, NodeId, PacketId};
 use crate::adaptation::iphc::{Contexts, Ends, compress, decompress};
+use crate::adaptation::recovery::{self as recoverable, Incoming, Passage, Sending};
 use crate::adaptation::{Adaptation, Forwarding, Reassembly, VirtualBuffers, fragment};
 use crate::kernel::Queue;
 use crate::mac::{Address, Indication, Job, Mac, Macs, To};
@@ -47,6 +49,10 @@ pub(super) struct Stack {
 struct Node {
     reassembly: Reassembly,
     passing: VirtualBuffers,
+    /// Packets whose fragments are recovered end to end: from here, to here, through here.
+    sending: Vec<Sending>,
+    incoming: Vec<Incoming>,
+    passages: Vec<Passage>,
     tag: u16,
     forwards: bool,
     /// The addresses that neighbours have registered here.
@@ -57,6 +63,8 @@ struct Node {
 #[derive(Debug)]
 enum Timer {
     Reassembly(NodeId),
+    /// An answer is due to what a node asked in this round about the packet with this tag.
+    Recovery(NodeId, u8, u32),
     Routing(routing::Timer),
 }
 
@@ -97,6 +105,9 @@ impl Stack {
             Node {
                 reassembly: Reassembly::new(most, timeout),
                 passing: VirtualBuffers::new(adaptation.virtual_buffers, timeout),
+                sending: Vec::new(),
+                incoming: Vec::new(),
+                passages: Vec::new(),
                 tag: index as u16,
                 forwards: index == 0 || config.role.forwards(),
                 registered: BTreeMap::new(),
@@ -184,7 +195,13 @@ impl Stack {
         self.handles += 1;
         let handle = self.handles;
         let room = self.macs.payload_room();
-        let payloads = if headers.len() + packet.len() - covered <= room {
+        let whole = headers.len() + packet.len() - covered;
+        if let (To::Node(next), Forwarding::Recover) = (to, self.adaptation.forwarding)
+            && whole > room
+        {
+            return self.recover(core, now, node, next, id, [&headers, &packet[covered..]].concat());
+        }
+        let payloads = if whole <= room {
             vec![[&headers, &packet[covered..]].concat()]
         } else {
             let state = &mut self.nodes[node.index()];
@@ -222,6 +239,12 @@ impl Stack {
             Indication::Received { node, from, payload, id, broadcast, rssi_dbm } => {
                 let id = id.unwrap_or_default();
                 let to = if broadcast { To::Everyone } else { To::Node(node) };
+                if recoverable::Recoverable::begins(&payload) {
+                    return self.recoverable(core, now, node, from, id, &payload);
+                }
+                if recoverable::Received::begins(&payload) {
+                    return self.reported(core, now, node, from, id, &payload);
+                }
                 if fragment::Fragment::begins(&payload) {
                     return self.fragment(core, now, node, from, id, &payload);
                 }
@@ -242,8 +265,8 @@ impl Stack {
             Indication::Done { node, to, handle, id, outcome } => {
                 self.learn(core, now, node, to, handle, outcome);
                 let Err(reason) = outcome else { return };
-                if handle == u64::MAX {
-                    // A poll that nobody acknowledged; the next one comes.
+                if handle == u64::MAX || handle == recovery::RECOVERED {
+                    // A poll that nobody acknowledged, or a fragment: another one comes.
                     return;
                 }
                 self.macs.cancel(node, handle);
@@ -315,6 +338,7 @@ impl Lower for Stack {
                             core.drop(at, node, id, DropReason::ReassemblyTimeout);
                         }
                     }
+                    Timer::Recovery(node, tag, round) => self.unanswered(core, at, node, tag, round),
                     Timer::Routing(timer) => self.routing_timer(core, at, timer),
                 }
             }
@@ -326,6 +350,9 @@ impl Lower for Stack {
         let state = &mut self.nodes[node.index()];
         state.reassembly.clear();
         state.passing.clear();
+        state.sending.clear();
+        state.incoming.clear();
+        state.passages.clear();
         self.restart(core, now, node);
     }
 

@@ -167,6 +167,8 @@ pub enum DropReason {
     ReassemblyFull,
     /// Link-layer security refused it.
     Security,
+    /// Fragments were lost whatever was tried to recover them.
+    Unrecovered,
 }
 
 /// What became of a frame that a receiver had locked on.

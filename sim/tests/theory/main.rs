@@ -2,6 +2,7 @@
 
 mod access;
 mod coap;
+mod contention;
 mod determinism;
 mod energy;
 mod fragments;

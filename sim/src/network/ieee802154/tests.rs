@@ -98,6 +98,52 @@ fn a_street_of_lamps_is_reached_over_many_hops() {
     assert!(hops(23) >= 3, "{}", hops(23));
 }
 
+/// How many of 40 packets of 1 kB arrive over five links that lose frames, of which each is sent up to four times.
+fn kilobytes(forwarding: Forwarding, loss: f64) -> usize {
+    let chance = |loss| crate::link::Probability::new(loss).unwrap();
+    let loss = crate::phy::FrameLoss { data: chance(loss), acknowledgement: chance(loss) };
+    let disc = Propagation { loss: Loss::Disc { range_m: 50.0 }, shadowing_db: 0.0, asymmetry_db: 0.0 };
+    let parents = (0..6).map(|node: u16| node.checked_sub(1).map(NodeId)).collect();
+    let medium = Ieee802154 {
+        phy: Phy { propagation: disc, loss, ..Phy::default() },
+        adaptation: Adaptation { forwarding, ..Adaptation::default() },
+        routing: Routing::Static(parents),
+        ..Ieee802154::default()
+    };
+    let place = |node: u16| [f64::from(node) * 40.0, 0.0, 0.0];
+    let nodes = (0..6).map(|node| NodeConfig { position: place(node), ..NodeConfig::default() }).collect();
+    let config = Config { nodes, medium: Medium::Ieee802154(Box::new(medium)), ..Config::default() };
+    let mut network = Network::new(config, 5).unwrap();
+    let mut arrived = 0;
+    for packet in 0..40_u64 {
+        // Up and down by turns.
+        let (from, to) = if packet % 2 == 0 { (5, 0) } else { (0, 5) };
+        let ends = [from, to].map(|node| (network.address(NodeId(node)), 5683));
+        let body: Vec<u8> = (0..1_000_u32).map(|byte| (byte as u64 ^ packet) as u8).collect();
+        let sent = udp_packet(ends[0], ends[1], &body);
+        network.send(at(30 * packet), NodeId(from), PacketId(packet), sent.clone());
+        while let Some(now) = network.deadline().filter(|&now| now < at(30 * packet + 30)) {
+            network.advance(now, &mut |_| ());
+            while let Some(whole) = network.poll() {
+                assert_eq!(whole.packet[8..], sent[8..], "all but the hop limit");
+                arrived += 1;
+            }
+        }
+    }
+    arrived
+}
+
+/// Ten fragments over five links make fifty frames, of which each has to arrive in four tries; what is recovered end to
+/// end arrives nevertheless.
+#[test]
+fn recovered_fragments_arrive_where_plain_ones_do_not() {
+    let all = [Forwarding::Reassemble, Forwarding::Fragments, Forwarding::Recover];
+    assert_eq!(all.map(|forwarding| kilobytes(forwarding, 0.0)), [40; 3]);
+    let [plain, forwarded, recovered] = all.map(|forwarding| kilobytes(forwarding, 0.3));
+    assert!(recovered >= 39, "{plain}, {forwarded}, {recovered}");
+    assert!(plain <= 28 && forwarded <= 28, "{plain}, {forwarded}, {recovered}");
+}
+
 /// Each node solicits its parent once, by unicast, and is answered; nobody asks by multicast.
 #[test]
 fn nodes_register_with_their_parents() {

@@ -41,7 +41,7 @@ fn noise_loses_as_many_frames_as_the_formula_says() {
         let mut air = air(&[distance(ratio_db)]);
         let rate = lost(20_000, || {
             let sent = frame(&mut air, 1, 60);
-            let slot = air.begin(START, sent, &|_| false);
+            let slot = air.begin(START, sent, |_| false);
             let mut received = Vec::new();
             air.end(START + airtime(60), slot, &mut received);
             received[0].outcome
@@ -60,10 +60,10 @@ fn segments_count_by_their_own_interference() {
     let mut air = air(&[near, far]);
     let rate = lost(20_000, || {
         let sent = frame(&mut air, 1, 100);
-        let slot = air.begin(START, sent, &|_| false);
+        let slot = air.begin(START, sent, |_| false);
         let half = START + airtime(50);
         let noise = frame(&mut air, 2, 100);
-        let other = air.begin(half, noise, &|_| false);
+        let other = air.begin(half, noise, |_| false);
         let mut received = Vec::new();
         air.end(START + airtime(100), slot, &mut received);
         air.end(half + airtime(100), other, &mut Vec::new());
@@ -84,10 +84,10 @@ fn capture_follows_the_sum_of_interference() {
         distances.extend(std::iter::repeat_n(weaker, count));
         let mut air = air(&distances);
         let sent = frame(&mut air, 1, 100);
-        let slot = air.begin(START, sent, &|_| false);
+        let slot = air.begin(START, sent, |_| false);
         for other in 0..count {
             let noise = frame(&mut air, 2 + other, 100);
-            air.begin(START + Duration::from_micros(400), noise, &|_| false);
+            air.begin(START + Duration::from_micros(400), noise, |_| false);
         }
         let mut received = Vec::new();
         air.end(START + airtime(100), slot, &mut received);
@@ -103,8 +103,8 @@ fn a_stronger_preamble_takes_the_receiver_and_a_stronger_frame_does_not() {
         let mut air = air(&[20.0, 10.0]);
         let (weak, strong) = (frame(&mut air, 1, 100), frame(&mut air, 2, 20));
         let strong_frame = strong.frame;
-        air.begin(START, weak, &|_| false);
-        let slot = air.begin(START + Duration::from_micros(after), strong, &|_| false);
+        air.begin(START, weak, |_| false);
+        let slot = air.begin(START + Duration::from_micros(after), strong, |_| false);
         let mut received = Vec::new();
         air.end(START + airtime(40), slot, &mut received);
         (received.len(), strong_frame)
@@ -120,7 +120,7 @@ fn power_comes_and_goes_without_a_trace() {
     let slots: Vec<usize> = (1..=3)
         .map(|from| {
             let sent = frame(&mut air, from, 20);
-            air.begin(START, sent, &|_| false)
+            air.begin(START, sent, |_| false)
         })
         .collect();
     assert!(air.energy_dbm(START, NodeId(0)) > -76.0);
