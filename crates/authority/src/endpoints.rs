@@ -171,7 +171,7 @@ impl Authority {
             }
             Err(error) => return trl_error(error, None),
         };
-        Answer { max_age: Some(0), ..Answer::with(Code::CONTENT, ContentFormat(262), body) }
+        Answer { max_age: Some(0), ..Answer::with(Code::CONTENT, ContentFormat::ACE_TRL_CBOR, body) }
     }
 
     /// The keys by which a resource server knows tokens that are for it, as a COSE_KeySet ([`TokenKeys::encode_set`]). The

@@ -85,9 +85,11 @@ impl Keys {
         rng: &mut R,
         store: &mut dyn Store,
     ) {
+        // Generations follow each other even if the clock was set back, or stands.
+        let after = self.present().map_or(0, |present| present.since.saturating_add(1));
         for generation in self.0.iter_mut().filter(|generation| generation.waits) {
             generation.waits = false;
-            generation.since = now;
+            generation.since = now.max(after);
             store.put(&generation.name(), &generation.to_record());
         }
         let _made = self.begin(now, crypto, rng, store);

@@ -28,6 +28,8 @@ pub struct FirstStart {
     /// The digest of the broker's public key.
     pin: Option<String>,
     has_topics: bool,
+    /// Where tokens come from if that is elsewhere, and the broker's name in them.
+    authority: Option<(String, String)>,
 }
 
 impl FirstStart {
@@ -48,6 +50,14 @@ impl fmt::Display for FirstStart {
              \n\
              The administrator's credential is {credential}; keep it secret, and keep a copy.\n"
         )?;
+        if let Some((uri, audience)) = &self.authority {
+            return write!(
+                f,
+                "Tokens for it come from the authorisation server {uri}. A device that is enrolled there gets one by\n\
+                 \n\
+                 \x20   sedge token request --as DEVICE.toml --audience {audience} --broker coaps://THIS-HOST"
+            );
+        }
         if self.has_topics {
             f.write_str("On this machine, enrol a first device that publishes and one that reads:\n\n")?;
         } else {
@@ -122,7 +132,8 @@ pub(crate) async fn first_start(
     state.store.commit(Change::Secret(DONE.into(), Vec::new())).await?;
     let pin = state.public_key.as_ref().map(crate::pin);
     let has_topics = state.serves_topics;
-    Ok(Some(FirstStart { dir: dir.path().to_owned(), credential: path, pin, has_topics }))
+    let authority = state.remote.as_ref().map(|remote| (remote.uri(), remote.audience().to_owned()));
+    Ok(Some(FirstStart { dir: dir.path().to_owned(), credential: path, pin, has_topics, authority }))
 }
 
 /// Whether the secrets that a store keeps say that the first start is over.

@@ -39,6 +39,8 @@ impl ContentFormat {
     pub const SENML_CBOR: Self = Self(112);
     /// `application/concise-problem-details+cbor` ([RFC 9290](https://www.rfc-editor.org/rfc/rfc9290))
     pub const PROBLEM_DETAILS: Self = Self(257);
+    /// `application/ace-trl+cbor` ([RFC 9770](https://www.rfc-editor.org/rfc/rfc9770))
+    pub const ACE_TRL_CBOR: Self = Self(262);
     /// `application/missing-blocks+cbor-seq` ([RFC 9177](https://www.rfc-editor.org/rfc/rfc9177))
     pub const MISSING_BLOCKS: Self = Self(272);
     /// `application/core-pubsub+cbor`: what draft-ietf-core-coap-pubsub asks for; not yet assigned.
@@ -64,6 +66,7 @@ impl ContentFormat {
             Self::SENML_JSON => "application/senml+json",
             Self::SENML_CBOR => "application/senml+cbor",
             Self::PROBLEM_DETAILS => "application/concise-problem-details+cbor",
+            Self::ACE_TRL_CBOR => "application/ace-trl+cbor",
             Self::MISSING_BLOCKS => "application/missing-blocks+cbor-seq",
             Self::CORE_PUBSUB => "application/core-pubsub+cbor",
             _ => return None,

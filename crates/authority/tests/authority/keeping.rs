@@ -83,6 +83,24 @@ fn the_next_keys_are_handed_out_before_they_are_used() {
     }
 }
 
+/// New keys are the present ones whatever the clock says, and what is revoked stays so until it would have ended.
+#[test]
+fn a_clock_that_was_set_back_brings_nothing_back() {
+    let mut world = World::new();
+    let revoked = world.run(|authority, cx| authority.issue(&ISSUE, cx)).unwrap();
+    world.run(|authority, cx| authority.revoke(&revoked.issued.id, cx)).unwrap();
+    world.now -= 86_400;
+    for _ in 0..2 {
+        let before = world.run(|authority, cx| authority.issue(&ISSUE, cx)).unwrap().issued.key_id;
+        world.run(|authority, cx| authority.rotate(cx));
+        world.restart();
+        let _changed = world.run(|authority, cx| authority.expire(cx));
+        let after = world.run(|authority, cx| authority.issue(&ISSUE, cx)).unwrap().issued.key_id;
+        assert_ne!(before, after, "the keys were replaced");
+    }
+    assert!(world.authority.revoked().contains(&revoked.issued.hash));
+}
+
 #[test]
 fn what_an_administrator_can_ask_for() {
     let mut world = World::new();

@@ -224,8 +224,11 @@ impl Service {
         let crypto = Provider::default();
         let authority = self.state().authority();
         let audiences = self.state().audiences(&authority);
-        let keys = audiences.iter().flat_map(|audience| authority.audience_keys(&crypto, audience));
-        let keys: Vec<_> = keys.collect();
+        let own = audiences.iter().flat_map(|audience| authority.audience_keys(&crypto, audience));
+        let keys = match &self.state().remote {
+            Some(_) => self.state().tokens.keys(),
+            None => own.collect(),
+        };
         let mut bytes = zeroize::Zeroizing::new(token.to_vec());
         let (claims, _) = match open_token(&crypto, &keys, &mut bytes) {
             Ok(opened) => opened,
@@ -237,10 +240,12 @@ impl Service {
             }
         };
         let now = i64::try_from(unix_seconds()).unwrap_or(i64::MAX);
-        let problem = if authority.revoked().contains(&TokenHash::of(&crypto, token)) {
-            Some("it was revoked")
-        } else if claims.expires.is_some_and(|end| end.seconds() <= now) {
+        let is_revoked = authority.revoked().contains(&TokenHash::of(&crypto, token))
+            || self.state().tokens.is_revoked(token);
+        let problem = if claims.expires.is_some_and(|end| end.seconds() <= now) {
             Some("it is over")
+        } else if is_revoked {
+            Some("it was revoked")
         } else if claims.not_before.is_some_and(|start| start.seconds() > now) {
             Some("it is not good yet")
         } else {

@@ -118,6 +118,16 @@ impl Tokens {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
+    /// The keys under which tokens are believed.
+    pub(crate) fn keys(&self) -> Vec<TokenKeys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the token is known to be good no more.
+    pub(crate) fn is_revoked(&self, token: &[u8]) -> bool {
+        self.read().are_spent(&TokenHash::with_twin(&Provider::default(), token))
+    }
+
     /// Takes in a token that somebody shows; says under which number whoever holds its key is known.
     ///
     /// Showing a token gives nobody anything: only its key does.

@@ -18,7 +18,12 @@ pub(crate) fn display(format: Option<ContentFormat>, payload: &[u8]) -> String {
             Err(_) => cbor(payload),
         },
         Some(
-            ContentFormat::CBOR | ContentFormat::CBOR_SEQ | ContentFormat::CORE_PUBSUB | ContentFormat::CWT,
+            ContentFormat::CBOR
+            | ContentFormat::CBOR_SEQ
+            | ContentFormat::CORE_PUBSUB
+            | ContentFormat::CWT
+            | ContentFormat::ACE_CBOR
+            | ContentFormat::ACE_TRL_CBOR,
         ) => cbor(payload),
         _ => match str::from_utf8(payload) {
             Ok(text) if !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) => {
@@ -40,7 +45,13 @@ pub(crate) fn json(format: Option<ContentFormat>, payload: &[u8]) -> Json {
             Ok(value) => value,
             Err(_) => text(payload),
         },
-        Some(ContentFormat::CBOR | ContentFormat::CBOR_SEQ | ContentFormat::CORE_PUBSUB) => {
+        Some(
+            ContentFormat::CBOR
+            | ContentFormat::CBOR_SEQ
+            | ContentFormat::CORE_PUBSUB
+            | ContentFormat::ACE_CBOR
+            | ContentFormat::ACE_TRL_CBOR,
+        ) => {
             json!({ "cbor": cbor(payload), "hex": hex::encode(payload) })
         }
         Some(ContentFormat::PROBLEM_DETAILS) => Json::String(display(format, payload)),

@@ -201,6 +201,10 @@ fn gone(error: &Error<std::io::Error>) -> Result<bool, Failure> {
             eprintln!("sedge: {reason}; connecting again");
             Ok(false)
         }
+        Error::Ended { code: code @ Code::UNAUTHORIZED, .. } => Err(Failure::new(format!(
+            "the subscription has ended: {code:?}: the token is over or was revoked (`sedge token request` gets \
+             another)"
+        ))),
         Error::Ended { code, .. } => Err(Failure::new(format!("the subscription has ended: {code:?}"))),
         error => Err(connection::explain(error)),
     }

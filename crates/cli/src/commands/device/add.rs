@@ -285,7 +285,8 @@ fn enrolled(
         Some(path) => {
             let file = style.bold(path.display());
             lines.push(format!("{name} is enrolled. Its credential is {file}; keep it secret."));
-            lines.push(format!("It says that the broker is {broker}; --broker would have said otherwise."));
+            let server = if status.has_no_topics { "authorisation server" } else { "broker" };
+            lines.push(format!("It says that the {server} is {broker}; --broker would have said otherwise."));
         }
         None => {
             let shown = super::shown(&info.login);
@@ -308,6 +309,11 @@ fn enrolled(
         )));
     }
     let Some(file) = credential.map(Path::display) else { return lines.join("\n") };
+    if status.has_no_topics {
+        lines.push("It gets tokens there for brokers elsewhere:".into());
+        lines.push(format!("    sedge token request --as {file} --broker coaps://BROKER"));
+        return lines.join("\n");
+    }
     let example = |patterns: &[String]| {
         let topic = patterns.first()?.replace('+', "1").replace('#', "example");
         Some(topic)
