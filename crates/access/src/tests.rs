@@ -187,6 +187,22 @@ fn a_scope_says_what_it_says_in_one_way() {
     assert_eq!(Grants::from_scope(&many.to_scope()).unwrap().list().len(), scope::MAX_ENTRIES);
 }
 
+/// RFC 9237 section 3, figure 5: paths and methods of REST, which are no topics; without their first slash they could be.
+#[test]
+fn the_example_of_rfc_9237() {
+    let example = b"\x83\x82\x67/s/temp\x01\x82\x66/a/led\x05\x82\x65/dtls\x02";
+    assert_eq!(example.len(), 28, "as the RFC says");
+    let no_topic = ScopeError::Pattern(PatternError::Name(NameError::EmptyLevel));
+    assert_eq!(Grants::from_scope(example), Err(no_topic));
+    let topics = b"\x83\x82\x66s/temp\x01\x82\x65a/led\x05\x82\x64dtls\x02";
+    let bits = |bits| Permissions::from_bits(bits).unwrap();
+    let expected = Grants::none()
+        .with(pattern("s/temp"), bits(1))
+        .with(pattern("a/led"), bits(5))
+        .with(pattern("dtls"), bits(2));
+    assert_eq!(Grants::from_scope(topics), Ok(expected));
+}
+
 proptest! {
     /// Whatever is read is written the same.
     #[test]

@@ -310,6 +310,8 @@ proptest! {
         roles in proptest::collection::vec("r[0-4]", 0..3),
         segment in proptest::option::of("s[0-3]"),
         topics in proptest::collection::vec(topic(), 8),
+        lifetime in 0u64..3,
+        age in 0u64..4,
     ) {
         let policy = Policy::new(definition.clone()).unwrap();
         let subject = Subject::device("d", &own)
@@ -333,6 +335,20 @@ proptest! {
                 prop_assert_eq!(silent, decision.cause() == Some(NoGrant));
             }
             prop_assert_eq!(policy.sees(NOW, &subject, topic), sees);
+            // The bearer of a token with these rights may the same, until it ends or is taken back.
+            let token = Subject::token("d", &own)
+                .in_roles(roles.iter().map(String::as_str))
+                .in_segment(segment.as_deref())
+                .until(NOW + Duration::from_micros(1 + lifetime));
+            for (at, token) in [(age, &token), (age, &token.clone().revoked())] {
+                let at = NOW + Duration::from_micros(at);
+                for verb in Verb::ALL {
+                    let expected = !token.is_revoked()
+                        && age <= lifetime
+                        && reference::allows(&definition, holder, verb, topic);
+                    prop_assert_eq!(policy.decide(at, token, verb, topic).is_allowed(), expected);
+                }
+            }
             if sees {
                 prop_assert!(policy.prefixes(&subject).any(|prefix| topic.starts_with(prefix)));
             }

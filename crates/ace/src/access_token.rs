@@ -7,11 +7,15 @@ use sedge_crypto::Crypto;
 
 use crate::TokenKeys;
 
+/// Labels of header parameters.
+const KID: i64 = 4;
+const IV: i64 = 5;
+
 /// Why a token is not believed. Whoever shows it learns no more than that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenError {
     /// It is none: not strict CBOR, not one of the three structures, without the name of its key, or with header
-    /// parameters that are not protected.
+    /// parameters that anybody can change.
     Malformed,
     /// It is under a key that is not known.
     UnknownKey,
@@ -37,8 +41,13 @@ impl core::error::Error for TokenError {}
 /// Opens a token where it stands: decrypts it, or verifies its code or signature, by those keys of `keys` that its header
 /// names. Whether it is for us and good now, [`Claims::check`] says.
 ///
-/// All header parameters have to be protected ([RFC 9770 section 3](https://www.rfc-editor.org/rfc/rfc9770#section-3)): by
-/// others anybody could give a revoked token another hash. A secret key has to be encrypted
+/// By what anybody can change in a token without making another one of it, a revoked token would get another hash. So
+/// header parameters have to be protected ([RFC 9770 section 3](https://www.rfc-editor.org/rfc/rfc9770#section-3)), but for
+/// those without which this very token does not open, which some authorisation servers leave open: the `kid` and the `IV`
+/// of one that is encrypted, and the `kid` of one with an authentication code. Signatures of one authorisation server are
+/// by one key under several names.
+///
+/// A secret key has to be encrypted
 /// ([RFC 9202 section 3.3.1](https://www.rfc-editor.org/rfc/rfc9202#section-3.3.1)).
 ///
 /// # Errors
@@ -50,7 +59,12 @@ pub fn open_token<'t, 'k, C: Crypto>(
 ) -> Result<(Claims<'t>, &'k TokenKeys), TokenError> {
     let message = Message::parse(token).map_err(|_| TokenError::Malformed)?;
     let headers = message.headers();
-    let kid = headers.kid().filter(|_| headers.are_all_protected()).ok_or(TokenError::Malformed)?;
+    let open: &[i64] = match message {
+        Message::Encrypt0(_) => &[KID, IV],
+        Message::Mac0(_) => &[KID],
+        Message::Sign1(_) => &[],
+    };
+    let kid = headers.kid().filter(|_| headers.has_unprotected_only(open)).ok_or(TokenError::Malformed)?;
     let known = keys.iter().fold(None, |known, keys| if keys.id == kid { Some(keys) } else { known });
     // A token under no key is tried all the same, so that time does not tell which keys there are.
     let tried = known.or(keys.last()).ok_or(TokenError::UnknownKey)?;

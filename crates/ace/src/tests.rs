@@ -4,7 +4,8 @@ extern crate std;
 use std::vec::Vec;
 
 use proptest::prelude::*;
-use sedge_cose::cbor::Error;
+use sedge_cose::cbor::{Decoder, Error};
+use sedge_cose::{Confirmation, CoseKey, Material};
 use sedge_crypto::{Crypto as _, Mac as _, RustCrypto};
 
 use crate::*;
@@ -75,6 +76,84 @@ fn a_request_and_an_answer_of_the_rfc() {
     // Figure 7: {30: 1}
     let refused = hex("a1 18 1e 01");
     assert_eq!(ErrorResponse::decode(&refused).unwrap().error, ErrorCode::INVALID_REQUEST);
+}
+
+/// RFC 9202, figures 2 and 3: a raw public key, and the resource server's; the RFC gives the first ten bytes of the numbers.
+#[test]
+fn a_public_key_in_a_request_and_an_answer_of_the_rfc() {
+    let key = |x: &str, y: &str| {
+        let [x, y] = [x, y].map(|start| [hex(start), std::vec![0; 22]].concat());
+        [&hex("a1 01 a4 01 02 20 01 21 58 20")[..], &x, &hex("22 58 20"), &y].concat()
+    };
+    let ours = key("e866c35f4c3c81bb96a1", "2e25556be097c8778a20");
+    let body = [&hex("a3 18 21 02 05 6e")[..], b"tempSensor4711", &[4], &ours].concat();
+    let request =
+        TokenRequest { audience: Some("tempSensor4711"), req_cnf: Some(&ours), ..TokenRequest::default() };
+    assert_eq!(TokenRequest::decode(&body), Ok(request));
+    let theirs = key("d7cc072de2205bdc1537", "f95e1d4b851a2cc80fff");
+    let body = [&hex("a3 01 46 4a5015df6864 02 19 0e10 18 29")[..], &theirs].concat();
+    let response = TokenResponse {
+        expires_in: Some(3600),
+        rs_cnf: Some(&theirs),
+        ..TokenResponse::new(&[0x4a, 0x50, 0x15, 0xdf, 0x68, 0x64])
+    };
+    assert_eq!(TokenResponse::decode(&body), Ok(response));
+    for cnf in [ours, theirs] {
+        let Ok(Confirmation::Key(key)) = Confirmation::read(&mut Decoder::new(&cnf)) else { panic!() };
+        assert!(key.public_key().is_ok());
+    }
+    // Figure 6: the key is named, and not carried.
+    let named = hex("a1 01 a2 01 04 02 48 3d027833fc6267ce");
+    let kid = hex("3d027833fc6267ce");
+    let expected = CoseKey { kid: Some(&kid), ..CoseKey::new(Material::Symmetric { k: None }) };
+    assert_eq!(Confirmation::read(&mut Decoder::new(&named)), Ok(Confirmation::Key(expected)));
+}
+
+/// RFC 9770, figures 5 and 8; of the hashes the RFC gives both ends.
+#[test]
+fn the_revocation_lists_of_the_rfc() {
+    let hash = |ends: &str| {
+        let ends = hex(ends);
+        let (start, end) = ends.split_at(4);
+        TokenHash::from_bytes(&[start, &[0; 27], end].concat()).unwrap()
+    };
+    let list = |hashes: &[TokenHash]| {
+        let items = hashes.iter().flat_map(|hash| [&[0x58, 33][..], hash.as_bytes()].concat());
+        [0x80 + hashes.len() as u8].into_iter().chain(items).collect::<Vec<u8>>()
+    };
+    let full = ["01fa51cc 4819", "01748190 223d"].map(hash);
+    let body = [&[0xa1, 0x00][..], &list(&full)].concat();
+    let response = TrlResponse::decode(&body).unwrap();
+    let mut seen = Vec::new();
+    assert!(response.each_revoked(|hash| seen.push(hash)));
+    assert_eq!((&seen[..], response.cursor, response.more), (&full[..], None, false));
+
+    let [a, b, c, d, e, f, g, h] = [
+        "01fa51cc 0f6a",
+        "01748190 8bce",
+        "01cdf1ca 563d",
+        "01be41a6 a057",
+        "0144dd12 77bc",
+        "01231fff a2ce",
+        "01ca986f ffc1",
+        "01fe1a2b def0",
+    ]
+    .map(hash);
+    let entry =
+        |removed: &[TokenHash], added: &[TokenHash]| [&[0x82][..], &list(removed), &list(added)].concat();
+    let body =
+        [&hex("a1 01 83")[..], &entry(&[a, b], &[c, d]), &entry(&[e, f], &[]), &entry(&[], &[g, h])].concat();
+    let response = TrlResponse::decode(&body).unwrap();
+    let mut seen = Vec::new();
+    assert!(response.each_change(|hash, added| seen.push((hash, added))));
+    let expected =
+        [(a, false), (b, false), (c, true), (d, true), (e, false), (f, false), (g, true), (h, true)];
+    assert_eq!(seen, expected);
+    // Ours has in addition where the next query goes on.
+    let mut out = [0; 512];
+    let patches = [(&[a, b][..], &[c, d][..]), (&[e, f], &[]), (&[], &[g, h])];
+    let ours = encode_diff(patches.into_iter(), None, false, &mut out).unwrap();
+    assert_eq!(ours[1..body.len()], body[1..]);
 }
 
 /// RFC 9200 section 5.3, figure 3.

@@ -23,11 +23,12 @@ pub struct Encrypt0<'b> {
 impl<'b> Encrypt0<'b> {
     /// Reads exactly one message, with or without its tag.
     pub fn parse(message: &'b mut [u8]) -> Result<Self, Error> {
-        // The ciphertext stands last: what is before it can be lent while it is decrypted.
+        // The ciphertext stands last: what is before it can be lent while it is decrypted. Where that is comes first, and
+        // everything is checked once it is known.
         let mut decoder = Decoder::new(message);
         enter(&mut decoder, ENCRYPT0_TAG, PARTS)?;
-        decoder.bytes()?;
-        decoder.skip()?;
+        decoder.hop()?;
+        decoder.hop()?;
         let ciphertext = content(&mut decoder)?.map(<[u8]>::len);
         decoder.end()?;
 

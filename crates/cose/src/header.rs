@@ -147,9 +147,16 @@ impl<'b> Headers<'b> {
         find(self.unprotected, label)
     }
 
-    /// Whether nothing stands in the unprotected bucket.
-    pub fn are_all_protected(&self) -> bool {
-        self.unprotected == [0xa0]
+    /// Whether nothing stands in the unprotected bucket but these labels, in this order.
+    ///
+    /// Nobody can give a message another form then, if each of them plays a part in opening it.
+    pub fn has_unprotected_only(&self, labels: &[i64]) -> bool {
+        let mut left = labels.iter();
+        let found = Decoder::new(self.unprotected).map(|label, _| {
+            let known = left.any(|known| label == Label::Int(*known));
+            if known { Ok(()) } else { Err(cbor::Error::Type) }
+        });
+        found.is_ok()
     }
 
     /// The protected bucket as it goes into what is authenticated.

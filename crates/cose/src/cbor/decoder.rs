@@ -307,8 +307,8 @@ impl<'b> Decoder<'b> {
         Ok(())
     }
 
-    /// Skips one item that has been checked.
-    fn hop(&mut self) -> Result<(), Error> {
+    /// Skips one item without a look at what is in it, which has been checked or will be.
+    pub(crate) fn hop(&mut self) -> Result<(), Error> {
         let mut left = 1u64;
         while left > 0 {
             let (head, rest) = Head::read(self.rest)?;
@@ -316,8 +316,9 @@ impl<'b> Decoder<'b> {
             left -= 1;
             match head.major {
                 BYTES | TEXT => drop(self.take(head.argument)?),
-                ARRAY => left += head.argument,
-                MAP => left += 2 * head.argument,
+                // No more than there are bytes, or these end first.
+                ARRAY => left = left.saturating_add(head.argument),
+                MAP => left = left.saturating_add(head.argument).saturating_add(head.argument),
                 TAG => left += 1,
                 _ => {}
             }

@@ -13,6 +13,7 @@ for_every_provider!(
     any_changed_bit_is_seen,
     the_structure_is_that_of_rfc_9338,
     several_are_read_one_after_the_other,
+    the_examples_of_rfc_9338,
 );
 
 const SIGNER: Header<'_> = Header {
@@ -170,7 +171,18 @@ fn any_changed_bit_is_seen(crypto: &impl Crypto) {
     }
 }
 
-/// Countersign_structure, put together by hand.
+/// Countersign_structure (RFC 9338 section 3.3), put together by hand.
+fn structure(body: &[u8], signer: &[u8], external: &[u8], payload: &[u8], other: Option<&[u8]>) -> Vec<u8> {
+    encoded(|encoder| {
+        let context = if other.is_none() { "CounterSignature" } else { "CounterSignatureV2" };
+        encoder.array(5 + usize::from(other.is_some())).text(context).bytes(body).bytes(signer);
+        encoder.bytes(external).bytes(payload);
+        if let Some(other) = other {
+            encoder.array(1).bytes(other);
+        }
+    })
+}
+
 fn the_structure_is_that_of_rfc_9338<C: Crypto>(crypto: &C) {
     let (_, public) = signer(crypto);
     for message in messages(crypto, b"21.5") {
@@ -181,15 +193,8 @@ fn the_structure_is_that_of_rfc_9338<C: Crypto>(crypto: &C) {
         let body_protected = decoder.bytes().unwrap();
         decoder.skip().unwrap();
         let payload = decoder.bytes().unwrap();
-        let structure = encoded(|encoder| {
-            let context = if count == 3 { "CounterSignature" } else { "CounterSignatureV2" };
-            encoder.array(count + 2).text(context).bytes(body_protected).bytes(&hex("a10126"));
-            encoder.bytes(b"ext").bytes(payload);
-            if count == 4 {
-                let mut rest = decoder;
-                encoder.array(1).bytes(rest.bytes().unwrap());
-            }
-        });
+        let other = (count == 4).then(|| decoder.bytes().unwrap());
+        let structure = structure(body_protected, &hex("a10126"), b"ext", payload, other);
         let mut hash = crypto.sha256();
         hash.update(&structure);
         let digest = hash.finish();
@@ -237,4 +242,130 @@ fn several_are_read_one_after_the_other(crypto: &impl Crypto) {
     let mut untouched = one.clone();
     untouched.truncate(one.len() - 1);
     assert!(Countersignature::parse(&untouched).is_err());
+}
+
+/// RFC 9338 appendix A, without A.3.1 and A.5.1, which have recipients.
+///
+/// A.1.1 is by ES256. Of the others, which are by algorithms that are not implemented, the message is read, and an
+/// independent library finds the signature right over the same structure as
+/// [`the_structure_is_that_of_rfc_9338`] finds ours to be.
+fn the_examples_of_rfc_9338(crypto: &impl Crypto) {
+    const CONTENT: &[u8] = b"This is the content.";
+    // The keys "11" of P-256 and of Ed25519, and that of Bilbo Baggins.
+    let p256 = "04 bac5b11cad8f99f9c72b05cf4b9e26d244dc189f745228255a219a86d6a09eff
+        20138bf82dc1b6d562be0fa54ab7804a3a64b6d72ccfed6b6fb6ed28bbfc117e";
+    let ed25519 = hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+    let p521 = hex("04 0072992cb3ac08ecf3e5c63dedec0d51a8c1f79ef2f82f94f3c737bf5de7986671
+         eac625fe8257bbd0394644caaa3aaf8f27a4585fbbcad0f2457620085e5c8f42ad
+         01dca6947bce88bc5790485ac97427342bc35f887d86d65a089377e247e60baa55
+         e4e8501e2ada5724ac51d6909008033ebc10ac999b9d7f5cc2519f3fe1ea1d9475");
+
+    // A.1.1: COSE_Sign is not implemented; of what is countersigned, COSE_Encrypt0 has the same form.
+    let signature = "5ac05e289d5d0e1b0a7f048a5d2b643813ded50bc9e49220f4f7278f85f19d4a
+        77d655c9d3b51e805a74b099e1e085aacd97fc29d72f887e8802bb6650cceb2c";
+    let message =
+        [&hex("d0 83 40 a1 0b 83 43 a10126 a1 04 42 3131 58 40")[..], &hex(signature), &[0x54], CONTENT];
+    let public = PublicKey::from_bytes(&hex(p256)).unwrap();
+    let verified = |message: &[u8]| {
+        with_target(message, |headers, target| {
+            let by = countersign::of(headers).next().unwrap().unwrap();
+            assert_eq!(by.headers().kid(), Some(&b"11"[..]));
+            by.verify(crypto, &public, &target, b"")
+        })
+    };
+    let mut message = message.concat();
+    assert_eq!(verified(&message), Ok(Ok(())), "A.1.1");
+    *message.last_mut().unwrap() ^= 1;
+    assert_eq!(verified(&message), Ok(Err(Error::NotAuthentic)), "A.1.1");
+
+    let by = |signer: &str, kid: &[u8], signature: &str| {
+        let (signer, signature) = (hex(signer), hex(signature));
+        let value = encoded(|encoder| {
+            encoder.array(3).bytes(&signer).map(1).int(4).bytes(kid).bytes(&signature);
+        });
+        (value, signer, signature)
+    };
+    let eddsa = &aws_lc_rs::signature::ED25519;
+    let es512 = &aws_lc_rs::signature::ECDSA_P521_SHA512_FIXED;
+
+    // A.2.1: COSE_Sign1 by ES256, countersigned by ES512.
+    let kid = b"bilbo.baggins@hobbiton.example";
+    let (value, signer, signature) = by(
+        "a1013823",
+        kid,
+        "01b1291b0e60a79c459a4a9184a0d393e034b34af069a1cca34f5a913affff6980
+        02295fa9f8fcbfb6fdff59132fc0c406e98754a98f1fbfe81c03095f481856bc47
+        0170227206fa5bee3c0431c56a66824e7aaf692985952e31271434b2ba2e47a335
+        c658b5e995aeb5d63cf2d0ced367d3e4cc8fffd53b70d115baa9e86961fbd1a5cf",
+    );
+    let tag = hex("bb587d6b15f47bfd54d2cbfcecef75451e92b08a514bd439fa3aa65c6ac92df0
+        d7328c4a47529b32add3dd1b4e940071c021e9a8f2641f1d8e3b053ddd65ae52");
+    let body = hex("a201260300");
+    let message = encoded(|encoder| {
+        encoder.tag(18).array(4).bytes(&body).map(2).int(4).bytes(b"11").int(11).raw(&value);
+        encoder.bytes(CONTENT).bytes(&tag);
+    });
+    assert_eq!(message.len(), 275, "as the RFC says");
+    assert_eq!(Sign1::parse(&message).unwrap().verify(crypto, &public, b""), Ok(CONTENT));
+    check_foreign(crypto, &message, kid, Algorithm(-36));
+    let signed = structure(&body, &signer, b"", CONTENT, Some(&tag));
+    assert!(aws_lc_rs::signature::UnparsedPublicKey::new(es512, p521).verify(&signed, &signature).is_ok());
+
+    // A.4.1: COSE_Encrypt0 by AES-GCM, countersigned by EdDSA.
+    let (value, signer, signature) = by(
+        "a10127",
+        b"11",
+        "e10439154cc75c7a3a5391491f88651e0292fd0fe0e02cf740547eaf6677b4a4
+        040b8eca16db592881262f77b14c1a086c02268b17171ca16be4b8595f8c0a08",
+    );
+    let (nonce, ciphertext) = (
+        hex("02d1f7e6f26c43d4868d87ce"),
+        hex("60973a94bb2898009ee52ecfd9ab1dd25867374b162e2c03568b41f57c3cc16f9166250a"),
+    );
+    let message = encoded(|encoder| {
+        encoder.tag(16).array(3).bytes(&hex("a10101")).map(2).int(5).bytes(&nonce).int(11).raw(&value);
+        encoder.bytes(&ciphertext);
+    });
+    assert_eq!(message.len(), 136, "as the RFC says");
+    check_foreign(crypto, &message, b"11", Algorithm(-8));
+    let key = hex("849b57219dae48de646d07dbb533566e");
+    let key = SymmetricKey::new(Algorithm::A128GCM, &key).unwrap();
+    let mut copy = message.clone();
+    assert_eq!(Encrypt0::parse(&mut copy).unwrap().open(crypto, &key, &nonce, b"").unwrap(), CONTENT);
+    let signed = structure(&hex("a10101"), &signer, b"", &ciphertext, None);
+    assert!(
+        aws_lc_rs::signature::UnparsedPublicKey::new(eddsa, &ed25519).verify(&signed, &signature).is_ok()
+    );
+
+    // A.6.1: COSE_Mac0 by HMAC 256/256, countersigned by EdDSA.
+    let (value, signer, signature) = by(
+        "a10127",
+        b"11",
+        "968a315df6b4f26362e11f4cfd2f2f4e76232f39657bf1598837ff9332cddd75
+        81e248116549451f81ef823da5974f885b681d3d6e38fc4142d8f8e9e7dc8f0d",
+    );
+    let tag = hex("a1a848d3471f9d61ee49018d244c824772f223ad4f935293f1789fc3a08d8c58");
+    let message = encoded(|encoder| {
+        encoder.tag(17).array(4).bytes(&hex("a10105")).map(1).int(11).raw(&value).bytes(CONTENT).bytes(&tag);
+    });
+    assert_eq!(message.len(), 139);
+    check_foreign(crypto, &message, b"11", Algorithm(-8));
+    let key = hex("849b57219dae48de646d07dbb533566e976686457c1491be3a76dcea6c427188");
+    let key = SymmetricKey::new(Algorithm::HMAC_256, &key).unwrap();
+    assert_eq!(Mac0::parse(&message).unwrap().verify(crypto, &key, b""), Ok(CONTENT));
+    let signed = structure(&hex("a10105"), &signer, b"", CONTENT, Some(&tag));
+    assert!(
+        aws_lc_rs::signature::UnparsedPublicKey::new(eddsa, &ed25519).verify(&signed, &signature).is_ok()
+    );
+}
+
+/// A countersignature by an algorithm that is not implemented is read, and not taken for one of ours.
+fn check_foreign(crypto: &impl Crypto, message: &[u8], kid: &[u8], algorithm: Algorithm) {
+    let (_, public) = signer(crypto);
+    let checked = with_target(message, |headers, target| {
+        let by = countersign::of(headers).next().unwrap().unwrap();
+        assert_eq!((by.headers().kid(), by.headers().algorithm()), (Some(kid), Some(algorithm)));
+        by.verify(crypto, &public, &target, b"")
+    });
+    assert_eq!(checked, Ok(Err(Error::Algorithm)));
 }
