@@ -12,11 +12,12 @@ use super::{CheckArgs, Failure, RunArgs, line};
 use crate::Random;
 use crate::report::{Capture, Folder, Run, plot::number, time};
 use crate::scenario::{Scenario, ScenarioError, Settings};
-use crate::simulation::Simulation;
+use crate::simulation::{Action, Simulation};
 
 pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let scenario = Scenario::load(&args.scenario).map_err(Failure::new)?;
-    let _possible = scenario.builder(0).build().map_err(Failure::new)?;
+    let simulation = scenario.builder(0).build().map_err(Failure::new)?;
+    reach(&args.scenario.display().to_string(), &scenario, &simulation)?;
     line(format!(
         "{}: {} devices for {}: it can be run",
         args.scenario.display(),
@@ -38,6 +39,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
         eprintln!("seed {seed}");
     }
     let mut simulation = scenario.builder(seed).build().map_err(Failure::new)?;
+    reach(&file, &scenario, &simulation)?;
     if let Some(out) = &out {
         let failed = |error: std::io::Error| Failure::new(format!("trace.pcapng: {error}"));
         let (target, record) = (out.path("trace.pcapng"), simulation.shared_record());
@@ -99,6 +101,28 @@ fn tell(run: &Run<'_>, took: f64) -> Result<(), Failure> {
         ))?;
     }
     line(format!("trace hash {}", run.hash()))
+}
+
+/// Refuses a network in which nobody can reach the border router, and warns of devices that cannot.
+fn reach(file: &str, scenario: &Scenario, simulation: &Simulation) -> Result<(), Failure> {
+    let out_of_reach = simulation.out_of_reach();
+    let moves = scenario.events.iter().any(|(_, action)| matches!(action, Action::Move(..)));
+    if !scenario.has_frames() || out_of_reach.is_empty() || moves {
+        return Ok(());
+    }
+    let help = "help: more `power` in [radio], another `routing`, or smaller distances in [topology]";
+    if out_of_reach.len() == usize::from(scenario.topology.devices()) {
+        return Err(Failure::new(format!("{file}: no device can reach the border router\n{help}")));
+    }
+    let first: Vec<String> = out_of_reach.iter().take(10).map(|node| node.0.to_string()).collect();
+    let more = if out_of_reach.len() > first.len() { ", ..." } else { "" };
+    eprintln!(
+        "warning: {} of {} devices cannot reach the border router: {}{more}\n{help}",
+        out_of_reach.len(),
+        scenario.topology.devices(),
+        first.join(", ")
+    );
+    Ok(())
 }
 
 /// The scenario's text with what was given as `--set`.

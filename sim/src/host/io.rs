@@ -27,6 +27,8 @@ pub(crate) struct Port {
     pub(crate) outgoing: VecDeque<Outgoing>,
     /// The message on whose behalf datagrams are sent at present.
     pub(crate) cause: Option<MessageId>,
+    /// The message that the packet just received belongs to: what is sent at once acknowledges it.
+    pub(crate) heard_of: Option<MessageId>,
     /// The handshake under way.
     pub(crate) handshake: Option<MessageId>,
     pub(crate) record: SharedRecord,
@@ -61,6 +63,7 @@ impl Port {
             stack,
             outgoing: VecDeque::new(),
             cause: None,
+            heard_of: None,
             handshake: None,
             record,
             node,
@@ -82,6 +85,7 @@ impl Port {
             Flight::Record13 => self.cause.or(self.handshake),
             _ => self.handshake.or(self.cause),
         };
+        let message = message.or(self.heard_of);
         if let Some(message) = message {
             self.record.borrow_mut().tell(self.now, self.node, message, || {
                 format!("device sends {flight}, {} bytes", datagram.len())

@@ -231,7 +231,11 @@ pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     let text = match size {
         _ if size == 0.0 => return "0".into(),
-        _ if !(1e-3..1e6).contains(&size) => return format!("{value:.2e}"),
+        _ if !(1e-3..1e6).contains(&size) => {
+            let text = format!("{value:.2e}");
+            let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            return format!("{}e{exponent}", mantissa.trim_end_matches('0').trim_end_matches('.'));
+        }
         _ if size >= 100.0 => format!("{value:.0}"),
         _ if size >= 10.0 => format!("{value:.1}"),
         _ if size >= 1.0 => format!("{value:.2}"),
@@ -255,7 +259,7 @@ mod tests {
         assert_eq!(Axis::linear("", 0.0, 0.9).ticks().len(), 5);
         assert_eq!(Axis::logarithmic("", 3.0, 4_000.0).ticks(), [1.0, 10.0, 100.0, 1_000.0, 10_000.0]);
         assert_eq!(
-            ["0.05", "1.5", "120", "1.00e6"],
+            ["0.05", "1.5", "120", "1e6"],
             [0.05, 1.5, 120.0, 1e6].map(number).each_ref().map(String::as_str)
         );
     }

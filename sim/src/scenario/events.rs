@@ -2,15 +2,15 @@
 
 use sedge_time::{Duration, Instant};
 
-use super::ScenarioError;
 use super::reader::Reader;
 use super::traffic::nodes;
+use super::{Radio, ScenarioError};
 use crate::link::Probability;
 use crate::network::Jammer;
 use crate::simulation::Action;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Die,
     PowerCut,
     Sleep,
@@ -23,12 +23,21 @@ enum Kind {
     Jam,
 }
 
+/// What events are read with.
+pub(super) struct Surroundings<'s> {
+    pub(super) devices: u16,
+    pub(super) duration: Duration,
+    pub(super) radio: &'s Radio,
+    /// From when until when there is a partition, or a jammer: there is one of each at a time.
+    pub(super) lasting: Vec<(Kind, Instant, Instant)>,
+}
+
 /// Reads one event, which may be more than one action.
 pub(super) fn read(
     reader: &Reader<'_>,
-    devices: u16,
-    duration: Duration,
+    around: &mut Surroundings<'_>,
 ) -> Result<Vec<(Instant, Action)>, ScenarioError> {
+    let Surroundings { devices, duration, radio, .. } = *around;
     let words = [
         ("die", Kind::Die),
         ("power-cut", Kind::PowerCut),
@@ -43,6 +52,17 @@ pub(super) fn read(
     ];
     let _there = reader.need::<String>("what", "\"power-cut\"")?;
     let kind = reader.choice("what", Kind::Die, &words)?;
+    match kind {
+        Kind::Sleep | Kind::Wake if !radio.sleeps() => {
+            let help = "say `role = \"sleepy\"` in [radio], or use `power-cut`";
+            return Err(reader.error("only sleepy nodes sleep and wake", help));
+        }
+        Kind::Jam if !radio.has_frames() => {
+            let help = "choose a radio that has frames, for example `[radio] profile = \"nrf52840\"`";
+            return Err(reader.error("jammers are for radios of IEEE 802.15.4", help));
+        }
+        _ => {}
+    }
     let placed = reader.need::<Duration>("at", "\"10min\"")?;
     if placed.value > duration {
         let help = "it is to happen before `duration` is over";
@@ -63,6 +83,16 @@ pub(super) fn read(
         _ => None,
     };
     let end = at + lasts.unwrap_or(Duration::from_micros(0));
+    if matches!(kind, Kind::Partition | Kind::Jam) {
+        let meets =
+            |(other, from, until): &&(Kind, Instant, Instant)| *other == kind && at < *until && *from < end;
+        if let Some((_, from, _)) = around.lasting.iter().find(meets) {
+            let message =
+                format!("another one lasts at that time, which begins at {} s", from.as_micros() / 1_000_000);
+            return Err(reader.wrong(&placed, message, "let one end before the next begins"));
+        }
+        around.lasting.push((kind, at, end));
+    }
     let actions = match kind {
         Kind::Die => vec![(at, Action::Die(nodes))],
         Kind::PowerCut => vec![(at, Action::Die(nodes.clone())), (end, Action::Revive(nodes))],

@@ -42,6 +42,7 @@ pub use radio::Radio;
 pub use topology::Topology;
 pub use traffic::Traffic;
 
+use events::Surroundings;
 use radio::Sections;
 use reader::{Reader, Source};
 use traffic::Flow;
@@ -129,11 +130,12 @@ impl Scenario {
             cellular: table("cellular")?,
         })?;
         let traffic = root.tables("traffic")?;
-        let traffic =
-            traffic.iter().map(|reader| Traffic::read(reader, devices)).collect::<Result<Vec<_>, _>>()?;
+        let traffic = traffic.iter().map(|reader| Traffic::read(reader, devices, duration));
+        let traffic = traffic.collect::<Result<Vec<_>, _>>()?;
+        let mut around = Surroundings { devices, duration, radio: &radio, lasting: Vec::new() };
         let mut events = Vec::new();
         for reader in root.tables("event")? {
-            events.extend(events::read(&reader, devices, duration)?);
+            events.extend(events::read(&reader, &mut around)?);
         }
         let capture_bytes = root.within::<i64>("capture-megabytes", 64, 0..=100_000)?;
         let scenario = Self {
@@ -162,7 +164,7 @@ impl Scenario {
             .program(self.program());
         let end = Instant::EPOCH + self.duration;
         for (number, traffic) in (1..).zip(&self.traffic) {
-            if let Some((at, action)) = traffic.action(seed.wrapping_add(number), end) {
+            for (at, action) in traffic.actions(seed.wrapping_add(number), end) {
                 builder = builder.action(at, action);
             }
         }

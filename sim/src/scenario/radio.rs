@@ -110,6 +110,11 @@ impl Radio {
         }
     }
 
+    /// Whether the devices sleep between polls.
+    pub(super) const fn sleeps(&self) -> bool {
+        matches!(self.role, Role::Sleepy { .. })
+    }
+
     /// Whether there are frames on the air.
     pub(super) fn has_frames(&self) -> bool {
         matches!(self.medium, Medium::Ieee802154(_))

@@ -59,6 +59,46 @@ fn what_cannot_be_meant_is_refused_with_its_line() {
         ("period = \"60s\"", "period = \"60s\"\nnodes = \"0\"", 11, "border router", "1 to 9"),
         ("period = \"60s\"", "period = \"60s\"\ntopic = \"fleet/x\"", 11, "not a topic", "node/*/"),
         ("at = \"10min\"", "at = \"2h\"", 12, "after the end", "duration"),
+        ("period = \"60s\"", "period = \"60s\"\nstart = \"1h\"", 11, "after the end", "duration"),
+        (
+            "period = \"60s\"",
+            "period = \"60s\"\nstart = \"9s\"\nstop = \"9s\"",
+            12,
+            "stops before it starts",
+            "",
+        ),
+        ("what = \"power-cut\"\nfor = \"30s\"", "what = \"sleep\"", 11, "only sleepy nodes", "role"),
+        (
+            "what = \"power-cut\"",
+            "what = \"jam\"\nposition = [0, 0]",
+            11,
+            "radios of IEEE 802.15.4",
+            "profile",
+        ),
+        ("what = \"power-cut\"", "what = \"explode\"", 13, "none of its values", "`die`"),
+        ("spacing = 12.5", "spacing = -1", 5, "is not from 0.01", ""),
+        (
+            "kind = \"grid\"\nnodes = 9\nspacing = 12.5",
+            "kind = \"csv\"\nplaces = [[0, 0]]",
+            4,
+            "there is no device",
+            "border router",
+        ),
+        (
+            "kind = \"grid\"\nnodes = 9\nspacing = 12.5",
+            "kind = \"csv\"\nplaces = [[0]]",
+            4,
+            "is not a list of positions",
+            "",
+        ),
+        ("[protocol]", "[channel]\nloss = 1.5\n[protocol]", 7, "1.5 is not from 0 to 1", ""),
+        (
+            "[protocol]",
+            "[radio]\nprofile = \"nrf52840\"\npower = 99\n[protocol]",
+            8,
+            "is not from -40 to 23",
+            "",
+        ),
         ("for = \"30s\"", "", 11, "lacks `for`", "for = \"30s\""),
         ("[[event]]", "[event]", 11, "not tables", "[[event]]"),
         ("spacing = 12.5", "spacing = ", 5, "this is no TOML", ""),
@@ -94,6 +134,18 @@ fn what_cannot_be_meant_is_refused_with_its_line() {
     }
     let missing = Scenario::parse("s.toml", "duration = \"1h\"").unwrap_err();
     assert_eq!((missing.line(), missing.message()), (None, "the scenario lacks a section [topology]"));
+}
+
+#[test]
+fn there_is_one_partition_at_a_time() {
+    let text = |at: &str| {
+        let one = "[[event]]\nwhat = \"partition\"\nnodes = 1\nat = \"5min\"\nfor = \"6min\"\n";
+        format!("{GOOD}{one}{}", one.replace("5min", at))
+    };
+    assert!(Scenario::parse("s.toml", &text("11min")).is_ok());
+    let error = Scenario::parse("s.toml", &text("10min")).unwrap_err();
+    assert_eq!(error.line(), Some(23));
+    assert!(error.message().contains("another one lasts at that time, which begins at 300 s"), "{error}");
 }
 
 #[test]

@@ -108,7 +108,11 @@ impl Topology {
                         reader.finish()?;
                         return Ok(Self { shape: Shape::Places(places.value), devices });
                     }
-                    (None, _) => reader.need::<String>("file", "\"positions.csv\"")?,
+                    (None, Some(places)) => {
+                        let help = "the first place is the border router's, those after it the devices'";
+                        return Err(reader.wrong(&places, "there is no device", help));
+                    }
+                    (None, None) => reader.need::<String>("file", "\"positions.csv\"")?,
                     (Some(file), None) => file,
                     (Some(_), Some(places)) => {
                         return Err(reader.wrong(

@@ -50,7 +50,7 @@ enum Kind {
 }
 
 impl Traffic {
-    pub(super) fn read(reader: &Reader<'_>, devices: u16) -> Result<Self, ScenarioError> {
+    pub(super) fn read(reader: &Reader<'_>, devices: u16, duration: Duration) -> Result<Self, ScenarioError> {
         let words = [
             ("periodic", Kind::Periodic),
             ("poisson", Kind::Poisson),
@@ -74,7 +74,13 @@ impl Traffic {
                 _ => "node/*/reading".into(),
             },
         };
-        let start = reader.or("start", zero)?;
+        let start = match reader.find::<Duration>("start")? {
+            Some(placed) if placed.value >= duration => {
+                let help = "it is to begin before `duration` is over";
+                return Err(reader.wrong(&placed, "this is after the end", help));
+            }
+            placed => placed.map_or(zero, |placed| placed.value),
+        };
         let stop = reader.find::<Duration>("stop")?;
         if let Some(placed) = stop.as_ref().filter(|stop| stop.value <= start) {
             return Err(reader.wrong(placed, "it stops before it starts", "`stop` is later than `start`"));
@@ -119,17 +125,20 @@ impl Traffic {
     }
 
     /// What the operator does for it.
-    pub(super) fn action(&self, seed: u64, end: Instant) -> Option<(Instant, Action)> {
+    pub(super) fn actions(&self, seed: u64, end: Instant) -> Vec<(Instant, Action)> {
         let Flow { pattern, bytes, topic, start, stop } = &self.flow;
         let (topic, bytes, at) = (topic.clone(), *bytes, Instant::EPOCH + *start);
         match *pattern {
             Pattern::Command { period, jitter } => {
                 let until = stop.map_or(end, |stop| Instant::EPOCH + stop);
+                // The topic is there before anybody wants to observe it.
+                let made = Action::Offer { topic: topic.clone(), bytes: 8 };
                 let (every, random) = (Some(period), Some(seed));
-                Some((at + period, Action::Command { topic, bytes, every, jitter, until, random }))
+                let command = Action::Command { topic, bytes, every, jitter, until, random };
+                vec![(Instant::EPOCH, made), (at + period, command)]
             }
-            Pattern::Download { .. } => Some((Instant::EPOCH, Action::Offer { topic, bytes })),
-            _ => None,
+            Pattern::Download { .. } => vec![(Instant::EPOCH, Action::Offer { topic, bytes })],
+            _ => Vec::new(),
         }
     }
 }

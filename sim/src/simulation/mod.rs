@@ -112,6 +112,29 @@ impl Simulation {
         &self.network
     }
 
+    /// The devices that, where they are now, have no way to the border router over links that carry a tenth of their
+    /// frames or more; none if there is no radio.
+    pub fn out_of_reach(&self) -> Vec<NodeId> {
+        let links = self.network.links();
+        let usable = links.iter().filter(|link| link.prr >= 0.1).map(|link| (link.to, link.from));
+        let mut usable: Vec<(NodeId, NodeId)> = usable.collect();
+        usable.sort_unstable();
+        let mut reached = vec![false; self.network.len()];
+        let mut next = vec![NodeId(0)];
+        while let Some(node) = next.pop() {
+            if !std::mem::replace(&mut reached[node.index()], true) {
+                let first = usable.partition_point(|link| *link < (node, NodeId(0)));
+                next.extend(usable[first..].iter().take_while(|link| link.0 == node).map(|link| link.1));
+            }
+        }
+        // Whoever is bound to a parent needs the link to it.
+        let bound = |node: NodeId| self.network.parent(node).map(|parent| (parent, node));
+        let reaches = |node: &NodeId| {
+            reached[node.index()] && bound(*node).is_none_or(|link| usable.binary_search(&link).is_ok())
+        };
+        (1..self.network.len() as u16).map(NodeId).filter(|node| !reaches(node)).collect()
+    }
+
     /// How many sessions the broker has.
     pub fn sessions(&self) -> usize {
         self.broker.sessions()
@@ -229,7 +252,7 @@ impl Simulation {
         if node == NodeId(0) {
             self.broker.packet_in(self.now, packet, message);
             self.send_from_broker();
-        } else if self.nodes[node.index()].packet_in(self.now, packet) {
+        } else if self.nodes[node.index()].packet_in(self.now, packet, message) {
             self.run_node(node);
         }
     }

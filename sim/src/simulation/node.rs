@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 use sedge_time::{Duration, Instant};
 
 use crate::host::{Device, Outgoing, Program, SharedPort};
-use crate::record::Outcome;
+use crate::record::{MessageId, Outcome};
 
 /// One device.
 pub(super) struct Node {
@@ -47,8 +47,9 @@ impl Node {
     }
 
     /// Takes in a packet; says whether there is anyone who wants to see it.
-    pub(super) fn packet_in(&mut self, now: Instant, packet: Vec<u8>) -> bool {
+    pub(super) fn packet_in(&mut self, now: Instant, packet: Vec<u8>, of: Option<MessageId>) -> bool {
         let mut port = self.port.borrow_mut();
+        port.heard_of = of;
         port.stack.packet_in(now, packet);
         port.heard = true;
         self.task.is_some()
@@ -71,6 +72,7 @@ impl Node {
         }
         let mut port = self.port.borrow_mut();
         self.wake = port.wake;
+        port.heard_of = None;
         port.settle();
         port.crypto.take()
     }
