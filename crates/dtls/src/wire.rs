@@ -1,4 +1,7 @@
 //! Reading and writing the presentation language of TLS (RFC 5246 section 4) without copying and without panics.
+//!
+//! On hosts all of this is inlined, and mostly vanishes. For bare metal it is called, which is slower and some kilobytes
+//! smaller.
 
 use core::cell::Cell;
 use core::ops::Range;
@@ -20,7 +23,7 @@ impl<'a> Reader<'a> {
         self.0
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (head, tail) = self.0.split_at_checked(len)?;
         self.0 = tail;
@@ -33,35 +36,35 @@ impl<'a> Reader<'a> {
         Some(*head)
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn u24(&mut self) -> Option<u32> {
         self.array::<3>().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn u48(&mut self) -> Option<u64> {
         self.array::<6>().map(|[a, b, c, d, e, f]| u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
     }
 
     /// `opaque x<0..2^8-1>`
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn vec8(&mut self) -> Option<&'a [u8]> {
         let len = self.u8()?;
         self.take(usize::from(len))
     }
 
     /// `opaque x<0..2^16-1>`
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn vec16(&mut self) -> Option<&'a [u8]> {
         let len = self.u16()?;
         self.take(usize::from(len))
@@ -95,7 +98,7 @@ impl<'a> Writer<'a> {
         Self { buf, len: 0, overflow: false }
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         let room = self.buf.get_mut(self.len..).unwrap_or_default();
         match room.get_mut(..bytes.len()) {
@@ -107,23 +110,23 @@ impl<'a> Writer<'a> {
         }
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn u8(&mut self, value: u8) {
         self.bytes(&[value]);
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn u16(&mut self, value: u16) {
         self.bytes(&value.to_be_bytes());
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn u24(&mut self, value: u32) {
         let [_, a, b, c] = value.to_be_bytes();
         self.bytes(&[a, b, c]);
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn u48(&mut self, value: u64) {
         let [_, _, a, b, c, d, e, f] = value.to_be_bytes();
         self.bytes(&[a, b, c, d, e, f]);
@@ -154,7 +157,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Fills in a length, in so many bytes.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn write_len(&mut self, at: usize, width: usize) {
         let len = (self.len.saturating_sub(at + width) as u32).to_be_bytes();
         match len.split_at_checked(len.len() - width) {
@@ -164,7 +167,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Overwrites bytes that were written before.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn patch(&mut self, at: usize, bytes: &[u8]) {
         match self.buf.get_mut(at..self.len).and_then(|written| written.get_mut(..bytes.len())) {
             Some(place) => place.copy_from_slice(bytes),

@@ -78,62 +78,71 @@ impl BlockCipherEncClosure for Run<'_> {
     #[inline(always)]
     fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
         let Self { direction, first, counter, aad, data, mac } = self;
-        let mut number = u128::from_be_bytes(counter);
+        let counter = u128::from_be_bytes(counter);
         // The tag's own keystream comes with the first step of the chain.
-        let [mut chain, tag_mask] = two(backend, [u128::from_ne_bytes(first), number.to_be()]);
-        number += 1;
-        // The associated data stand behind their length.
-        let (head, rest) = aad.split_at(aad.len().min(BLOCK - 2));
-        let mut padded = [0; BLOCK];
-        let length = (aad.len() as u16).to_be_bytes();
-        for (to, from) in padded.iter_mut().zip(length.iter().chain(head)) {
-            *to = *from;
+        let (mut chain, tag_mask) = step(backend, u128::from_ne_bytes(first), counter);
+        let mut number = counter + 1;
+        let mut keystream;
+        if aad.is_empty() {
+            keystream = one(backend, number.to_be());
+        } else {
+            // The associated data stand behind their length.
+            let (head, rest) = aad.split_at(aad.len().min(BLOCK - 2));
+            let mut padded = [0; BLOCK];
+            let length = (aad.len() as u16).to_be_bytes();
+            for (to, from) in padded.iter_mut().zip(length.iter().chain(head)) {
+                *to = *from;
+            }
+            (chain, keystream) = step(backend, chain ^ u128::from_ne_bytes(padded), number);
+            let (blocks, tail) = rest.as_chunks::<BLOCK>();
+            for block in blocks {
+                chain = one(backend, chain ^ u128::from_ne_bytes(*block));
+            }
+            if !tail.is_empty() {
+                chain = one(backend, chain ^ u128::from_ne_bytes(padded_block(tail)));
+            }
         }
-        let [next, mut keystream] = two(backend, [chain ^ u128::from_ne_bytes(padded), number.to_be()]);
-        if !aad.is_empty() {
-            chain = next;
-        }
-        for block in rest.chunks(BLOCK) {
-            chain = one(backend, chain ^ padded_block(block));
-        }
-        for block in data.chunks_mut(BLOCK) {
-            let before = padded_block(block);
+
+        let (blocks, tail) = data.as_chunks_mut::<BLOCK>();
+        let mut blocks = blocks.iter_mut().peekable();
+        while let Some(block) = blocks.next() {
+            let before = u128::from_ne_bytes(*block);
             let after = before ^ keystream;
-            put(block, after);
-            chain ^= match direction {
-                Direction::Seal => before,
-                // What is beyond the end is keystream.
-                Direction::Open => padded_block(block),
-            };
-            number += 1;
-            [chain, keystream] = two(backend, [chain, number.to_be()]);
+            *block = after.to_ne_bytes();
+            chain ^= if direction == Direction::Seal { before } else { after };
+            if blocks.peek().is_some() || !tail.is_empty() {
+                number += 1;
+                (chain, keystream) = step(backend, chain, number);
+            } else {
+                chain = one(backend, chain);
+            }
+        }
+        if !tail.is_empty() {
+            let before = padded_block(tail);
+            for (byte, key) in tail.iter_mut().zip(keystream.to_ne_bytes()) {
+                *byte ^= key;
+            }
+            let plaintext = if direction == Direction::Seal { before } else { padded_block(tail) };
+            chain = one(backend, chain ^ u128::from_ne_bytes(plaintext));
         }
         *mac = (chain ^ tag_mask).to_ne_bytes();
     }
 }
 
 /// Up to a block of bytes, and zeros.
-fn padded_block(bytes: &[u8]) -> u128 {
-    if let Ok(whole) = bytes.try_into() {
-        return u128::from_ne_bytes(whole);
-    }
+#[inline(always)]
+fn padded_block(bytes: &[u8]) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     for (to, from) in block.iter_mut().zip(bytes) {
         *to = *from;
     }
-    u128::from_ne_bytes(block)
+    block
 }
 
-/// As much of a block as there is room for.
-fn put(bytes: &mut [u8], block: u128) {
-    let block = block.to_ne_bytes();
-    if let Ok(whole) = <&mut [u8; BLOCK]>::try_from(&mut *bytes) {
-        *whole = block;
-        return;
-    }
-    for (to, from) in bytes.iter_mut().zip(block) {
-        *to = from;
-    }
+/// One step of the MAC's chain, and the block of keystream with this number.
+#[inline(always)]
+fn step<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, chain: u128, number: u128) -> (u128, u128) {
+    two(backend, [chain, number.to_be()]).into()
 }
 
 #[cfg(test)]
