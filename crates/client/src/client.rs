@@ -18,6 +18,7 @@ use crate::error::{Error, Failure};
 use crate::io::{Clock, Datagram, Either, either};
 use crate::memory::{CryptoOf, Memory, RngOf};
 use crate::request::{Request, Response, Target};
+use crate::saved::{SaveError, Storage};
 use crate::security::Security;
 use crate::transfer::{FirstBlock, Transfer};
 
@@ -113,6 +114,9 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         let request = Request { confirmable: false, options, ..Request::publish(topic, format, payload) };
         let mut transfer = Transfer::new(request, BlockSize::MAX, &mut []);
         loop {
+            if self.core.must_save() {
+                return Err(Error::Unsaved);
+            }
             self.advance(Some(&mut transfer)).await.map_err(Error::Network)?;
             if transfer.is_over() || transfer.is_sent() {
                 break;
@@ -292,6 +296,35 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         self.core.import_resumption(self.clock.now(), bytes)
     }
 
+    /// Saves the session, so that it outlives a loss of power: what to do about [`Error::Unsaved`].
+    ///
+    /// # Errors
+    /// [`SaveError`].
+    pub fn save<S: Storage>(&mut self, storage: &mut S) -> Result<(), SaveError<S::Error>> {
+        self.core.save(storage)
+    }
+
+    /// Saves the session as it is, to go to sleep; see [`Core::suspend`].
+    ///
+    /// # Errors
+    /// [`SaveError`].
+    pub fn suspend<S: Storage>(&mut self, storage: &mut S) -> Result<(), SaveError<S::Error>> {
+        self.core.suspend(storage)
+    }
+
+    /// Takes up the session that was saved last, instead of a handshake; to be called first. See [`Core::restore`].
+    ///
+    /// # Errors
+    /// The storage cannot be read.
+    pub fn restore<S: Storage>(&mut self, storage: &mut S) -> Result<bool, S::Error> {
+        self.core.restore(storage)
+    }
+
+    /// Goes on without saving sessions; see [`Core::stop_saving`].
+    pub fn stop_saving(&mut self) {
+        self.core.stop_saving(self.clock.now());
+    }
+
     /// Tells the time in seconds since 1970. Without it nothing is known of certificates that have expired.
     pub fn set_unix_time(&mut self, seconds: u64) {
         self.core.set_unix_time(self.clock.now(), seconds);
@@ -395,6 +428,9 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     /// One turn: does what can be done now, then waits for the next datagram or deadline and deals with it. A
     /// network that refuses is left alone for a moment: what must arrive is sent again in its time.
     async fn turn(&mut self, mut operation: Option<&mut Transfer<'_>>) -> Result<(), Error<D::Error>> {
+        if self.core.must_save() {
+            return Err(Error::Unsaved);
+        }
         let mut outcome = self.advance(operation.as_deref_mut()).await;
         if outcome.is_ok() && !operation.as_ref().is_some_and(|operation| operation.is_over()) {
             outcome = self.wait(operation.as_deref_mut()).await;

@@ -18,10 +18,19 @@ pub struct Config {
     /// By how much what is not urgent (renewing an observation, asking again for a topic) may be late, so that it is done
     /// when the radio is on anyway. Zero where power is plenty.
     pub slack: Duration,
+    /// How many records may be sent before the session is [saved](crate::Polled::save) again; zero if it never is. The more,
+    /// the less the storage wears. Less than [`LEAST_RESERVE`](Self::LEAST_RESERVE) counts as that; with the asynchronous
+    /// client, whose calls begin anew after a save, it has to be more than the longest transfer has blocks.
+    pub reserve: u32,
     /// The largest block of a body that does not fit one datagram. It is lowered to what the datagram holds.
     pub block_size: BlockSize,
     /// CoAP's and DTLS's own settings.
     pub endpoint: sedge_endpoint::Config,
+}
+
+impl Config {
+    /// The smallest [`reserve`](Self::reserve): as many records as a request takes with all its repetitions, and some.
+    pub const LEAST_RESERVE: u32 = 16;
 }
 
 impl Default for Config {
@@ -32,6 +41,7 @@ impl Default for Config {
             fail_on_network_error: false,
             topic_poll: Duration::from_secs(10),
             slack: Duration::ZERO,
+            reserve: 0,
             block_size: BlockSize::MAX,
             endpoint: sedge_endpoint::Config::default(),
         }

@@ -51,6 +51,8 @@ pub enum Error<E> {
     NameTooLong,
     /// The client was closed.
     Closed,
+    /// Nothing is sent before the session is [saved](crate::Client::save); then the call may be repeated.
+    Unsaved,
 }
 
 impl<E> From<Failure> for Error<E> {
@@ -109,6 +111,7 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
             Self::Security(error) => error.fmt(f),
             Self::NameTooLong => f.write_str("the topic's name is too long"),
             Self::Closed => f.write_str("the client was closed"),
+            Self::Unsaved => f.write_str("the session is to be saved first"),
         }
     }
 }

@@ -74,6 +74,7 @@ mod outbox;
 mod polled;
 pub mod protected;
 mod request;
+mod saved;
 mod security;
 mod token;
 #[cfg(feature = "tokio")]
@@ -93,6 +94,7 @@ pub use memory::Growing;
 pub use memory::{Fixed, Memory};
 pub use polled::{Next, Polled};
 pub use request::{Request, Response, TOPIC_DATA, Target};
+pub use saved::{SAVED_LEN, SaveError, SavedSession, Storage};
 pub use token::{Renewal, TokenError};
 pub use transfer::Transfer;
 

@@ -9,6 +9,7 @@ use crate::core::{Core, Kind, Notification, Standing, SubscribeError, Subscripti
 use crate::disconnect::Disconnect;
 use crate::memory::{CryptoOf, Memory, RngOf};
 use crate::request::Target;
+use crate::saved::{SaveError, Storage};
 use crate::security::{Security, SecurityError};
 use crate::transfer::Transfer;
 
@@ -80,11 +81,35 @@ pub enum Next<'c> {
     Ended(SubscriptionId, Code),
     /// The transfer is over.
     Done,
+    /// Nothing is sent before the session is [saved](Polled::save): either it is new, or the numbers that were reserved
+    /// for it are used up. Only if [`reserve`](Config::reserve) is not zero.
+    Save,
     /// Nothing, until a datagram arrives, or until this instant if there is one: time to sleep.
     Wait(Option<Instant>),
 }
 
 impl<M: Memory> Polled<M> {
+    /// All the memory that a client takes, in bytes: its session and handshake, what it awaits, its buffers. It is best put
+    /// into one `static` (a `static_cell::StaticCell<Polled<..>>`), and checked when the firmware is built:
+    ///
+    /// ```
+    /// # struct Rng;
+    /// # impl sedge_crypto::TryRng for Rng {
+    /// #     type Error = core::convert::Infallible;
+    /// #     fn try_next_u32(&mut self) -> Result<u32, Self::Error> { Ok(4) }
+    /// #     fn try_next_u64(&mut self) -> Result<u64, Self::Error> { Ok(4) }
+    /// #     fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> { Ok(()) }
+    /// # }
+    /// # impl sedge_crypto::TryCryptoRng for Rng {}
+    /// use sedge_client::{Fixed, Polled, PskOnly};
+    /// use sedge_crypto::{Rfc7925, RustCrypto};
+    ///
+    /// // Two subscriptions, and datagrams of 256 bytes.
+    /// type Client = Polled<Fixed<PskOnly<Rfc7925<RustCrypto>>, Rng, 2, 3, 256>>;
+    /// const _: () = assert!(Client::SIZE <= 4096);
+    /// ```
+    pub const SIZE: usize = size_of::<Self>();
+
     /// A client that will dial when it is first asked what to do.
     ///
     /// # Errors
@@ -109,6 +134,9 @@ impl<M: Memory> Polled<M> {
         }
         if let Some(name) = self.showing.take() {
             self.core.remove_front(name);
+        }
+        if self.core.must_save() && self.core.outbox().front().is_none() {
+            return Next::Save;
         }
         self.core.expire(now, transfer.as_deref_mut());
         while self.core.outbox().front().is_none() && self.core.advance(now, transfer.as_deref_mut()) {}
@@ -167,6 +195,36 @@ impl<M: Memory> Polled<M> {
     /// Says goodbye and stays disconnected. What there is to send is to be sent still.
     pub fn close(&mut self) {
         self.core.close();
+    }
+
+    /// Saves the session, so that it outlives a loss of power, with [`reserve`](Config::reserve) record numbers for what is
+    /// sent next: what to do about [`Next::Save`].
+    ///
+    /// # Errors
+    /// [`SaveError`]. Then it is to be tried again, or the client to be told to [stop](Self::stop_saving).
+    pub fn save<S: Storage>(&mut self, storage: &mut S) -> Result<(), SaveError<S::Error>> {
+        self.core.save(storage)
+    }
+
+    /// Saves the session as it is, to go to sleep; see [`Core::suspend`].
+    ///
+    /// # Errors
+    /// [`SaveError`].
+    pub fn suspend<S: Storage>(&mut self, storage: &mut S) -> Result<(), SaveError<S::Error>> {
+        self.core.suspend(storage)
+    }
+
+    /// Takes up the session that was saved last, instead of a handshake; to be called first. See [`Core::restore`].
+    ///
+    /// # Errors
+    /// The storage cannot be read.
+    pub fn restore<S: Storage>(&mut self, storage: &mut S) -> Result<bool, S::Error> {
+        self.core.restore(storage)
+    }
+
+    /// Goes on without saving sessions; see [`Core::stop_saving`].
+    pub fn stop_saving(&mut self, now: Instant) {
+        self.core.stop_saving(now);
     }
 
     /// Everything else that the client can say about itself.

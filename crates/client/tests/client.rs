@@ -1,6 +1,7 @@
 //! The client on a device's memory, against a broker in memory, over a wire that loses datagrams.
 #![allow(missing_docs, reason = "a test crate has no readers but this file's")]
 
+mod saved;
 mod security;
 mod world;
 

@@ -56,6 +56,11 @@ impl MessageIds {
         Some(id)
     }
 
+    /// The ID that comes next.
+    pub const fn peek(&self) -> u16 {
+        self.next
+    }
+
     /// When the next ID can be given.
     pub fn ready_at(&self, lifetime: Duration) -> Instant {
         self.paced_until - interval(lifetime).saturating_mul(BURST - 1)

@@ -25,6 +25,7 @@ use crate::counters::Counters;
 use crate::disconnect::Disconnect;
 use crate::memory::{CryptoOf, Memory, RngOf};
 use crate::outbox::Outbox;
+use crate::saved::{SaveError, Storage};
 use crate::security::{Security, SecurityError};
 use crate::transfer::Transfer;
 
@@ -230,6 +231,7 @@ impl<M: Memory> Core<M> {
                 self.dial(now);
                 true
             }
+            Link::Up { .. } if self.must_save() => false,
             Link::Up { .. } => self.send_operation(now, operation) || self.register_next(now),
             Link::Down { .. } | Link::Dialling { .. } | Link::Closed => {
                 if let Some(operation) = operation {
@@ -254,6 +256,56 @@ impl<M: Memory> Core<M> {
         self.line.close();
         self.link = Link::Closed;
         self.failure = Some(Disconnect::ByUs);
+    }
+
+    /// Whether nothing is sent before the session is [saved](Self::save).
+    pub fn must_save(&self) -> bool {
+        self.line.must_save()
+    }
+
+    /// Saves the session, so that it outlives a loss of power, with [`reserve`](Config::reserve) record numbers for what is
+    /// sent next.
+    ///
+    /// # Errors
+    /// [`SaveError`].
+    pub fn save<S: Storage>(&mut self, storage: &mut S) -> Result<(), SaveError<S::Error>> {
+        self.line.save(self.line.step, storage)
+    }
+
+    /// Saves the session as it is, to go to sleep: nothing is skipped when it is taken up again. Whoever goes on instead
+    /// has to save it again before anything is sent.
+    ///
+    /// # Errors
+    /// [`SaveError`].
+    pub fn suspend<S: Storage>(&mut self, storage: &mut S) -> Result<(), SaveError<S::Error>> {
+        self.line.save(0, storage)
+    }
+
+    /// Takes up the session that was saved last, instead of a handshake; subscriptions are registered anew. Says whether
+    /// there is one. If the server knows it no more, nothing is answered, and a handshake follows in its time.
+    ///
+    /// # Errors
+    /// The storage cannot be read.
+    pub fn restore<S: Storage>(&mut self, storage: &mut S) -> Result<bool, S::Error> {
+        if self.config.reserve == 0
+            || !matches!(self.link, Link::Down { .. })
+            || !self.line.restore(storage)?
+        {
+            return Ok(false);
+        }
+        self.connected();
+        Ok(true)
+    }
+
+    /// Goes on with a session that is not saved: of one that must be, nothing is sent any more, and another one is made.
+    pub fn stop_saving(&mut self, now: Instant) {
+        let lost = self.must_save();
+        (self.config.reserve, self.line.step) = (0, 0);
+        if lost {
+            self.line.hang_up();
+            self.link = Link::Down { until: now, failures: 0 };
+            self.subscriptions_lost(now);
+        }
     }
 
     fn dial(&mut self, now: Instant) {

@@ -40,6 +40,15 @@ impl Session {
     /// Length of an exported session in bytes.
     pub const EXPORTED_LEN: usize = 1 + Session13::EXPORTED_LEN;
 
+    /// The number of the next record that is sealed, under the keys of the present: what whoever stores a session has to
+    /// keep an eye on.
+    pub fn next_record_number(&self) -> u64 {
+        match &self.version {
+            Version::Dtls12(session) => session.next_sequence,
+            Version::Dtls13(session) => session.next_sequence.into(),
+        }
+    }
+
     /// The session as bytes, keys included.
     ///
     /// A record number must never be used twice, so whoever stores this says at [`import`](Self::import) how

@@ -164,6 +164,7 @@ impl<M: Memory> Line<M> {
         let version = if session.is_dtls_1_3() { Version::Dtls13 } else { Version::Dtls12 };
         self.agreed = Some(Agreed { version, suite: session.suite(), authentication, resumed });
         self.channel = Channel::Session(session);
+        (self.saved_at, self.reserved_until) = (0, 0);
         self.acknowledged = [None; 4];
         self.counters.handshakes_completed += 1;
         self.counters.handshakes_resumed += u32::from(resumed);
@@ -236,12 +237,18 @@ impl<M: Memory> Line<M> {
     }
 
     fn alert(&mut self, alert: Alert) {
+        if self.must_save() {
+            return;
+        }
         let Channel::Session(session) = &mut self.channel else { return };
         let layer = Of::<M::Dtls>::new(&self.crypto);
         self.outbox.transmit(&mut |buffer| session.alert(&layer, alert, buffer).unwrap_or(0));
     }
 
     fn send_last_flight(&mut self) {
+        if self.must_save() {
+            return;
+        }
         let Channel::Session(session) = &mut self.channel else { return };
         let layer = Of::<M::Dtls>::new(&self.crypto);
         self.outbox.transmit(&mut |buffer| session.last_flight(&layer, buffer).unwrap_or(0));
@@ -249,9 +256,13 @@ impl<M: Memory> Line<M> {
 
     /// Sends what the session has to say on its own account (RFC 9147 sections 7 to 9).
     pub(super) fn send_own(&mut self) {
-        let Channel::Session(session) = &mut self.channel else { return };
-        let layer = Of::<M::Dtls>::new(&self.crypto);
-        while session.pending() {
+        loop {
+            let must_save = self.must_save();
+            let Channel::Session(session) = &mut self.channel else { return };
+            if must_save || !session.pending() {
+                break;
+            }
+            let layer = Of::<M::Dtls>::new(&self.crypto);
             let mut len = 0;
             self.outbox.transmit(&mut |buffer| {
                 len = session.poll_transmit(&layer, buffer).unwrap_or(0);
@@ -261,6 +272,7 @@ impl<M: Memory> Line<M> {
                 break;
             }
         }
+        let Channel::Session(session) = &mut self.channel else { return };
         if session.is_outstanding() && self.resend_at.is_none() {
             // The clock is not at hand here: a timer that is due at once sets the right one.
             (self.resend_at, self.resends) = (Some(Instant::EPOCH), 0);

@@ -13,6 +13,7 @@
 mod dtls;
 mod exchange;
 mod message;
+mod saved;
 mod transmit;
 
 use rand_core::Rng as _;
@@ -25,6 +26,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::memory::Memory;
 use crate::outbox::Outbox;
+use crate::saved::Cursor;
 
 pub(crate) use dtls::Incoming;
 pub use exchange::Exchange;
@@ -63,6 +65,12 @@ pub(crate) struct Line<M: Memory> {
     acknowledged: [Option<u16>; 4],
     acknowledged_at: u8,
     agreed: Option<Agreed>,
+    /// How many record numbers are reserved at a time, if the session is saved at all; those that are at present begin at
+    /// the first of these and end before the second.
+    pub(super) step: u32,
+    saved_at: u64,
+    reserved_until: u64,
+    cursor: Cursor,
     /// When to send again what the session itself has to say, and how often that was done (DTLS 1.3).
     resend_at: Option<Instant>,
     resends: u8,
@@ -98,6 +106,10 @@ impl<M: Memory> Line<M> {
             acknowledged: [None; 4],
             acknowledged_at: 0,
             agreed: None,
+            step: if config.reserve == 0 { 0 } else { config.reserve.max(Config::LEAST_RESERVE) },
+            saved_at: 0,
+            reserved_until: 0,
+            cursor: Cursor::default(),
             resend_at: None,
             resends: 0,
             counters: Counters::default(),

@@ -34,14 +34,17 @@ impl<M: Memory> Line<M> {
         if confirmable && outstanding >= usize::from(self.parameters.nstart) {
             return Err(SendError::Busy);
         }
+        let before = (self.next_token, self.message_ids);
         let token = if purpose == Purpose::Ping { Token::EMPTY } else { self.new_token() };
         self.next_serial = self.next_serial.wrapping_add(1);
         let serial = self.next_serial;
         let exchange = self.exchanges.as_mut().get_mut(usize::from(number)).ok_or(SendError::Full)?;
         (exchange.serial, exchange.token, exchange.observation) = (serial, token, None);
         let sent = self.send(now, number, purpose, method, fill);
-        if let (Err(_), Some(exchange)) = (sent, self.exchanges.as_mut().get_mut(usize::from(number))) {
-            exchange.clear();
+        if sent.is_err() {
+            self.cancel(number);
+            // As many tokens and Message IDs as records are used at most.
+            (self.next_token, self.message_ids) = before;
         }
         sent.map(|()| serial)
     }
@@ -127,6 +130,9 @@ impl<M: Memory> Line<M> {
         kind: ContentType,
         fill: &mut dyn FnMut(&mut [u8]) -> Result<usize, SendError>,
     ) -> Result<(), SendError> {
+        if self.must_save() {
+            return Err(SendError::NoRoom);
+        }
         // What becomes of it if there is no room for another datagram.
         let mut outcome = Err(SendError::NoRoom);
         let (channel, crypto) = (&mut self.channel, &self.crypto);
