@@ -162,7 +162,8 @@ impl Audit {
                 .with("subscribe", patterns(&device.grants, Permissions::READ))
                 .with("roles", device.roles.join(" ")),
         };
-        self.record(event.with("segment", device.segment.as_deref().unwrap_or("")));
+        let event = event.with("segment", device.segment.as_deref().unwrap_or(""));
+        self.record(if device.resource_server { event.with("takes-tokens", "yes") } else { event });
     }
 
     /// Somebody has lost all rights, or the way to use them.

@@ -122,6 +122,10 @@ impl Host {
         let scope = Some(scope(entries));
         let new =
             NewToken { subject: subject.into(), scope, lifetime: Some(lifetime), ..NewToken::default() };
+        self.issue_new(new)
+    }
+
+    fn issue_new(&self, new: NewToken) -> Held {
         let AdminReply::TokenIssued(issued) = self.ask(AdminRequest::TokenIssue(new)) else { panic!() };
         let TokenIssued { info, token, key } = *issued;
         Held { token, key: key.unwrap().expose().to_vec(), id: info.id }

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sedge_ace::{
-    CreationHints, ErrorResponse, IntrospectionRequest, IntrospectionResponse, PskIdentity, TokenKeys,
+    CreationHints, ErrorResponse, IntrospectionRequest, IntrospectionResponse, PskIdentity, TokenHash, TokenKeys,
     TokenRequest, TokenResponse, TrlQuery, TrlResponse, open_token,
 };
 use sedge_crypto::{Crypto as _, RustCrypto, Secret};
@@ -30,12 +30,25 @@ fuzz_target!(|input: &[u8]| {
         // A claim of that number would stand beside it.
         let _said = IntrospectionResponse::decode_active(answer.encode(&mut out).expect("room"));
     }
+    let _said = IntrospectionResponse::decode_active(input);
+    // What has a twin is its twin's.
+    let [own, twin] = TokenHash::with_twin(&RustCrypto, input);
+    assert_eq!(TokenHash::from_bytes(own.as_bytes()), Some(own));
+    assert!(twin == own || input.len() > 66);
     if let Some(identity) = PskIdentity::parse(input) {
         assert_eq!(PskIdentity::parse(identity.encode(&mut out).expect("room")), Some(identity));
     }
     let _query = TrlQuery::parse(input.split(|byte| *byte == b'&'));
     if let Ok(read) = TrlResponse::decode(input) {
         assert!(read.each_revoked(|_| {}) != read.each_change(|_, _| {}), "one of the two");
+    }
+    let mut set = Vec::new();
+    if TokenKeys::decode_set(input, |keys| set.push(keys)).is_ok() {
+        let mut again = Vec::new();
+        let mut room = vec![0; 2 * input.len() + 64];
+        let written = TokenKeys::encode_set(&set, &mut room).expect("room");
+        TokenKeys::decode_set(written, |keys| again.push(keys)).expect("what was written");
+        assert_eq!(again, set);
     }
     let signing = RustCrypto.signing_key(&Secret::new([1; 32])).expect("a key");
     let keys = [TokenKeys {

@@ -23,7 +23,7 @@ impl Service {
         let group =
             settings.protection.as_ref().map(|protection| self.group_settings(protection)).transpose()?;
         if !self.state().serves_topics {
-            return self.group_create(&settings.name, group.flatten(), by).await;
+            return self.group_create(settings, group.flatten(), by).await;
         }
         let content_format = match group {
             Some(_) => Some(ContentFormat(COSE_ENCRYPT0)),
@@ -62,10 +62,11 @@ impl Service {
     /// Sets up the group of a topic that others carry.
     async fn group_create(
         &self,
-        name: &str,
+        settings: &TopicSettings,
         group: Option<GroupSettings>,
         by: &Actor,
     ) -> Result<AdminReply, Refusal> {
+        let name = settings.name.as_str();
         let Some(group) = group else {
             let what = "there are no topics here: this is an authorisation server (with --protected it sets up who \
                         gets the keys of a topic, if [groups] enabled = true)";
@@ -77,7 +78,8 @@ impl Service {
             Identity::from_parameters(&parameters).map_err(|refusal| refuse(name, refusal))?;
         self.group_make(name, group).await?;
         self.state().audit.administered(by, "the group of a protected topic was created", name);
-        Ok(AdminReply::Done)
+        let settings = TopicSettings { content_format: Some(COSE_ENCRYPT0), ..settings.clone() };
+        Ok(AdminReply::Topic(TopicInfo { settings, subscribers: 0, value: None }))
     }
 
     /// A group that is there already stays as it is: its members have the keys.

@@ -62,6 +62,30 @@ fn tokens_of_one_process_open_another_until_they_are_revoked() {
     assert_eq!(writer.put("d/site/t", b"23").code, Code::UNAUTHORIZED);
 }
 
+/// Of all three kinds of protection; and one that was made for another resource server opens nothing.
+#[test]
+fn every_kind_of_token_is_taken_by_the_broker_that_it_is_for() {
+    let authority = authority();
+    let carrier = carrier(&authority, |_| {});
+    let _credential = authority.resource_server("plant-b");
+    for format in ["encrypt0", "mac0", "sign1"] {
+        for (audience, is_taken) in [("plant-a", true), ("plant-b", false)] {
+            let new = NewToken {
+                subject: "visitor".into(),
+                scope: Some(scope(&[("a", PUBLISH)])),
+                audience: Some(audience.into()),
+                format: Some(format.into()),
+                ..NewToken::default()
+            };
+            let held = authority.issue_new(new);
+            let session = carrier.connect(&held);
+            assert_eq!(session.is_some(), is_taken, "{format} for {audience}");
+            assert!(session.is_none_or(|mut session| session.put("d/a", b"1").code.is_success()));
+        }
+    }
+    assert_eq!(carrier.counter("tokens.refused.unknown_key"), 3);
+}
+
 #[test]
 fn an_authority_alone_has_no_topics_and_takes_no_tokens() {
     let authority = authority();
