@@ -21,7 +21,42 @@ pub type DeviceMemory = Fixed<Hosted<Metered>, SimulatedRng, 4, 6, 1232, 48, 102
 
 /// What a device does. It runs from power-on until the device dies, and again from the start when that comes back.
 ///
-/// Any function from a [`Device`] to a future is one.
+/// Any function from a [`Device`] to a future is one. A type of one's own has settings that devices share:
+///
+/// ```
+/// use std::pin::Pin;
+///
+/// use sedge_sim::{Device, Program, Simulation};
+/// use sedge_sim::network::NodeId;
+/// use sedge_time::Duration;
+///
+/// /// A valve: it publishes its state whenever it has changed, at random.
+/// struct Valve {
+///     mean: Duration,
+/// }
+///
+/// impl Program for Valve {
+///     fn start(&self, mut device: Device) -> Pin<Box<dyn Future<Output = ()>>> {
+///         let mean = self.mean.as_micros() as f64;
+///         Box::pin(async move {
+///             let topic = format!("node/{}/valve", device.node().0);
+///             loop {
+///                 let pause = -mean * (1.0 - device.random().unit()).ln();
+///                 device.sleep(Duration::from_micros(pause as u64)).await;
+///                 device.publish(&topic, 8).await;
+///             }
+///         })
+///     }
+/// }
+///
+/// let idle = |_: Device| async {};
+/// let valve = Valve { mean: Duration::from_secs(30) };
+/// let mut simulation = Simulation::builder(7).devices(2).program(idle).program_of(NodeId(2), valve).build()?;
+/// simulation.run_for(Duration::from_secs(600));
+/// let record = simulation.record();
+/// assert!(record.messages().len() > 5 && record.messages().iter().all(|message| message.node == NodeId(2)));
+/// # Ok::<(), sedge_sim::Invalid>(())
+/// ```
 pub trait Program {
     /// Starts the program.
     fn start(&self, device: Device) -> Pin<Box<dyn Future<Output = ()>>>;

@@ -13,11 +13,13 @@ pub(crate) struct Settings {
 }
 
 /// What keys are called for short.
-const SHORT: [(&str, &str); 6] = [
+const SHORT: [(&str, &str); 8] = [
     ("nodes", "topology.nodes"),
     ("loss", "channel.loss"),
     ("security", "protocol.security"),
     ("dtls", "protocol.dtls"),
+    ("suite", "protocol.suite"),
+    ("connection-id", "protocol.connection-id"),
     ("block", "protocol.block"),
     ("messages", "protocol.messages"),
 ];
