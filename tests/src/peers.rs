@@ -24,6 +24,8 @@ pub struct Peers {
     pub python_cose: PathBuf,
     /// coset and cose-rust, behind the commands of `tests/interop/peers/cose/README.md`.
     pub rust_cose: PathBuf,
+    /// dcaf, behind the commands of `tests/interop/peers/ace/README.md`.
+    pub rust_ace: PathBuf,
 }
 
 const SETUP: &str = "run tests/interop/setup once";
@@ -75,5 +77,6 @@ fn look() -> Result<Peers, String> {
         scandium: place("SCANDIUM")?,
         python_cose: place("PYTHON_COSE")?,
         rust_cose: place("RUST_COSE")?,
+        rust_ace: place("RUST_ACE")?,
     })
 }

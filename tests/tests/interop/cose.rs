@@ -38,7 +38,7 @@ fn every_algorithm() -> impl Iterator<Item = (&'static str, Algorithm)> {
 }
 
 /// A program that has other libraries.
-struct Peer {
+pub(crate) struct Peer {
     process: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
@@ -50,7 +50,7 @@ impl Peer {
         Some(Self::start(Command::new(&peers.rust_cose)))
     }
 
-    fn python(test: &str) -> Option<Self> {
+    pub(crate) fn python(test: &str) -> Option<Self> {
         let peers = need::or_say_why(test, peers::find())?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/peers/cose/cose_peer.py");
         let mut command = Command::new(&peers.python_cose);
@@ -58,7 +58,7 @@ impl Peer {
         Some(Self::start(command))
     }
 
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut process =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the peer starts");
         let (to, from) = (process.stdin.take().expect("piped"), process.stdout.take().expect("piped"));
@@ -74,7 +74,7 @@ impl Peer {
     }
 
     /// What the peer makes of a command: bytes, or why it refuses.
-    fn ask(
+    pub(crate) fn ask(
         &mut self,
         command: &str,
         kind: Option<(&str, Algorithm)>,

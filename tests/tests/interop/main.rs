@@ -11,3 +11,4 @@ mod matrix;
 mod peer;
 mod peers_alone;
 mod servers;
+mod tokens;

@@ -2,6 +2,7 @@
 
 import sys
 
+import cbor2
 import cwt
 import pycose.algorithms
 import pycose.headers
@@ -95,6 +96,37 @@ def cwt_show(kind, algorithm, key, message):
     claims = cwt.decode(message, cwt_key(kind, algorithm, key, KID))
     assert claims == {**CLAIMS, 8: {3: b"k1"}}, claims
     return b"as expected"
+
+
+def pycose_issue(kind, algorithm, key, kid, nonce, claims):
+    """A token with these claims, of whose header everything is protected."""
+    protected = {
+        pycose.headers.Algorithm: pycose.algorithms.CoseAlgorithm.from_id(algorithm),
+        pycose.headers.KID: kid,
+    }
+    if kind == "encrypt0":
+        protected[pycose.headers.IV] = nonce
+    message = MESSAGES[kind](phdr=protected, uhdr={}, payload=claims)
+    message.key = pycose_key(kind, key)
+    return b"\xd8\x3d" + message.encode()
+
+
+def pycose_claims(kind, algorithm, key, kid, token):
+    """What a token says; pycose does not know the tag of tokens."""
+    assert CoseMessage.decode(token[2:]).phdr[pycose.headers.KID] == kid, "another key"
+    return pycose_read(kind, algorithm, key, b"", token.removeprefix(b"\xd8\x3d"))
+
+
+def cwt_issue(kind, algorithm, key, kid, nonce, claims):
+    """A token with these claims; of one that is encrypted cwt leaves the nonce unprotected."""
+    key = cwt_key(kind, algorithm, key, kid)
+    unprotected = {5: nonce} if kind == "encrypt0" else {}
+    return b"\xd8\x3d" + cwt.COSE.new().encode(claims, key, {1: algorithm, 4: kid}, unprotected)
+
+
+def cwt_claims(kind, algorithm, key, kid, token):
+    """What a token says, after the library's own checks of its times."""
+    return cbor2.dumps(cwt.decode(token, cwt_key(kind, algorithm, key, kid)))
 
 
 def argument(text):
