@@ -138,8 +138,8 @@ impl Page {
             "Shares of assessments that find the channel busy, of frames that meet another, and of packets that arrive, by the \
              fixed point that Srivastava and Kumar use (arXiv 1201.3001) for a star without hidden nodes, with a memory: a look \
              soon after a busy one may find the same frame. It is written down at `Senders::analytic` in \
-             `sim/src/theory/contention.rs`. It takes senders for independent, so it is near, not exact: a long run is many \
-             standard errors away and still within the tolerance of 10 %. Frames of 46 bytes, not acknowledged.",
+             `sim/src/theory/contention.rs`. Of two frames that meet, the first survives with the chance that the bit errors at 0 dB leave it. \
+             The formula takes senders for independent, so it is near, not exact. Tolerance: 10 %, of what arrives 1 %.",
         );
         let rates = [30.0, 60.0, 100.0, 140.0, 170.0];
         let mut rows = Vec::new();

@@ -17,7 +17,9 @@ async fn publisher(mut device: Device) {
 }
 
 fn two_devices(seed: u64) -> Builder {
-    Simulation::builder(seed).devices(2).program(publisher)
+    // Without the time of cryptography, so that what the network takes can be seen.
+    let protocol = Protocol { computing: false, ..Protocol::default() };
+    Simulation::builder(seed).devices(2).program(publisher).protocol(protocol)
 }
 
 fn of_kind(simulation: &Simulation, kind: Kind) -> Vec<Message> {
@@ -176,4 +178,28 @@ fn cryptography_costs_what_was_measured() {
     let certificate =
         cpu_ms(SecurityMode::Certificate, Versions::ONLY_1_2, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8");
     assert!(((certificate - raw) / 164.0 - 1.0).abs() < 0.1, "{certificate} ms: one signature more to check");
+}
+
+/// With public keys a handshake takes a Cortex-M4 at 64 MHz some 0.6 s: an ephemeral key, an agreement, a signature and the
+/// check of one. Its answers wait for that, and its battery pays for it.
+#[test]
+fn a_device_computes_before_it_answers() {
+    let run = |computing| {
+        let protocol = Protocol {
+            security: SecurityMode::RawPublicKey,
+            versions: Versions::ONLY_1_2,
+            computing,
+            ..Protocol::default()
+        };
+        let mut simulation =
+            Simulation::builder(1).devices(1).program(publisher).protocol(protocol).build().unwrap();
+        simulation.run_for(Duration::from_secs(9));
+        let handshake = of_kind(&simulation, Kind::Handshake)[0].latency().unwrap();
+        (handshake, simulation.network().energy(NodeId(1), simulation.now()).cpu)
+    };
+    let [(at_once, charged), (computed, busy)] = [false, true].map(run);
+    let longer = computed.as_millis() - at_once.as_millis();
+    assert!((560..700).contains(&longer), "{longer} ms");
+    assert_eq!(charged.as_millis() / 100, busy.as_millis() / 100);
+    assert!((600..700).contains(&busy.as_millis()), "{busy:?}");
 }

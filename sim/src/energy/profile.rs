@@ -74,6 +74,12 @@ impl fmt::Display for ProfileError {
 
 impl std::error::Error for ProfileError {}
 
+impl ProfileError {
+    pub(super) const fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl std::str::FromStr for Profile {
     type Err = ProfileError;
 

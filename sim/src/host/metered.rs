@@ -4,47 +4,48 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use sedge_crypto::{
-    Aead, AeadError, Crypto, CryptoRng, KeyError, KeyShare, Layer, PublicKey, RustCrypto, RustEphemeralKey,
+    Aead, AeadError, Crypto, CryptoRng, KeyError, Layer, NamedGroup, PublicKey, RustCrypto, RustEphemeralKey,
     RustHash, RustMac, RustSigningKey, Secret, Signature, Tag,
 };
 use sedge_time::Duration;
 
-/// The portable provider, which counts what its operations would take on a Cortex-M4 without accelerators.
+use crate::energy::Processor;
+
+/// The portable provider, which counts what its operations would take on a Cortex-M4 without accelerators
+/// ([`Processor::cortex_m4`]).
 ///
-/// The instructions are those that docs/FOOTPRINT.md reports, taken apart: a certificate more is one signature to
-/// check (8.2 million), a handshake with raw public keys is one with a pre-shared key and four operations on the
-/// curve more (30.6 million), and the one with a pre-shared key is made of hashes and a few records.
-#[derive(Clone, Debug, Default)]
+/// A device's own key is made when it boots, and costs nothing: a real one has it in flash.
+#[derive(Clone, Debug)]
 pub struct Metered {
     inner: RustCrypto,
-    instructions: Rc<Cell<u64>>,
+    table: Rc<Processor>,
+    mhz: f64,
+    instructions: Rc<Cell<f64>>,
 }
 
-/// Checking a signature.
-const VERIFY: u64 = 8_200_000;
-/// Multiplying a point by a number: a key share, an agreement, a signature.
-const MULTIPLY: u64 = 7_500_000;
-/// One block through AES-128, with the expansion of the key spread over the blocks of a record.
-const AES_BLOCK: u64 = 2_300;
-/// One block through SHA-256.
-const SHA_BLOCK: u64 = 4_200;
-/// Nanoseconds of an instruction at 64 MHz.
-const NANOSECONDS: u64 = 20;
+impl Default for Metered {
+    /// At 64 MHz.
+    fn default() -> Self {
+        Self::new(Rc::new(Processor::cortex_m4()), 64.0)
+    }
+}
+
+/// Of a hash that is begun, how many blocks it takes: what is hashed is a message of a handshake, or two.
+const HASHED_BLOCKS: f64 = 2.0;
 
 impl Metered {
+    /// A processor with this clock.
+    pub fn new(table: Rc<Processor>, mhz: f64) -> Self {
+        Self { inner: RustCrypto, table, mhz, instructions: Rc::default() }
+    }
+
     /// The time that the operations since the last look would have taken.
     pub(crate) fn take(&self) -> Duration {
-        Duration::from_micros(self.instructions.take() * NANOSECONDS / 1_000)
+        self.table.time(self.instructions.take(), self.mhz)
     }
 
-    fn charge(&self, instructions: u64) {
+    fn charge(&self, instructions: f64) {
         self.instructions.set(self.instructions.get() + instructions);
-    }
-
-    /// CCM takes each block twice, and three more.
-    fn charge_record(&self, aad: &[u8], text: &[u8]) {
-        let blocks = text.len().div_ceil(16) * 2 + aad.len().div_ceil(16) + 3;
-        self.charge(AES_BLOCK * blocks as u64);
     }
 }
 
@@ -63,7 +64,7 @@ impl Layer for Metered {
         aad: &[u8],
         in_out: &mut [u8],
     ) -> Result<Tag, AeadError> {
-        self.charge_record(aad, in_out);
+        self.charge(self.table.of_record(aad.len(), in_out.len()));
         self.inner.seal(aead, key, nonce, aad, in_out)
     }
 
@@ -76,33 +77,41 @@ impl Layer for Metered {
         in_out: &mut [u8],
         tag: &[u8],
     ) -> Result<(), AeadError> {
-        self.charge_record(aad, in_out);
+        self.charge(self.table.of_record(aad.len(), in_out.len()));
         self.inner.open(aead, key, nonce, aad, in_out, tag)
     }
 
     fn sha256(&self) -> RustHash {
-        // As long as what is hashed mostly is.
-        self.charge(SHA_BLOCK * 4);
+        self.charge(self.table.hash.value + HASHED_BLOCKS * self.table.hash_block.value);
         self.inner.sha256()
     }
 
     fn hmac_sha256(&self, key: &[u8]) -> RustMac {
-        self.charge(SHA_BLOCK * 4);
+        self.charge(self.table.mac.value);
         self.inner.hmac_sha256(key)
     }
 
     fn encrypt_block(&self, key: &[u8; 16], block: &mut [u8; 16]) {
-        self.charge(AES_BLOCK);
+        self.charge(self.table.block.value);
         self.inner.encrypt_block(key, block);
     }
 
-    fn key_share(&self, key: &RustEphemeralKey) -> KeyShare {
-        self.charge(MULTIPLY);
-        self.inner.key_share(key)
+    fn ephemeral_key<R: CryptoRng + ?Sized>(
+        &self,
+        group: NamedGroup,
+        rng: &mut R,
+    ) -> Result<RustEphemeralKey, KeyError> {
+        let table = &self.table;
+        let figure = if group == NamedGroup::X25519 { &table.key_x25519 } else { &table.key_p256 };
+        self.charge(figure.value);
+        self.inner.ephemeral_key(group, rng)
     }
 
     fn agree(&self, key: &RustEphemeralKey, peer: &[u8]) -> Result<Secret<32>, KeyError> {
-        self.charge(MULTIPLY);
+        // A key share for X25519 has 32 bytes, a point of P-256 has 65.
+        let table = &self.table;
+        let figure = if peer.len() == 32 { &table.agree_x25519 } else { &table.agree_p256 };
+        self.charge(figure.value);
         self.inner.agree(key, peer)
     }
 
@@ -112,12 +121,12 @@ impl Layer for Metered {
         digest: &[u8; 32],
         rng: &mut R,
     ) -> Result<Signature, KeyError> {
-        self.charge(MULTIPLY);
+        self.charge(self.table.sign_p256.value);
         self.inner.sign(key, digest, rng)
     }
 
     fn verify(&self, key: &PublicKey, digest: &[u8; 32], signature: &Signature) -> Result<(), KeyError> {
-        self.charge(VERIFY);
+        self.charge(self.table.verify_p256.value);
         self.inner.verify(key, digest, signature)
     }
 }

@@ -13,9 +13,10 @@ use sedge_pubsub::{Policy, Reliability};
 use sedge_time::{Duration, Instant};
 
 use super::{Action, BROKER, CLIENT, Node, PROGRAM, Simulation};
+use crate::energy::Processor;
 use crate::host::{
-    Broker, BrokerConfig, COAPS, DEVICE_PORT, Device, Directory, Port, Program, SecurityMode, SimulatedRng,
-    Socket, Stack, VirtualClock, cid_layout,
+    Broker, BrokerConfig, COAPS, DEVICE_PORT, Device, Directory, Metered, Port, Program, SecurityMode,
+    SimulatedRng, Socket, Stack, VirtualClock, cid_layout,
 };
 use crate::kernel::{Queue, Streams};
 use crate::link::Probability;
@@ -47,6 +48,8 @@ pub struct Protocol {
     pub max_retransmit: u8,
     /// DTLS's first timeout of a flight.
     pub handshake_timeout: Duration,
+    /// Whether a device's answers leave only when a Cortex-M4 would have computed their cryptography.
+    pub computing: bool,
 }
 
 impl Default for Protocol {
@@ -64,6 +67,7 @@ impl Default for Protocol {
             ack_timeout: endpoint.transmission.ack_timeout,
             max_retransmit: endpoint.transmission.max_retransmit,
             handshake_timeout: endpoint.dtls.retransmission.initial,
+            computing: true,
         }
     }
 }
@@ -191,6 +195,7 @@ impl Builder {
             return Err(Invalid("a network needs the border router and at least one device".into()));
         }
         let streams = Streams::new(self.seed);
+        let clocks: Vec<f64> = self.network.nodes.iter().map(|node| node.profile.cpu_mhz.value).collect();
         let record = Record::new(self.watched);
         let mut network =
             Network::new(self.network, self.seed).map_err(|error| Invalid(error.to_string()))?;
@@ -205,9 +210,11 @@ impl Builder {
             SimulatedRng(streams.stream(BROKER, 0)),
         );
         let broker_at = SocketAddrV6::new(network.address(NodeId(0)), COAPS, 0, 0);
+        let processor = Rc::new(Processor::cortex_m4());
         let nodes = (0..=devices as u16).map(NodeId).map(|node| {
             let stack = Stack::new(network.address(node), DEVICE_PORT, 4, u64::from(node.0));
-            let port = Port::new(node, Instant::EPOCH, stack, broker_at, record.clone());
+            let mut port = Port::new(node, Instant::EPOCH, stack, broker_at, record.clone());
+            port.crypto = Metered::new(processor.clone(), clocks[node.index()]);
             let own = self.programs.iter().rfind(|(owner, _)| *owner == node);
             let program = own.map(|(_, program)| program.clone()).or_else(|| self.program.clone());
             Node::new(Rc::new(RefCell::new(port)), program.filter(|_| node.0 > 0))

@@ -259,14 +259,28 @@ impl Simulation {
 
     /// Lets a device do what it can do now.
     fn run_node(&mut self, node: NodeId) {
+        if self.nodes[node.index()].is_computing(self.now) {
+            return;
+        }
+        // What it has computed since the last time.
+        self.send_from_node(node);
         let slot = &mut self.nodes[node.index()];
         let worked = slot.run(self.now);
-        if worked.as_micros() > 0 {
-            self.network.charge_cpu(self.now, node, worked);
-        }
         if let Some(wake) = slot.wake() {
             self.wakes.push(wake, node);
         }
+        if worked.as_micros() > 0 {
+            self.network.charge_cpu(self.now, node, worked);
+            if self.protocol.computing {
+                slot.compute(self.now + worked);
+                self.wakes.push(self.now + worked, node);
+                return;
+            }
+        }
+        self.send_from_node(node);
+    }
+
+    fn send_from_node(&mut self, node: NodeId) {
         while let Some(outgoing) = self.nodes[node.index()].packet_out() {
             self.send(node, outgoing.message, outgoing.bytes);
         }

@@ -18,12 +18,14 @@ pub(super) struct Node {
     task: Option<Pin<Box<dyn Future<Output = ()>>>>,
     /// When it wants to run again.
     wake: Option<Instant>,
+    /// Until when its processor computes: what it has to send leaves then, and what arrives meanwhile waits.
+    computing: Option<Instant>,
     pub(super) boots: u64,
 }
 
 impl Node {
     pub(super) fn new(port: SharedPort, program: Option<Rc<dyn Program>>) -> Self {
-        Self { port, program, task: None, wake: None, boots: 0 }
+        Self { port, program, task: None, wake: None, computing: None, boots: 0 }
     }
 
     pub(super) fn port(&self) -> &SharedPort {
@@ -40,6 +42,7 @@ impl Node {
     pub(super) fn stop(&mut self, outcome: Outcome) {
         self.task = None;
         self.wake = None;
+        self.computing = None;
         let mut port = self.port.borrow_mut();
         port.end_handshake(outcome);
         port.cause = None;
@@ -52,7 +55,7 @@ impl Node {
         port.heard_of = of;
         port.stack.packet_in(now, packet);
         port.heard = true;
-        self.task.is_some()
+        self.task.is_some() && !self.is_computing(now)
     }
 
     pub(super) fn packet_out(&mut self) -> Option<Outgoing> {
@@ -61,6 +64,7 @@ impl Node {
 
     /// Does what can be done now; says how long its processor would have computed for it.
     pub(super) fn run(&mut self, now: Instant) -> Duration {
+        self.computing = None;
         let Some(task) = &mut self.task else { return Duration::from_micros(0) };
         {
             let mut port = self.port.borrow_mut();
@@ -84,7 +88,18 @@ impl Node {
 
     /// Whether that is now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.wake.is_some_and(|wake| wake <= now)
+        let next = self.computing.or(self.wake);
+        next.is_some_and(|next| next <= now)
+    }
+
+    /// Its processor computes until then.
+    pub(super) const fn compute(&mut self, until: Instant) {
+        self.computing = Some(until);
+    }
+
+    /// Whether its processor computes.
+    pub(super) fn is_computing(&self, now: Instant) -> bool {
+        self.computing.is_some_and(|until| until > now)
     }
 
     /// From now on its clock runs fast by so many millionths.

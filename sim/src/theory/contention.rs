@@ -7,6 +7,7 @@ use super::access::star;
 use crate::kernel::{Purpose, Streams};
 use crate::mac::Mac;
 use crate::network::{Event, Network, NodeId, PacketId, udp_packet};
+use crate::phy::{HEADER_BYTES, per};
 
 /// Senders that hear one another, each with packets that come at random (Poisson) and are not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +56,9 @@ impl Senders {
     /// A look that follows a busy one after `k` back-off periods (`k` even from 0 to `2^b - 1`, `b = 4, 5, 5, 5`) finds the
     /// same activity with the chance `r = mean(max(0, W - 128 - 320 k) / W)`, and is else like a first one:
     /// `a_j = r_j + (1 - r_j) a`, and `s = 1 - a a_1 a_2 a_3 a_4`. What is sent collides with the chance
-    /// `1 - exp(-g' V) / m`. The paper takes all looks of a packet for independent; with the few periods of back-off that
+    /// `1 - exp(-g' V) / m`. Of two that meet, the receiver holds on to the first, whose bits survive an equal signal with the
+    /// chance `1 - PER(0 dB)`; of more, none survives. So `s (1 - collision + g' V exp(-g' V) / m * (1 - PER(0 dB)))` of all
+    /// packets arrive. The paper takes all looks of a packet for independent; with the few periods of back-off that
     /// the standard has, they are not.
     pub fn analytic(&self, frame_us: f64) -> Contention {
         let count = f64::from(self.count);
@@ -83,7 +86,10 @@ impl Senders {
             if change < PRECISION || !change.is_finite() {
                 let collision = 1.0 - none_other / frames;
                 let busy = (assessments - sent) / assessments;
-                return Contention { busy, collision, delivered: sent * (1.0 - collision) };
+                let pairs = others * TURN_US * none_other / frames;
+                let bytes = (frame_us / 32.0) as usize - HEADER_BYTES as usize;
+                let delivered = sent * (1.0 - collision + pairs * (1.0 - per(1.0, bytes)));
+                return Contention { busy, collision, delivered };
             }
         }
     }
