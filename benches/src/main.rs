@@ -33,6 +33,7 @@ mod report;
 mod scale;
 mod scenario;
 mod serve;
+mod simulator;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -97,6 +98,8 @@ enum Command {
     Protection,
     /// Whether a device may do something, with 10,000 rules and 100,000 devices.
     Access,
+    /// Simulated networks, beside real time and ns-3.
+    Simulator,
     /// A million sessions at once; takes some minutes and 2 GB.
     Million,
     /// What a client costs on a Cortex-M4, in QEMU.
@@ -113,6 +116,9 @@ enum Command {
         after_help = "Example: sedge-bench profile broker --count 20000 --under \"perf record -o perf.data\""
     )]
     Profile(profile::Profile),
+    /// One simulated network, for the part that measures them.
+    #[command(hide = true)]
+    Simulate(simulator::Simulate),
     /// What the parts run in processes of their own.
     #[command(hide = true)]
     Serve {
@@ -123,7 +129,7 @@ enum Command {
 
 type Part = (&'static str, fn(&Settings, &mut Report) -> Result<(), String>);
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("codec", codec::run),
     ("handshakes", handshakes::run),
     ("public keys", public_keys::run),
@@ -134,6 +140,7 @@ const PARTS: [Part; 10] = [
     ("protection", protection::run),
     ("access", access::run),
     ("cose", cose::run),
+    ("simulator", simulator::run),
 ];
 
 impl Command {
@@ -150,7 +157,8 @@ impl Command {
             Self::Million => &PARTS[6..7],
             Self::Access => &PARTS[8..9],
             Self::Cose => &PARTS[9..10],
-            Self::Footprint { .. } | Self::Profile(_) | Self::Serve { .. } => &[],
+            Self::Simulator => &PARTS[10..11],
+            Self::Footprint { .. } | Self::Profile(_) | Self::Serve { .. } | Self::Simulate(_) => &[],
         }
     }
 }
@@ -160,6 +168,11 @@ fn main() -> ExitCode {
     if let Command::Serve { server } = &command {
         let Err(error) = server.run() else { return ExitCode::SUCCESS };
         eprintln!("sedge-bench serve: {error}");
+        return ExitCode::FAILURE;
+    }
+    if let Command::Simulate(simulate) = &command {
+        let Err(why) = simulate.run() else { return ExitCode::SUCCESS };
+        eprintln!("sedge-bench simulate: {why}");
         return ExitCode::FAILURE;
     }
     if let Command::Footprint { check, page } = &command {

@@ -4,6 +4,7 @@ pub(crate) mod c_program;
 pub(crate) mod gnutls;
 pub(crate) mod libcoap;
 pub(crate) mod mbedtls;
+pub(crate) mod ns3;
 pub(crate) mod openssl;
 pub(crate) mod rust;
 pub(crate) mod wolfssl;
@@ -71,7 +72,14 @@ impl Peer {
 pub(crate) fn versions() -> Vec<String> {
     let coap_lite = Some("coap-lite 0.13".to_owned());
     let c = [openssl::version(), mbedtls::version(), gnutls::version(), wolfssl::version()];
-    [coap_lite].into_iter().chain(c).flatten().chain(rust::versions()).chain(libcoap::version()).collect()
+    [coap_lite]
+        .into_iter()
+        .chain(c)
+        .flatten()
+        .chain(rust::versions())
+        .chain(libcoap::version())
+        .chain(ns3::version())
+        .collect()
 }
 
 /// Where `benches/setup` puts what it builds.
