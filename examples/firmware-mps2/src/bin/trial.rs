@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `connect SECONDS` | tries for so long |
 //! | `publish TOPIC VALUE` | |
+//! | `large TOPIC BYTES` | publishes a value of that length |
 //! | `burst TOPIC COUNT` | publishes so many values, one after the other |
 //! | `await TOPIC VALUE` | subscribes, if it has not yet, and waits for that value |
 //! | `fetch TOPIC` | reads a value of up to 64 KB |
@@ -130,6 +131,11 @@ impl Trial<'_> {
                     self.client.publish(words.next()?, ContentFormat::TEXT, words.next()?.as_bytes());
                 tell(step, outcome.await);
             }
+            "large" => {
+                let (topic, len) = (words.next()?, words.next()?.parse().ok()?);
+                let value = self.body.get(..len)?;
+                tell(step, self.client.publish(topic, ContentFormat::OCTET_STREAM, value).await);
+            }
             "burst" => self.burst(words.next()?, words.next()?.parse().ok()?).await,
             "await" => self.wait_for(words.next()?, words.next()?).await,
             "fetch" => self.fetch(words.next()?).await,
@@ -140,9 +146,8 @@ impl Trial<'_> {
             }
             "protect" => self.protect(words.next()?, words.next()?.parse().ok()?).await?,
             "count" => {
-                let missed = self.client.missed();
                 let gate = self.client.socket_mut().dropped();
-                hprintln!("count: {} at the gate, {} by the client", gate, missed.datagrams);
+                hprintln!("count: {} at the gate, {} by the client", gate, self.client.counters().discarded);
             }
             "close" => {
                 self.client.close().await;
