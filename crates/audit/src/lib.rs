@@ -25,6 +25,7 @@
 //! (32 bytes). Numbers are in network byte order.
 
 mod chain;
+mod copy;
 mod event;
 mod folder;
 mod log;
@@ -32,9 +33,10 @@ mod reader;
 mod recorder;
 mod verify;
 
+pub use copy::{Copy, Part, parts, read_part};
 pub use event::{Event, Kind, Record};
 pub use log::{Log, Settings};
-pub use reader::Reader;
+pub use reader::{Reader, records, tail};
 pub use recorder::Recorder;
 pub use verify::{Broken, Verified, VerifyError, verify, verify_with};
 

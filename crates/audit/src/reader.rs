@@ -52,15 +52,44 @@ impl Reader {
     }
 }
 
-/// The whole records at the front, and how many bytes they take.
-fn records(bytes: &[u8]) -> (Vec<Record>, usize) {
+/// Where the last `count` records of a log begin: in the file with this first record, at this offset. `None` if there is
+/// no file.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn tail(folder: &Path, count: usize) -> io::Result<Option<(u64, u64)>> {
+    let mut found = None;
+    let mut missing = count;
+    for file in folder::files(folder)?.iter().rev() {
+        let bytes = std::fs::read(&file.path)?;
+        let mut ends = vec![HEADER.min(bytes.len())];
+        while let Some(rest) = ends.last().and_then(|end| bytes.get(*end..)) {
+            let Some((_, taken)) = first_record(rest) else { break };
+            ends.push(ends.last().copied().unwrap_or_default() + taken);
+        }
+        let here = ends.len() - 1;
+        found = ends.get(here.saturating_sub(missing)).map(|offset| (file.first, *offset as u64));
+        missing = missing.saturating_sub(here);
+        if missing == 0 {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The whole records at the front of a piece of a file, and how many bytes they take.
+pub fn records(bytes: &[u8]) -> (Vec<Record>, usize) {
     let (mut records, mut at) = (Vec::new(), 0);
-    while let Some((length, rest)) = bytes[at..].split_first_chunk::<4>() {
-        let length = u32::from_be_bytes(*length) as usize;
-        let (Some(cbor), true) = (rest.get(..length), rest.len() >= length.saturating_add(32)) else { break };
-        let Some(record) = Record::from_bytes(cbor) else { break };
+    while let Some((record, taken)) = first_record(&bytes[at..]) {
         records.push(record);
-        at += 4 + length + 32;
+        at += taken;
     }
     (records, at)
+}
+
+fn first_record(bytes: &[u8]) -> Option<(Record, usize)> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let length = u32::from_be_bytes(*length) as usize;
+    let cbor = rest.get(..length).filter(|_| rest.len() >= length.saturating_add(32))?;
+    Some((Record::from_bytes(cbor)?, 4 + length + 32))
 }

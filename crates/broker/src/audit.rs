@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use crate::store::{DataDir, Device};
 /// The broker's audit log; or none, if the configuration says so.
 pub(crate) struct Audit {
     recorder: Option<Recorder>,
+    folder: Option<PathBuf>,
     repeat: Duration,
     repeated: Mutex<HashMap<Key, Repeated>>,
 }
@@ -86,13 +88,19 @@ impl Audit {
                 })?)
             }
         };
-        Ok(Self { recorder, repeat: config.repeat, repeated: Mutex::default() })
+        let folder = config.enabled.then(|| dir.audit());
+        Ok(Self { recorder, folder, repeat: config.repeat, repeated: Mutex::default() })
     }
 
     /// The same for who works on the store while no broker runs: as the broker had it, if one was ever started.
     pub(crate) fn open_existing(dir: &DataDir) -> io::Result<Self> {
         let enabled = dir.audit().exists();
         Self::open(dir, &config::Audit { enabled, ..config::Audit::default() })
+    }
+
+    /// Where the log is, if there is one.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
     }
 
     /// Hands an event over; never waits.

@@ -1,5 +1,6 @@
 //! The authorisation server in a broker's process: what it is lent, where its state goes, and who hears of what it does.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use sedge_access::{Grants, Subject, Verb};
@@ -18,13 +19,15 @@ use crate::store::{Change, DeviceCredential, StoreError};
 /// What an authorisation server is lent here.
 pub(crate) type Lent<'a> = Context<'a, Provider, Entropy>;
 
-/// What others have to hear of what the authorisation server has done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What others have to hear of what the authorisation server, or the key distribution centre, has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum News {
     /// Whoever has this number may do something else now.
     Rights(Principal),
     /// What can be observed has changed: the list of revoked tokens, or the keys of resource servers.
     Lists,
+    /// The groups of these topics have new keys, or are no more.
+    Keys(Arc<BTreeSet<String>>),
 }
 
 impl State {

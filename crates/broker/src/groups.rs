@@ -1,16 +1,18 @@
 //! The key distribution centre in a broker's process: its key, what it is lent, and where its state goes.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
+use sedge_access::{Subject, Verb};
 use sedge_authority::groups::{GroupSettings, Groups, OperatorKey, PREFIX, Settings};
-use sedge_authority::{Changes, Context};
+use sedge_authority::{Answer, Changes, Client, Clients, Context, Request};
+use sedge_coap::Code;
 use sedge_crypto::Entropy;
 use sedge_group::keying::GroupPolicy;
 use zeroize::Zeroizing;
 
 use crate::admin::unix_seconds;
-use crate::authority::Lent;
+use crate::authority::{Lent, News};
 use crate::config;
 use crate::security::Provider;
 use crate::state::State;
@@ -70,21 +72,53 @@ pub(crate) fn restore(groups: &mut Groups, snapshot: &Snapshot) -> Result<(), St
 
 impl State {
     /// Has the key distribution centre do something, and waits until what it changes is kept; `None` if there is none.
+    /// `tell` hears of new keys.
     ///
     /// # Errors
     /// It was done, and cannot be kept.
     pub(crate) async fn with_groups<T>(
         &self,
         run: impl FnOnce(&mut Groups, &mut Lent<'_>) -> T,
+        tell: &(dyn Fn(News) + Sync),
     ) -> Result<Option<T>, StoreError> {
-        let (outcome, changes) = self.run_groups(run);
+        self.for_member(None, run, tell).await
+    }
+
+    /// The same on behalf of whoever goes by these rights, and by no others.
+    pub(crate) async fn for_member<T>(
+        &self,
+        member: Option<&Subject>,
+        run: impl FnOnce(&mut Groups, &mut Lent<'_>) -> T,
+        tell: &(dyn Fn(News) + Sync),
+    ) -> Result<Option<T>, StoreError> {
+        let mut run_out = None;
+        let changes = self.lend_groups(member, |groups, lent| {
+            let outcome = run(groups, lent);
+            run_out = Some((outcome, groups.take_rekeyed()));
+        });
+        let Some((outcome, rekeyed)) = run_out else { return Ok(None) };
+        // A key that nobody would know after a restart is told to nobody (RFC 9594 section 6).
         if !changes.is_empty() {
             self.store.commit(Change::Records(changes.into_vec())).await?;
         }
-        Ok(outcome)
+        if !rekeyed.is_empty() {
+            tell(News::Keys(Arc::new(rekeyed)));
+        }
+        Ok(Some(outcome))
     }
 
-    fn run_groups<T>(&self, run: impl FnOnce(&mut Groups, &mut Lent<'_>) -> T) -> (Option<T>, Changes) {
+    /// What a member is told that observes what is at this path below `/ace-group`; `None` if no keys are given out here.
+    pub(crate) fn group_observed(&self, member: &str, path: &[Vec<u8>]) -> Option<Answer> {
+        let path: Vec<&[u8]> = path.iter().map(Vec::as_slice).collect();
+        let (code, content_format) = (Code::GET, None);
+        let request =
+            Request { requester: member, code, path: &path, query: &[], content_format, payload: &[] };
+        let mut answer = None;
+        let _none = self.lend_groups(None, |groups, lent| answer = Some(groups.observed(lent, &request)));
+        answer
+    }
+
+    fn lend_groups(&self, member: Option<&Subject>, run: impl FnOnce(&mut Groups, &mut Lent<'_>)) -> Changes {
         let mut changes = Changes::default();
         let mut rng = Entropy::new();
         // A panic elsewhere says nothing about the groups, each of which changes in one step.
@@ -93,16 +127,48 @@ impl State {
             now: unix_seconds(),
             crypto: &Provider::default(),
             rng: &mut rng,
-            clients: self,
+            clients: &Members { state: self, asking: member },
             store: &mut changes,
         };
-        let outcome = groups.as_mut().map(|groups| run(groups, &mut lent));
-        (outcome, changes)
+        if let Some(groups) = groups.as_mut() {
+            run(groups, &mut lent);
+        }
+        changes
     }
 
     /// How groups are set up unless something else is said; `None` if no keys are given out here.
     pub(crate) fn group_defaults(&self) -> Option<GroupSettings> {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         groups.as_ref().map(Groups::defaults)
+    }
+}
+
+/// Who may be in groups: enrolled devices, and whoever has shown a token, for as long as it is good. Both are known by one
+/// name, so rights count together; but who asks to join is judged by what the session permits that it asks over.
+struct Members<'s> {
+    state: &'s State,
+    asking: Option<&'s Subject>,
+}
+
+impl Clients for Members<'_> {
+    fn client(&self, name: &str) -> Option<Client> {
+        self.state.client(name)
+    }
+
+    fn resource_servers(&self) -> Vec<String> {
+        self.state.resource_servers()
+    }
+
+    fn allows(&self, name: &str, verb: Verb, topic: &str) -> bool {
+        let (now, policy) = (self.state.clock.now(), self.state.policy());
+        let permits = |subject: &Subject| policy.decide(now, subject, verb, topic).is_allowed();
+        match self.asking {
+            Some(subject) if subject.name() == name => permits(subject),
+            _ => {
+                let bearers = || self.state.tokens.of_subject(name).into_iter();
+                let tokens = || bearers().filter_map(|principal| self.state.subject_of_token(principal));
+                self.state.allows(name, verb, topic) || tokens().any(|subject| permits(&subject))
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use sedge_authority::Authority;
 use sedge_authority::groups::Groups;
 use sedge_crypto::PublicKey;
 use sedge_pubsub::{Rate, Settings, Topics};
+use tokio::sync::Notify;
 
 use crate::Directory;
 use crate::audit::Audit;
@@ -36,6 +37,8 @@ pub(crate) struct State {
     pub(crate) authority: Mutex<Authority>,
     /// Who is in the groups of protected topics, and their keys, if they are given out here.
     pub(crate) groups: Mutex<Option<Groups>>,
+    /// Rung when somebody may be in a group who may not be any more.
+    pub(crate) review_groups: Notify,
     /// Which of them the broker was shown.
     pub(crate) tokens: Tokens,
     /// Where tokens come from, if that is elsewhere.
@@ -104,6 +107,7 @@ impl State {
             audit,
             authority: Mutex::new(authority),
             groups: Mutex::new(groups),
+            review_groups: Notify::new(),
             tokens: Tokens::new(
                 clock,
                 audience,

@@ -43,6 +43,11 @@ impl Which {
         Self { data, credential }
     }
 
+    /// The folder, if the broker is on this machine.
+    pub(crate) fn folder(&self) -> Option<&std::path::Path> {
+        self.data.as_deref()
+    }
+
     pub(crate) async fn connect(&self) -> Result<Admin, Failure> {
         match (&self.data, &self.credential) {
             (Some(dir), _) => {

@@ -1,6 +1,6 @@
 //! The asynchronous client: it lends time, datagrams and one request at a time to the [`Core`].
 
-use core::future::pending;
+use core::future::{pending, ready};
 
 use sedge_coap::block::BlockSize;
 use sedge_coap::{Code, ContentFormat, OptionNumber};
@@ -37,6 +37,8 @@ pub struct Client<M: Memory, D, C> {
 
 /// How long to leave a network alone that has just refused.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How many datagrams are taken in before something else is done.
+const BACKLOG: usize = 16;
 
 impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     /// A client that is not connected yet: its first operation will see to that, or
@@ -258,8 +260,45 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
 
     /// The topic of a subscription, or the path.
     pub fn topic(&self, subscription: SubscriptionId) -> Option<&str> {
-        let (Target::Topic(name) | Target::Path(name)) = self.core.target(subscription)?;
-        Some(name)
+        match self.core.target(subscription)? {
+            Target::Topic(name) | Target::Path(name) => Some(name),
+            Target::Keys(_) => None,
+        }
+    }
+
+    /// Whether a subscription is for the keys of this topic.
+    pub(crate) fn is_for_keys(&self, subscription: SubscriptionId, topic: &str) -> bool {
+        self.core.target(subscription) == Some(Target::Keys(topic))
+    }
+
+    /// See [`Core::take_newest`].
+    pub(crate) fn take_newest(
+        &mut self,
+        subscription: SubscriptionId,
+        buffer: &mut [u8],
+    ) -> Option<(Kind, usize)> {
+        self.core.take_newest(subscription, buffer)
+    }
+
+    /// Frees the place of a subscription that is over.
+    pub(crate) fn forget(&mut self, subscription: SubscriptionId) {
+        self.core.forget(subscription);
+    }
+
+    /// Goes on with what is to be done until something has arrived or was due.
+    pub(crate) async fn work(&mut self) {
+        let _later = self.turn(None).await;
+    }
+
+    /// Takes in what has arrived already, as far as it is not too much.
+    pub(crate) async fn catch_up(&mut self) {
+        for _ in 0..BACKLOG {
+            let arrived = either(self.socket.receive(self.datagram.as_mut()), ready(())).await;
+            let Either::First(Ok(len)) = arrived else { return };
+            let datagram = self.datagram.as_mut().get_mut(..len).unwrap_or_default();
+            self.core.receive(self.clock.now(), datagram, None);
+            let _sent = self.flush().await;
+        }
     }
 
     /// Says goodbye. The client stays closed.
@@ -398,11 +437,10 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         // The subscription may end while its value is fetched, so this goes by a copy of its name.
         let mut copy = M::Name::default();
         let target = self.core.target(subscription).unwrap_or(Target::Path(""));
-        let (Target::Topic(name) | Target::Path(name)) = target;
-        let is_topic = matches!(target, Target::Topic(_));
+        let (named, name) = target.parts();
         let _fits = copy.store(name.as_bytes());
         let name = core::str::from_utf8(copy.bytes()).unwrap_or_default();
-        let target = if is_topic { Target::Topic(name) } else { Target::Path(name) };
+        let target = named.target(name);
         let first =
             FirstBlock { size, key: entry.key, content_format: entry.content_format, payload: entry.payload };
         let request = Request::new(Code::GET, target);

@@ -1,6 +1,7 @@
 //! Requests and their answers, as an application sees them: whole bodies, no blocks.
 
 use sedge_coap::{Code, ContentFormat, OptionNumber, Writer};
+use sedge_group::keying::ACE_GROUP;
 
 /// The path below which the values of topics are: `/d/<topic>`.
 pub const TOPIC_DATA: &str = "d";
@@ -10,16 +11,45 @@ pub const TOPIC_DATA: &str = "d";
 pub enum Target<'a> {
     /// The value of a topic, such as `site/7/temp`; the levels of its name become segments of the path.
     Topic(&'a str),
+    /// The key of a protected topic's group, at the key distribution centre: `/ace-group/<topic>`, in which the topic's
+    /// name is one segment of the path.
+    Keys(&'a str),
     /// A path, such as `/.well-known/core`, and a query if there is a `?`; nothing in it is percent-encoded.
     Path(&'a str),
+}
+
+/// Which kind of [`Target`] a name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    Topic,
+    Keys,
+    Path,
+}
+
+impl Named {
+    /// The target of this kind and name.
+    pub(crate) const fn target(self, name: &str) -> Target<'_> {
+        match self {
+            Self::Topic => Target::Topic(name),
+            Self::Keys => Target::Keys(name),
+            Self::Path => Target::Path(name),
+        }
+    }
 }
 
 impl<'a> Target<'a> {
     /// What the target is, as it is kept for longer.
     pub(crate) const fn place(self) -> Place<'a> {
+        let (named, name) = self.parts();
+        Place { named, name: name.as_bytes() }
+    }
+
+    /// What it is, and its name.
+    pub(crate) const fn parts(self) -> (Named, &'a str) {
         match self {
-            Self::Topic(name) => Place { is_topic: true, name: name.as_bytes() },
-            Self::Path(path) => Place { is_topic: false, name: path.as_bytes() },
+            Self::Topic(name) => (Named::Topic, name),
+            Self::Keys(name) => (Named::Keys, name),
+            Self::Path(name) => (Named::Path, name),
         }
     }
 }
@@ -27,25 +57,36 @@ impl<'a> Target<'a> {
 /// What a request is about, as bytes: a device has no use for knowing that they are UTF-8.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
-    pub(crate) is_topic: bool,
+    pub(crate) named: Named,
     pub(crate) name: &'a [u8],
 }
 
 impl<'a> Place<'a> {
     /// Writes the path; what is left is the query.
     fn write_path(self, options: &mut Merge<'_, '_, '_>) -> Option<&'a [u8]> {
-        let (path, query) = match self.name.iter().position(|&byte| byte == b'?' && !self.is_topic) {
-            Some(at) => (self.name.get(..at)?, self.name.get(at + 1..)),
-            None => (self.name, None),
-        };
-        if self.is_topic {
-            options.put(OptionNumber::URI_PATH, TOPIC_DATA.as_bytes());
+        match self.named {
+            Named::Topic => {
+                options.put(OptionNumber::URI_PATH, TOPIC_DATA.as_bytes());
+                options.put_each(OptionNumber::URI_PATH, self.name, b'/');
+                None
+            }
+            Named::Keys => {
+                options.put(OptionNumber::URI_PATH, ACE_GROUP.as_bytes());
+                options.put(OptionNumber::URI_PATH, self.name);
+                None
+            }
+            Named::Path => {
+                let (path, query) = match self.name.iter().position(|&byte| byte == b'?') {
+                    Some(at) => (self.name.get(..at)?, self.name.get(at + 1..)),
+                    None => (self.name, None),
+                };
+                let path = path.strip_prefix(b"/").unwrap_or(path);
+                if !path.is_empty() {
+                    options.put_each(OptionNumber::URI_PATH, path, b'/');
+                }
+                query
+            }
         }
-        let path = path.strip_prefix(b"/").filter(|_| !self.is_topic).unwrap_or(path);
-        if self.is_topic || !path.is_empty() {
-            options.put_each(OptionNumber::URI_PATH, path, b'/');
-        }
-        query
     }
 
     /// Writes the options of a GET with this value of Observe.

@@ -1,8 +1,11 @@
 //! Protected topics from end to end: real clients, a real broker, a real key distribution centre.
 
 mod attacks;
+mod bearers;
+mod formats;
 mod members;
 mod memory;
+mod pushed;
 mod values;
 
 use std::net::SocketAddr;
@@ -151,6 +154,11 @@ struct Seen {
     by: Option<String>,
     generation: u64,
     verified: bool,
+}
+
+/// Has the broker do something from within a test that waits.
+fn aside<T: Send>(act: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(act).join()).expect("no panic")
 }
 
 fn run<T>(test: impl Future<Output = T>) -> T {

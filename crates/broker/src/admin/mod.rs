@@ -6,6 +6,7 @@
 //!   [`AdminRequest::to_cbor`], the answer's payload is read with [`AdminReply::from_cbor`].
 
 mod access;
+mod audit;
 mod local;
 mod message;
 mod reply;
@@ -18,6 +19,7 @@ mod topics;
 #[cfg(test)]
 mod tests;
 
+pub use audit::AuditPlace;
 pub use local::{AdminError, LocalAdmin, connect_local};
 pub use message::{ADMIN_PATH, VERSION};
 pub use reply::{

@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use sedge_access::{Definition, Grants};
 use sedge_crypto::PublicKey;
 
-use super::{After, TokenInfo, TokenIssued, TokenOpened, TopicSettings};
+use super::{After, AuditPlace, TokenInfo, TokenIssued, TokenOpened, TopicSettings};
 use crate::login::public_key;
 use crate::{Key, Login};
 
@@ -58,6 +58,12 @@ pub enum AdminReply {
     /// A token that was opened.
     #[n(23)]
     TokenOpened(#[n(0)] TokenOpened),
+    /// Places in the audit log.
+    #[n(30)]
+    AuditFiles(#[n(0)] Vec<AuditPlace>),
+    /// A piece of a file of the audit log; empty behind its end.
+    #[n(31)]
+    AuditPiece(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
 }
 
 /// Whether a device may do something, and why.

@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use sedge_access::{Definition, Grants};
 use sedge_crypto::PublicKey;
 
-use super::{NewToken, TokenChoice};
+use super::{AuditPlace, NewToken, TokenChoice};
 use crate::Key;
 use crate::login::public_key;
 
@@ -72,6 +72,17 @@ pub enum AdminRequest {
     /// Replaces the keys of tokens. Answer: [`AdminReply::Done`](super::AdminReply::Done).
     #[n(24)]
     KeysRotate,
+    /// The files of the audit log, each with its end. Answer: [`AdminReply::AuditFiles`](super::AdminReply::AuditFiles).
+    #[n(30)]
+    AuditFiles,
+    /// Where the last so many records of the audit log begin; none if it has no file. Answer:
+    /// [`AdminReply::AuditFiles`](super::AdminReply::AuditFiles).
+    #[n(31)]
+    AuditTail(#[n(0)] u64),
+    /// What the audit log has from some place on, within one file. Answer:
+    /// [`AdminReply::AuditPiece`](super::AdminReply::AuditPiece).
+    #[n(32)]
+    AuditRead(#[n(0)] AuditPlace),
 }
 
 /// Where a list goes on: after the entry with this name. The default is the beginning.

@@ -74,6 +74,9 @@ impl Service {
             AdminRequest::TokenRevoke(choice) => self.token_revoke(choice, by).await,
             AdminRequest::TokenOpen(token) => Ok(self.token_open(&token)),
             AdminRequest::KeysRotate => self.keys_rotate(by).await,
+            AdminRequest::AuditFiles => self.audit_files(),
+            AdminRequest::AuditTail(count) => self.audit_tail(count),
+            AdminRequest::AuditRead(place) => self.audit_read(place),
             AdminRequest::SessionList(after) => match &self.live {
                 Some(live) => Ok(AdminReply::Sessions(live.sessions(&after).await)),
                 None => {
@@ -127,7 +130,8 @@ impl Service {
             live.device_removed(principal);
         }
         self.revoke_tokens_of(name, by).await?;
-        let reviewed = self.state.with_groups(|groups, lent| groups.review(lent)).await;
+        let reviewed =
+            self.state.with_groups(|groups, lent| groups.review(lent), &|news| self.tell(news)).await;
         let _centre = reviewed.map_err(|error| store_failed(&error))?;
         self.state.audit.revoked(by, name, "the device was removed");
         tracing::info!(device = name, "removed");

@@ -261,7 +261,7 @@ impl Service {
         AdminReply::TokenOpened(TokenOpened { claims: Some(encoded), problem: problem.map(str::to_owned) })
     }
 
-    fn tell(&self, news: News) {
+    pub(super) fn tell(&self, news: News) {
         if let Some(live) = self.live() {
             live.tell(news);
         }

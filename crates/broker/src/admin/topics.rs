@@ -84,7 +84,10 @@ impl Service {
 
     /// A group that is there already stays as it is: its members have the keys.
     async fn group_make(&self, name: &str, group: GroupSettings) -> Result<(), Refusal> {
-        let made = self.state().with_groups(|groups, lent| groups.create(lent, name, group)).await;
+        let made = self
+            .state()
+            .with_groups(|groups, lent| groups.create(lent, name, group), &|news| self.tell(news))
+            .await;
         if made.map_err(|error| store_failed(&error))? == Some(Err(CreateError::TooMany)) {
             let what = "as many protected topics as the configuration allows exist (groups.max)";
             return Err(Refusal::new(Reason::Limit, what));
@@ -117,7 +120,8 @@ impl Service {
             self.keep(change)
         };
         kept.outcome().await.map_err(|error| store_failed(&error))?;
-        let ended = self.state().with_groups(|groups, lent| groups.delete(lent, name)).await;
+        let ended =
+            self.state().with_groups(|groups, lent| groups.delete(lent, name), &|news| self.tell(news)).await;
         let _was = ended.map_err(|error| store_failed(&error))?;
         self.state().audit.administered(by, "the topic was deleted", name);
         Ok(AdminReply::Done)

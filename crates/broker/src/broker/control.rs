@@ -115,12 +115,20 @@ pub(super) async fn keep_tokens(shared: Weak<Shared>) {
     }
 }
 
+/// How often groups are looked at though nothing has happened to them.
+const REVIEW: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Takes those out of groups who may not be in them any more, and replaces keys in their time.
 pub(super) async fn review_groups(shared: Weak<Shared>) {
     loop {
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        let Some(state) = shared.upgrade().map(|shared| shared.state.clone()) else { return };
+        // Soon after somebody's rights have changed; but a thousand changes are looked at once.
+        let _due = tokio::time::timeout(REVIEW, state.review_groups.notified()).await;
+        drop(state);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         let Some(shared) = shared.upgrade() else { return };
-        let reviewed = shared.state.with_groups(|groups, lent| groups.review(lent)).await;
+        let tell = |news| shared.tell(news);
+        let reviewed = shared.state.with_groups(|groups, lent| groups.review(lent), &tell).await;
         match reviewed {
             Ok(Some(())) => {}
             Ok(None) => return,

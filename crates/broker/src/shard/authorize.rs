@@ -23,7 +23,7 @@ use crate::tokens;
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// The endpoints of the authorisation server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Token,
     Introspect,
@@ -170,7 +170,7 @@ impl Shard {
                         content_format,
                         payload: &body,
                     };
-                    match endpoint {
+                    match &endpoint {
                         Endpoint::Token => authority.token(&request, Some(&server_key), lent),
                         Endpoint::Introspect => authority.introspect(&request, lent),
                         Endpoint::Watched(watched) => watched.ask(authority, &request, lent),

@@ -1,10 +1,10 @@
 //! What threads tell a shard. Nothing here grows with what strangers send: topics coalesce, datagrams are
 //! bounded, and orders come from administrators and from requests that the shard itself has deferred.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddrV6;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sedge_coap::block::Block;
 use sedge_endpoint::ExchangeId;
@@ -64,6 +64,8 @@ pub(crate) enum Order {
     EndSessions(Principal),
     /// Tell those who observe what the authorisation server says that it may be something else now.
     ListsChanged,
+    /// Tell those who observe the keys of these topics' groups that there are others now.
+    KeysChanged(Arc<BTreeSet<String>>),
     /// Say how you are.
     Describe(oneshot::Sender<Description>),
     /// List sessions.

@@ -84,6 +84,7 @@ impl Shared {
         for mailbox in &self.mailboxes {
             mailbox.rights_changed(|rights| rights.devices.extend(bearers.iter().chain([&principal])));
         }
+        self.state.review_groups.notify_one();
     }
 
     /// Passes on what has changed.
@@ -91,6 +92,9 @@ impl Shared {
         match news {
             News::Rights(principal) => self.device_changed(principal),
             News::Lists => self.mailboxes.iter().for_each(|mailbox| mailbox.order(Order::ListsChanged)),
+            News::Keys(topics) => {
+                self.mailboxes.iter().for_each(|mailbox| mailbox.order(Order::KeysChanged(topics.clone())));
+            }
         }
     }
 
@@ -103,6 +107,7 @@ impl Shared {
         for mailbox in &self.mailboxes {
             mailbox.rights_changed(|rights| rights.policy = true);
         }
+        self.state.review_groups.notify_one();
         Ok(())
     }
 

@@ -27,6 +27,7 @@ impl Shard {
                 Order::Answer(answer) => self.answer(now, answer),
                 Order::EndSessions(principal) => self.end_sessions(principal),
                 Order::ListsChanged => self.lists_changed(now),
+                Order::KeysChanged(topics) => self.keys_changed(now, &topics),
                 // Whoever asked may have gone.
                 Order::Describe(reply) => drop(reply.send(self.describe())),
                 Order::Sessions(after, reply) => drop(reply.send(self.sessions(now, &after))),

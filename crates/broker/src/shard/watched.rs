@@ -1,10 +1,10 @@
-//! What the authorisation server lets be observed: the list of revoked tokens
-//! ([RFC 9770](https://www.rfc-editor.org/rfc/rfc9770)), and the keys of resource servers.
+//! What can be observed that is no topic: the list of revoked tokens ([RFC 9770](https://www.rfc-editor.org/rfc/rfc9770)),
+//! the keys of resource servers, and those of groups ([RFC 9594 section 6.1](https://www.rfc-editor.org/rfc/rfc9594#section-6.1)).
 //!
 //! An observation is the request, asked again whenever the answer may be another one. One notification at a time is on
 //! its way; whoever acknowledges late gets the newest answer next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sedge_authority::{Answer, Authority, Request};
 use sedge_coap::{Code, Message, Token};
@@ -20,19 +20,28 @@ use crate::Principal;
 use crate::authority::Lent;
 
 /// A resource that can be observed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Watched {
     Revocations,
     TokenKeys,
+    /// What is at this path below `/ace-group`.
+    GroupKey(Vec<Vec<u8>>),
 }
 
 impl Watched {
     /// Has the authorisation server answer.
-    pub(super) fn ask(self, authority: &Authority, request: &Request<'_>, lent: &Lent<'_>) -> Answer {
+    pub(super) fn ask(&self, authority: &Authority, request: &Request<'_>, lent: &Lent<'_>) -> Answer {
         match self {
             Self::Revocations => authority.revocations(request, lent),
             Self::TokenKeys => authority.token_keys(request, lent),
+            Self::GroupKey(_) => Answer::new(Code::NOT_FOUND),
         }
+    }
+
+    /// Whether it is the key of one of these topics' groups.
+    fn is_key_of(&self, topics: &BTreeSet<String>) -> bool {
+        let Self::GroupKey(path) = self else { return false };
+        path.first().and_then(|topic| str::from_utf8(topic).ok()).is_some_and(|topic| topics.contains(topic))
     }
 }
 
@@ -109,7 +118,7 @@ impl Shard {
         let message: &Message<'_> = whole.message;
         let (session, token, principal) = (ticket.session(), ticket.token(), ticket.principal());
         let query: Vec<Vec<u8>> = message.uri_query().map(<[u8]>::to_vec).collect();
-        let mut response = self.answer_watcher(watched, principal, message.code(), &query);
+        let mut response = self.answer_watcher(&watched, principal, message.code(), &query);
         // Whatever becomes of it, a registration takes the place of the one under the same token (RFC 7641 section 4.1).
         let observe = message.observe().filter(|_| message.code() == Code::GET);
         if observe.is_some() {
@@ -130,7 +139,18 @@ impl Shard {
 
     /// Tells all observers what has changed for them.
     pub(super) fn lists_changed(&mut self, now: Instant) {
-        self.watchers.entries.values_mut().for_each(|watcher| watcher.is_stale = true);
+        self.watched_changed(now, |watched| !matches!(watched, Watched::GroupKey(_)));
+    }
+
+    /// Tells the members of these topics' groups that observe them of the new keys.
+    pub(super) fn keys_changed(&mut self, now: Instant, topics: &BTreeSet<String>) {
+        self.watched_changed(now, |watched| watched.is_key_of(topics));
+    }
+
+    fn watched_changed(&mut self, now: Instant, is_it: impl Fn(&Watched) -> bool) {
+        for watcher in self.watchers.entries.values_mut() {
+            watcher.is_stale |= is_it(&watcher.watched);
+        }
         self.tell_watchers(now, None);
     }
 
@@ -203,16 +223,19 @@ impl Shard {
     /// What the request of an observation is answered now.
     fn ask_again(&self, number: u32) -> Option<Response> {
         let watcher = self.watchers.entries.get(&number)?;
-        Some(self.answer_watcher(watcher.watched, watcher.principal, Code::GET, &watcher.query))
+        Some(self.answer_watcher(&watcher.watched, watcher.principal, Code::GET, &watcher.query))
     }
 
     fn answer_watcher(
         &self,
-        watched: Watched,
+        watched: &Watched,
         principal: Principal,
         code: Code,
         query: &[Vec<u8>],
     ) -> Response {
+        if let Watched::GroupKey(path) = watched {
+            return self.group_key(principal, path);
+        }
         // Who asks is known from its own credential.
         let Some(device) = self.shared.state.directory.by_principal(principal) else {
             return problem(Code::UNAUTHORIZED, "for enrolled devices only");

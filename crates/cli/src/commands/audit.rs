@@ -1,21 +1,23 @@
 //! `sedge audit`: the record of who was granted, refused and changed what.
 
-use std::path::PathBuf;
+mod source;
+
 use std::time::Duration;
 
 use clap::Subcommand;
-use sedge_audit::{Reader, Record, VerifyError, verify_with};
-use sedge_broker::store::DataDir;
+use sedge_audit::{Record, VerifyError, verify_with};
 use serde_json::{Value as Json, json};
 
+use crate::admin::Which;
 use crate::codec::hex;
 use crate::failure::Failure;
 use crate::output::{self, Style, count};
+use source::Source;
 
 const EXAMPLES: &str = "\
 Examples:
     sedge audit tail -f --data ./broker
-    sedge audit verify --data ./broker
+    sedge audit verify --as admin.toml
     sedge audit export --data ./broker > audit.jsonl";
 
 const VERIFY: &str = "\
@@ -23,9 +25,11 @@ Each record is tied to the one before it by its hash, so that none can be change
 put in between without this being seen. That records were cut off at the end shows only to who
 has kept the hash of a record (it is printed) elsewhere: --head looks for it.
 
+A log of a broker elsewhere (--as) is fetched as it is, and checked here.
+
 Examples:
     sedge audit verify --data ./broker
-    sedge audit verify --head 5d1f... --data ./broker
+    sedge audit verify --head 5d1f... --as admin.toml
 
 Exit status: 0 nothing was changed, 3 something was, 1 it could not be found out.";
 
@@ -40,22 +44,23 @@ pub(crate) struct Args {
 enum Command {
     /// Print the latest entries
     #[command(
-        after_help = "Examples:\n    sedge audit tail --data ./broker\n    sedge audit tail -n 0 -f --json --data ./broker"
+        after_help = "Examples:\n    sedge audit tail --data ./broker\n    sedge audit tail -n 0 -f --json --as admin.toml"
     )]
     Tail(Tail),
     /// Check that nothing was changed, and name the first entry that was
     #[command(after_help = VERIFY)]
     Verify(Verify),
     /// Print all entries as JSON, one a line
-    #[command(after_help = "Example:\n    sedge audit export --data ./broker > audit.jsonl")]
-    Export(Where),
+    #[command(
+        after_help = "Examples:\n    sedge audit export --data ./broker > audit.jsonl\n    sedge audit export --as admin.toml > audit.jsonl"
+    )]
+    Export(Export),
 }
 
 #[derive(Debug, clap::Args)]
-struct Where {
-    /// The folder of a broker on this machine, running or not
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+struct Export {
+    #[command(flatten)]
+    which: Which,
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,7 +72,7 @@ struct Tail {
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]
-    place: Where,
+    which: Which,
     /// Print JSON, one entry a line
     #[arg(long)]
     json: bool,
@@ -79,7 +84,7 @@ struct Verify {
     #[arg(long, value_name = "HEX")]
     head: Option<String>,
     #[command(flatten)]
-    place: Where,
+    which: Which,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -88,61 +93,46 @@ struct Verify {
 /// How often a log that is followed is looked at.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-impl Where {
-    fn folder(&self) -> Result<PathBuf, Failure> {
-        let folder = DataDir::new(&self.data).audit();
-        if folder.is_dir() {
-            return Ok(folder);
-        }
-        let dir = self.data.display();
-        Err(Failure::new(format!(
-            "{dir} holds no audit log: a broker begins one when it starts there, unless audit.enabled is false"
-        )))
-    }
-}
-
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Tail(args) => tail(args).await,
-        Command::Verify(args) => verify(args),
-        Command::Export(place) => export(&place),
+        Command::Verify(args) => verify(args).await,
+        Command::Export(args) => export(&args.which).await,
     }
 }
 
 async fn tail(args: Tail) -> Result<(), Failure> {
-    let mut reader = Reader::new(&args.place.folder()?);
-    let print = |record: &Record| {
+    let mut source = Source::open(&args.which).await?;
+    source.skip_to_last(args.lines).await?;
+    let mut print = |record: &Record| {
         output::line(if args.json { in_json(record).to_string() } else { in_words(record) })
     };
-    let mut latest = Vec::new();
-    loop {
-        let batch = reader.next_batch()?;
-        if batch.is_empty() {
-            break;
-        }
-        latest.extend(batch);
-        latest.drain(..latest.len().saturating_sub(args.lines));
-    }
-    latest.iter().try_for_each(print)?;
-    if !args.follow {
-        return Ok(());
-    }
-    loop {
+    source.each(&mut print).await?;
+    while args.follow {
         tokio::time::sleep(INTERVAL).await;
-        reader.next_batch()?.iter().try_for_each(print)?;
+        source.each(&mut print).await?;
     }
+    source.close().await;
+    Ok(())
 }
 
-fn verify(args: Verify) -> Result<(), Failure> {
-    let folder = args.place.folder()?;
+async fn export(which: &Which) -> Result<(), Failure> {
+    let mut source = Source::open(which).await?;
+    source.each(&mut |record| output::line(in_json(record))).await?;
+    source.close().await;
+    Ok(())
+}
+
+async fn verify(args: Verify) -> Result<(), Failure> {
     let wanted = match &args.head {
         Some(digits) => Some(hex::decode(digits).filter(|hash| hash.len() == 32).ok_or_else(|| {
             Failure::usage("--head takes the 64 hexadecimal digits that `sedge audit verify` printed")
         })?),
         None => None,
     };
+    let log = Source::open(&args.which).await?.on_disk().await?;
     let mut found = None;
-    let outcome = verify_with(&folder, |record, hash| {
+    let outcome = verify_with(log.folder(), |record, hash| {
         if wanted.as_deref() == Some(hash) {
             found = Some(record.number);
         }
@@ -150,7 +140,9 @@ fn verify(args: Verify) -> Result<(), Failure> {
     let style = Style::stdout();
     let missing = wanted.is_some() && found.is_none();
     let (line, json) = match outcome {
-        Err(VerifyError::Io(error)) => return Err(Failure::new(format!("{}: {error}", folder.display()))),
+        Err(VerifyError::Io(error)) => {
+            return Err(Failure::new(format!("{}: {error}", log.folder().display())));
+        }
         Err(VerifyError::Broken(broken)) => (
             format!("{}: {broken}", style.red("changed")),
             json!({ "intact": false, "record": broken.record, "file": broken.file, "what": broken.what }),
@@ -187,17 +179,6 @@ fn verify(args: Verify) -> Result<(), Failure> {
     };
     output::line(if args.json { json.to_string() } else { line })?;
     Err(Failure::faults())
-}
-
-fn export(place: &Where) -> Result<(), Failure> {
-    let mut reader = Reader::new(&place.folder()?);
-    loop {
-        let batch = reader.next_batch()?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        batch.iter().try_for_each(|record| output::line(in_json(record)))?;
-    }
 }
 
 /// A record on one line, without what a terminal would obey.

@@ -111,6 +111,26 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
         }
     }
 
+    /// Takes out all entries of a subscription, and gives the last of them: its kind, and how many bytes of it are in
+    /// `buffer`, which is none if they do not fit.
+    pub(crate) fn take_newest(
+        &mut self,
+        subscription: SubscriptionId,
+        buffer: &mut [u8],
+    ) -> Option<(Kind, usize)> {
+        let mut newest = None;
+        let _count = self.retain(|entry| {
+            let is_its = entry.subscription == subscription;
+            if is_its {
+                let place = buffer.get_mut(..entry.payload.len());
+                let copied = place.map(|place| place.copy_from_slice(entry.payload));
+                newest = Some((entry.kind, copied.map_or(0, |()| entry.payload.len())));
+            }
+            !is_its
+        });
+        newest
+    }
+
     /// Takes out all entries of a subscription.
     pub(crate) fn forget(&mut self, subscription: SubscriptionId) {
         let _count = self.retain(|entry| entry.subscription != subscription);
@@ -122,7 +142,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
     }
 
     /// Takes out what `keep` refuses; says how many those were.
-    fn retain(&mut self, keep: impl Fn(&Entry<'_>) -> bool) -> u64 {
+    fn retain(&mut self, mut keep: impl FnMut(&Entry<'_>) -> bool) -> u64 {
         let (mut at, mut count) = (0, 0);
         while let Some((entry, size)) = self.entry_at(at) {
             if keep(&entry) {
@@ -144,6 +164,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
         if at + size <= len {
             close_gap(self.memory.as_mut(), at, size);
             self.len = len - size;
+            // It may have been a key.
+            if let Some(rest) = self.memory.as_mut().get_mut(self.len..len) {
+                rest.fill(0);
+            }
         }
         if at == 0 {
             self.removed = self.removed.wrapping_add(1);
@@ -236,6 +260,23 @@ mod tests {
         inbox.push(&entry(9, Kind::Value, &[0; 100]));
         assert_eq!(inbox.lost, 3);
         assert_eq!(drain(&mut inbox), [(2, 10), (3, 10), (4, 10)]);
+    }
+
+    #[test]
+    fn the_newest_of_a_subscription_is_taken_out_of_turn_and_nothing_is_left_of_it() {
+        let mut inbox = Inbox::new([0; 300]);
+        let all = [(1, 7), (2, 8), (1, 9), (2, 10), (3, 11)];
+        for (slot, len) in all {
+            inbox.push(&entry(slot, Kind::Value, &[slot; 20][..len]));
+        }
+        let mut buffer = [0; 10];
+        let of = |slot| SubscriptionId { slot, serial: 513 };
+        assert_eq!(inbox.take_newest(of(2), &mut buffer), Some((Kind::Value, 10)));
+        assert_eq!((buffer, inbox.take_newest(of(2), &mut buffer)), ([2; 10], None));
+        assert_eq!(inbox.take_newest(of(3), &mut buffer), Some((Kind::Value, 0)), "it does not fit");
+        inbox.push(&entry(1, Kind::End(Code::FORBIDDEN), b""));
+        assert_eq!(inbox.take_newest(of(1), &mut buffer), Some((Kind::End(Code::FORBIDDEN), 0)));
+        assert_eq!((inbox.lost, inbox.memory), (0, [0; 300]));
     }
 
     #[test]

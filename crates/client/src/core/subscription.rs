@@ -13,7 +13,7 @@ use sedge_coap::Code;
 use sedge_endpoint::memory::Buffer;
 use sedge_time::Instant;
 
-use crate::request::{Place, Target};
+use crate::request::{Named, Place, Target};
 
 /// Names one subscription of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +28,7 @@ pub struct Subscription<N> {
     pub(crate) serial: u16,
     /// The name of a topic, or a path.
     pub(crate) name: N,
-    pub(crate) is_topic: bool,
+    pub(crate) named: Named,
     pub(crate) state: State,
     /// A digest of the ETag of the last value handed on; zero if it had none.
     pub(crate) seen: u64,
@@ -53,12 +53,12 @@ impl<N: Buffer> Subscription<N> {
     /// What is observed.
     pub(crate) fn target(&self) -> Target<'_> {
         let name = core::str::from_utf8(self.name.bytes()).unwrap_or_default();
-        if self.is_topic { Target::Topic(name) } else { Target::Path(name) }
+        self.named.target(name)
     }
 
     /// The same, as bytes.
     pub(crate) fn place(&self) -> Place<'_> {
-        Place { is_topic: self.is_topic, name: self.name.bytes() }
+        Place { named: self.named, name: self.name.bytes() }
     }
 
     /// Whether the server knows of it, or may.

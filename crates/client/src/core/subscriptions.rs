@@ -8,7 +8,7 @@ use sedge_time::Instant;
 use super::{Core, Entry, Kind, Number, Purpose, State, Subscription, SubscriptionId};
 use crate::disconnect::Disconnect;
 use crate::memory::Memory;
-use crate::request::Target;
+use crate::request::{Named, Target};
 
 /// What a subscription has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,7 @@ impl<M: Memory> Core<M> {
     /// # Errors
     /// [`SubscribeError`].
     pub fn subscribe(&mut self, now: Instant, target: Target<'_>) -> Result<SubscriptionId, SubscribeError> {
-        let (Target::Topic(text) | Target::Path(text)) = target;
-        let is_topic = matches!(target, Target::Topic(_));
+        let (named, text) = target.parts();
         let mut name = M::Name::default();
         if !name.store(text.as_bytes()) {
             return Err(SubscribeError::NameTooLong);
@@ -49,7 +48,7 @@ impl<M: Memory> Core<M> {
         self.next_serial = self.next_serial.wrapping_add(1);
         let serial = self.next_serial;
         let state = State::Due(now);
-        *place = Some(Subscription { serial, name, is_topic, state, seen: 0, answered: false });
+        *place = Some(Subscription { serial, name, named, state, seen: 0, answered: false });
         Ok(SubscriptionId { slot, serial })
     }
 
@@ -87,6 +86,16 @@ impl<M: Memory> Core<M> {
     /// Takes what [`front`](Self::front) returned out of the queue.
     pub(crate) fn remove_front(&mut self, name: u32) {
         self.inbox.remove(name);
+    }
+
+    /// Takes the newest of what came for a subscription out of turn, and drops what came before it. Says what it was,
+    /// and how many of its bytes are in `buffer`: none if they do not fit.
+    pub(crate) fn take_newest(
+        &mut self,
+        subscription: SubscriptionId,
+        buffer: &mut [u8],
+    ) -> Option<(Kind, usize)> {
+        self.inbox.take_newest(subscription, buffer)
     }
 
     /// The value with this key was handed on: the same one need not be again.
@@ -180,7 +189,7 @@ impl<M: Memory> Core<M> {
         let code = message.code();
         let asked = subscription.state == State::Asked;
         if last && !code.is_success() && asked {
-            if code == Code::NOT_FOUND && subscription.is_topic {
+            if code == Code::NOT_FOUND && subscription.named == Named::Topic {
                 // Nobody has published yet.
                 subscription.answered = true;
                 subscription.state = State::Due(now + self.config.topic_poll);

@@ -18,11 +18,11 @@ use crate::memory::Memory;
 use crate::request::{Request, Response, Target};
 
 /// Room for any answer of the centre that a member asks for: a key and what belongs to it, or one credential.
-const ANSWER: usize = 512;
+pub(super) const ANSWER: usize = 512;
 /// Room for a request to join: the names of a topic and of the client, a public key, a signature.
 const REQUEST: usize = 768;
 
-type Outcome<T, D> = Result<T, ProtectError<<D as Datagram>::Error>>;
+pub(super) type Outcome<T, D> = Result<T, ProtectError<<D as Datagram>::Error>>;
 
 /// Answers hold keys, so they are erased.
 type AnswerBuffer = Zeroizing<[u8; ANSWER]>;
@@ -95,7 +95,9 @@ where
         if code != Code::DELETED {
             return Err(ProtectError::Centre(code));
         }
-        self.group_mut(at)?.leave();
+        if let Some(watch) = self.group_mut(at)?.leave() {
+            let _known = self.keeper().unsubscribe(watch).await;
+        }
         Ok(())
     }
 
@@ -181,28 +183,40 @@ where
             code => return Err(self.refused(at, code)),
         }
         let keys = Keys::decode(response.payload).map_err(|_| ProtectError::Answer)?;
+        if gid.is_none() {
+            self.renew(at, keys)?;
+        } else {
+            let _held = self.group_mut(at)?.subscriber.install(keys.key);
+        }
+        Ok(true)
+    }
+
+    /// Takes the newest key over.
+    pub(super) fn renew(&mut self, at: usize, keys: Keys<'_>) -> Outcome<(), D> {
         let now = self.client.now();
         let (crypto, _) = self.client.providers();
         let group = self.groups.get_mut(at).ok_or(ProtectError::NotAGroup)?;
-        if gid.is_none() {
-            (group.policy, group.checked) = (keys.policy, Some(now));
-            // Who publishes keeps its Sender ID, and begins anew at zero.
-            let _new = group.publisher.rekey(crypto, &keys.key).map_err(|_| ProtectError::Storage)?;
-        }
-        if group.subscriber.install(keys.key) == Installed::New && gid.is_none() {
+        (group.policy, group.checked) = (keys.policy, Some(now));
+        // Who publishes keeps its Sender ID, and begins anew at zero.
+        let _new = group.publisher.rekey(crypto, &keys.key).map_err(|_| ProtectError::Storage)?;
+        if group.subscriber.install(keys.key) == Installed::New {
             // Sender IDs of those who left are free for others.
             group.forget_members();
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Asks whether there is a new key, if that is due, and takes it.
     pub(super) async fn check(&mut self, at: usize) -> Outcome<(), D> {
         let now = self.client.now();
+        self.hear_of_keys(true).await?;
         let group = self.group(at)?;
         let interval = sedge_time::Duration::from_secs(group.policy.check_interval.unwrap_or(60).into());
         if group.checked.is_some_and(|checked| now.saturating_since(checked) < interval) {
             return Ok(());
+        }
+        if !self.watches(at) && self.watch(at).await {
+            return self.hear_of_keys(false).await;
         }
         let mut answer = buffer();
         let response = self.ask(at, Code::GET, &[(OptionNumber::URI_PATH, b"num")], &[], &mut answer).await?;
@@ -256,6 +270,7 @@ where
         let format = ContentFormat(ACE_GROUPCOMM);
         let content_format = (!payload.is_empty()).then_some(format);
         let request = Request { content_format, payload, options, ..Request::new(method, Target::Path("")) };
+        // Not by `keeper`, which would borrow the groups, too.
         let client = match &mut self.centre {
             Some(centre) => &mut **centre,
             None => &mut *self.client,

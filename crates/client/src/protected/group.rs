@@ -7,6 +7,7 @@ use sedge_group::{Forgetful, OpenError, Opened, Publisher, SenderId, Storage, Su
 use sedge_time::Instant;
 
 use super::ProtectedValue;
+use crate::core::SubscriptionId;
 
 /// A protected topic: the keys of its group, who is in it, what has come.
 ///
@@ -31,6 +32,10 @@ pub struct Group<
     pub(super) publisher: Publisher<S>,
     pub(super) subscriber: Subscriber<PUBLISHERS, GENERATIONS>,
     members: [Option<Member<NAME>>; PUBLISHERS],
+    /// The observation through which the centre tells of new keys.
+    pub(super) watch: Option<SubscriptionId>,
+    /// Whether that was tried: a centre need not allow it.
+    pub(super) tried_to_watch: bool,
     /// When the centre was last asked whether there is a new key.
     pub(super) checked: Option<Instant>,
     pub(super) refused: Refused,
@@ -97,6 +102,8 @@ impl<S: Storage, const PUBLISHERS: usize, const GENERATIONS: usize, const NAME: 
             publisher: Publisher::new(storage),
             subscriber: Subscriber::new(),
             members: [const { None }; PUBLISHERS],
+            watch: None,
+            tried_to_watch: false,
             checked: None,
             refused: Refused::default(),
         })
@@ -182,11 +189,12 @@ impl<S: Storage, const PUBLISHERS: usize, const GENERATIONS: usize, const NAME: 
         self.members = [const { None }; PUBLISHERS];
     }
 
-    /// Forgets everything but the topic.
-    pub(super) fn leave(&mut self) {
-        self.roles = None;
+    /// Forgets everything but the topic. Gives the observation that is to end.
+    pub(super) fn leave(&mut self) -> Option<SubscriptionId> {
+        (self.roles, self.tried_to_watch) = (None, false);
         self.subscriber.clear();
         self.forget_members();
+        self.watch.take()
     }
 
     fn member(&self, sender: SenderId) -> Option<&Member<NAME>> {

@@ -29,6 +29,7 @@
 mod centre;
 mod error;
 mod group;
+mod watch;
 
 use sedge_coap::{Code, ContentFormat};
 use sedge_crypto::Crypto as _;
@@ -138,6 +139,10 @@ where
         payload: &[u8],
     ) -> Result<(), ProtectError<D::Error>> {
         let at = self.place(topic)?;
+        // Who publishes once has just got the newest key. Who goes on wants to know when another one takes its place.
+        if self.group(at)?.roles.is_some() && !self.group(at)?.tried_to_watch {
+            let _observed = self.watch(at).await;
+        }
         self.join_as(at, Roles::PUBLISHER).await?;
         match self.check(at).await {
             // Somebody took the client out; it may be allowed in again.
@@ -179,18 +184,20 @@ where
             let next = self.client.now() + self.client.topic_poll();
             self.client.idle_until(next).await;
         }
+        // Without it a new key is asked for when it is missed.
+        let _observed = self.watch(at).await;
         Ok(self.client.subscribe(topic).await?)
     }
 
     /// Waits for the next value of any subscription and opens it into `buffer`.
     ///
-    /// If a value was made with a key that the client has not got, it asks for that key.
+    /// New keys are taken in as the key distribution centre tells of them. If a value was made with a key that the client
+    /// has not got, it asks for that key.
     ///
     /// # Errors
     /// [`ProtectError`]. In all cases the next call goes on.
     pub async fn next<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Received<'b>, ProtectError<D::Error>> {
-        let Notification { subscription, content_format, payload } = self.client.next(self.scratch).await?;
-        let len = payload.len();
+        let (subscription, content_format, len) = self.arrival().await?;
         let protected = content_format == Some(ContentFormat(COSE_ENCRYPT0));
         let topic = self.client.topic(subscription).unwrap_or_default();
         let refused = |reason| Ok(Received::Refused { subscription, reason });
