@@ -2,7 +2,9 @@
 //! observe.
 
 #[allow(dead_code, reason = "other tests use more of it")]
+#[path = "../device/mod.rs"]
 mod device;
+mod tokens;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
