@@ -31,6 +31,8 @@ pub trait Memory {
     /// Room for subscriptions.
     type Subscriptions: AsRef<[Option<Subscription<Self::Name>>]> + AsMut<[Option<Subscription<Self::Name>>]>;
 
+    /// Whether certificates are understood, and not only raw public keys: what it takes to check them is linked only then.
+    const X509: bool;
     /// The longest datagram, in bytes.
     const DATAGRAM: usize;
 
@@ -51,7 +53,7 @@ pub(crate) type RngOf<M> = <M as Memory>::Rng;
 
 /// Memory in arrays: `SUBSCRIPTIONS` observed topics, `EXCHANGES` requests that await something (each
 /// observation is one), datagrams of `DATAGRAM` bytes, names of `NAME` bytes, own certificates of `CERTIFICATES`
-/// bytes together (none with pre-shared keys or a raw public key), and if `RESUMPTION` is 1 and not 0 the last session,
+/// bytes together (none with pre-shared keys; with none, only raw public keys are understood of the server, too), and if `RESUMPTION` is 1 and not 0 the last session,
 /// which the next handshake takes up again if the profile can.
 ///
 /// `DATAGRAM` has to hold the longest datagram that the server sends. With certificates or raw public keys that is as
@@ -110,6 +112,7 @@ impl<
     type Certificates = FixedBuffer<CERTIFICATES>;
     type Resumption = Places<RESUMPTION>;
     type Subscriptions = [Option<Subscription<FixedBuffer<NAME>>>; SUBSCRIPTIONS];
+    const X509: bool = CERTIFICATES > 0;
     const DATAGRAM: usize = DATAGRAM;
 
     fn exchanges() -> Self::Exchanges {
@@ -161,6 +164,7 @@ mod growing {
         type Certificates = GrowingBuffer;
         type Resumption = Places<1>;
         type Subscriptions = Box<[Option<Subscription<GrowingBuffer>>]>;
+        const X509: bool = true;
         const DATAGRAM: usize = 1280;
 
         fn exchanges() -> Self::Exchanges {

@@ -94,7 +94,7 @@ pub enum SecurityError {
     Chain,
     /// The private key is none of P-256.
     Key,
-    /// The profile has no certificates and raw public keys.
+    /// The profile has no certificates and raw public keys, or the memory none for certificates.
     NotInProfile,
 }
 

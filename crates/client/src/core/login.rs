@@ -101,6 +101,10 @@ impl<M: Memory> Login<M> {
 
 impl<M: Memory> PublicKeys<M> {
     fn new(own: Identity<'_>, server: Trust<'_>, crypto: &CryptoOf<M>) -> Result<Self, SecurityError> {
+        let x509 = matches!(own, Identity::Certificate { .. }) || matches!(server, Trust::Issuer { .. });
+        if x509 && !M::X509 {
+            return Err(SecurityError::NotInProfile);
+        }
         let (key, shown) = match own {
             Identity::Anonymous => (Secret::zero(), Shown::Nothing),
             Identity::RawPublicKey { key } => {
@@ -108,6 +112,7 @@ impl<M: Memory> PublicKeys<M> {
                 let info = subject_public_key_info(&crypto.public_key(&prepared));
                 (key, Shown::RawPublicKey(info))
             }
+            Identity::Certificate { .. } if !M::X509 => return Err(SecurityError::NotInProfile),
             Identity::Certificate { chain, key } => {
                 let _usable = crypto.signing_key(&key).map_err(|_| SecurityError::Key)?;
                 if chain.is_empty() || certificates(chain).any(|certificate| certificate.is_none()) {
@@ -140,7 +145,7 @@ impl<M: Memory> PublicKeys<M> {
                 Ok(key) if key == self.pinned => Ok(key),
                 _ => Err(NotBelieved::WrongKey),
             },
-            (CertificateType::X509, Some(name)) => {
+            (CertificateType::X509, Some(name)) if M::X509 => {
                 let expected = Expected::server(PeerName::of_host(name));
                 let certificate = PinnedIssuer::new(self.pinned).verify(crypto, first, &expected, now);
                 Ok(*certificate.map_err(NotBelieved::Certificate)?.public_key())
@@ -178,7 +183,7 @@ impl<M: Memory> Credentials<CryptoOf<M>> for AtTime<'_, M> {
     fn server_name(&self) -> Option<&str> {
         let keys = self.login.public_keys()?;
         // RFC 6066 section 3: literal addresses are not sent.
-        keys.server_name().filter(|name| matches!(PeerName::of_host(name), PeerName::Dns(_)))
+        keys.server_name().filter(|name| M::X509 && matches!(PeerName::of_host(name), PeerName::Dns(_)))
     }
 
     fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {
