@@ -140,11 +140,18 @@ impl Host {
         Device::try_connect_as(self.address(), &held.token, &held.key, SHORT)
     }
 
+    /// How it stands with its authorisation server.
+    fn news(&self) -> (Vec<String>, Vec<String>) {
+        let Status { warnings, counters, .. } = self.status();
+        let of_authority = counters.iter().filter(|counter| counter.name.starts_with("authority."));
+        (warnings, of_authority.map(|counter| format!("{}={}", counter.name, counter.value)).collect())
+    }
+
     /// Waits until something is so.
     fn until(&self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
         let start = std::time::Instant::now();
         while !is_so(self) {
-            assert!(start.elapsed() < 3 * PATIENCE, "{what}: {:?}", self.status().warnings);
+            assert!(start.elapsed() < 3 * PATIENCE, "{what}: {:?}", self.news());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

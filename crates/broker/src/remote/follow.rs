@@ -2,10 +2,11 @@
 //! are revoked are observed, and asked for now and then, in case that a notification was lost or that nobody is there
 //! any more.
 
+use std::io;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use sedge_ace::{IntrospectionRequest, IntrospectionResponse, TokenHash};
+use sedge_ace::{IntrospectionRequest, IntrospectionResponse, TokenHash, TrlResponse};
 use sedge_client::tokio::{Client, config, connect_to};
 use sedge_client::{Code, ContentFormat, Error, Request, SubscriptionId, Target};
 use tokio::sync::mpsc;
@@ -21,8 +22,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long a connection, and an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Room for the longest list: of thirty thousand tokens.
-const ROOM: usize = 1 << 20;
+/// Room for a list of revoked tokens: of two thousand at first, of two million at most.
+const ROOM: usize = 1 << 16;
+const MOST_ROOM: usize = 1 << 26;
 
 impl Said {
     const ALL: [Self; 2] = [Self::Keys, Self::Revoked];
@@ -41,6 +43,15 @@ struct Following<'a> {
     remote: &'a Remote,
     client: Client,
     buffer: Zeroizing<Vec<u8>>,
+    /// Up to which update the list of revoked tokens is known, if there have been any.
+    cursor: Option<u64>,
+}
+
+/// What there is to do next.
+enum Came {
+    Value(Result<(SubscriptionId, Zeroizing<Vec<u8>>), Error<io::Error>>),
+    Question(Zeroizing<Vec<u8>>),
+    Time,
 }
 
 /// Follows the authorisation server that the configuration names, if any, as long as the broker lives.
@@ -53,7 +64,8 @@ pub(crate) async fn follow(shared: Weak<Shared>) {
         let why = match connect(&remote).await {
             Ok(client) => {
                 let buffer = Zeroizing::new(vec![0; ROOM]);
-                let mut following = Following { shared: &shared, remote: &remote, client, buffer };
+                let mut following =
+                    Following { shared: &shared, remote: &remote, client, buffer, cursor: None };
                 let why = following.run(&mut questions).await;
                 let _said = timeout(FIRST_WAIT, following.client.close()).await;
                 why
@@ -91,23 +103,26 @@ impl Following<'_> {
         self.remote.is_connected();
         let mut next_poll = Instant::now() + self.remote.poll;
         loop {
-            let outcome = tokio::select! {
-                came = self.client.next(&mut self.buffer) => match came {
-                    Ok(notification) => {
-                        let said = Said::ALL.into_iter().zip(observed);
-                        let said = said.filter(|(_, known)| *known == Some(notification.subscription));
-                        let said = said.map(|(said, _)| said).next();
-                        let body = Zeroizing::new(notification.payload.to_vec());
-                        match said {
-                            Some(said) => self.hear(said, &body).await,
-                            None => Ok(()),
-                        }
+            let came = tokio::select! {
+                came = self.client.next(&mut self.buffer) => {
+                    Came::Value(came.map(|came| (came.subscription, Zeroizing::new(came.payload.to_vec()))))
+                }
+                Some(token) = questions.recv() => Came::Question(token),
+                () = sleep_until(next_poll) => Came::Time,
+            };
+            let outcome = match came {
+                Came::Value(Ok((observation, body))) => {
+                    let mut known = Said::ALL.into_iter().zip(observed);
+                    match known.find(|(_, known)| *known == Some(observation)) {
+                        Some((said, _)) => self.hear(said, &body).await,
+                        None => Ok(()),
                     }
-                    Err(Error::Ended { code, .. }) => Err(format!("it answers {code} now")),
-                    Err(error) => Err(error.to_string()),
-                },
-                Some(token) = questions.recv() => self.ask_about(&token).await,
-                () = sleep_until(next_poll) => {
+                }
+                Came::Value(Err(Error::Ended { code, .. })) => Err(format!("it answers {code} now")),
+                Came::Value(Err(Error::BufferTooSmall { .. })) if self.make_room() => self.poll().await,
+                Came::Value(Err(error)) => Err(error.to_string()),
+                Came::Question(token) => self.ask_about(&token).await,
+                Came::Time => {
                     next_poll = Instant::now() + self.remote.poll;
                     self.poll().await
                 }
@@ -135,23 +150,56 @@ impl Following<'_> {
         }
     }
 
-    /// Asks for everything.
+    /// Asks for everything that may have changed.
     async fn poll(&mut self) -> Result<(), String> {
-        for said in Said::ALL {
-            let request = Request::get(said.path());
-            let asked = timeout(PATIENCE, self.client.request(&request, &mut self.buffer)).await;
-            let response = asked.map_err(|_| silent())?.map_err(|error| error.to_string())?;
-            if !response.code.is_success() {
-                return Err(format!("it answers {} to a request for /{}", response.code, said.path()));
+        let keys = self.answer(Said::Keys.path()).await?;
+        self.hear(Said::Keys, &keys).await?;
+        // A long list is not asked for again and again: there may be nothing new (RFC 9770 section 8).
+        if let Some(cursor) = self.cursor {
+            let changes = self.answer(&format!("{}?diff=1&cursor={cursor}", Said::Revoked.path())).await?;
+            let mut is_news = false;
+            let understood = TrlResponse::decode(&changes).ok().filter(|response| {
+                response.cursor == Some(cursor)
+                    && !response.more
+                    && response.each_change(|_, _| is_news = true)
+            });
+            if understood.is_some() && !is_news {
+                return Ok(());
             }
-            let body = Zeroizing::new(response.payload.to_vec());
-            self.hear(said, &body).await?;
         }
-        Ok(())
+        let list = self.answer(Said::Revoked.path()).await?;
+        self.hear(Said::Revoked, &list).await
+    }
+
+    /// What is there now.
+    async fn answer(&mut self, path: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+        loop {
+            let request = Request::get(path);
+            let asked = timeout(PATIENCE, self.client.request(&request, &mut self.buffer)).await;
+            let answer = asked.map_err(|_| silent())?;
+            match answer.map(|answer| (answer.code, Zeroizing::new(answer.payload.to_vec()))) {
+                Ok((code, body)) if code.is_success() => return Ok(body),
+                Ok((code, _)) => return Err(format!("it answers {code} to a request for /{path}")),
+                Err(Error::BufferTooSmall { .. }) if self.make_room() => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    /// Makes twice as much room for answers, if there may be more.
+    fn make_room(&mut self) -> bool {
+        let room = 2 * self.buffer.len();
+        if room <= MOST_ROOM {
+            self.buffer = Zeroizing::new(vec![0; room]);
+        }
+        room <= MOST_ROOM
     }
 
     async fn hear(&mut self, said: Said, body: &[u8]) -> Result<(), String> {
         let Some(shared) = self.shared.upgrade() else { return Err("the broker ends".into()) };
+        if said == Said::Revoked {
+            self.cursor = TrlResponse::decode(body).ok().and_then(|list| list.cursor);
+        }
         let heard = shared.state.hear_remote(self.remote, said, body, &|news| shared.tell(news)).await;
         if let Err(error) = heard {
             // It counts all the same, until the broker is started again.

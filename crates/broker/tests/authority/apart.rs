@@ -144,6 +144,37 @@ fn keys_are_replaced_without_an_outage_on_either_side() {
     assert!(carrier.connect(&old).is_none());
 }
 
+/// A list that takes hundreds of blocks and more room than there is at first, and changes that only asking finds.
+#[test]
+fn a_long_list_is_heard_whole_and_then_by_its_changes() {
+    let authority = authority();
+    let carrier = carrier(&authority, |_| {});
+    // Many at a time share a write to the disk.
+    let issue = || (0..50).map(|_| authority.issue("many", &[("a", PUBLISH)], 600)).collect::<Vec<_>>();
+    let tokens: Vec<Held> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..40).map(|_| scope.spawn(issue)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let visitor = authority.issue("visitor", &[("a", PUBLISH)], 600);
+    let choice = TokenChoice::Subject("many".into());
+    assert_eq!(authority.ask(AdminRequest::TokenRevoke(choice)), AdminReply::TokensRevoked(2000));
+    carrier.until("it has the whole list", |host| {
+        host.counter("authority.lists") > 1 && {
+            let [first, last] = [&tokens[0], &tokens[1999]].map(|held| host.connect(held).is_some());
+            !first && !last
+        }
+    });
+    let lists = carrier.counter("authority.lists");
+    let keys = carrier.counter("authority.keys");
+    carrier.until("it has asked again", |host| host.counter("authority.keys") > keys + 3);
+    assert_eq!(carrier.counter("authority.lists"), lists, "nothing new, nothing fetched");
+    assert!(carrier.connect(&visitor).is_some());
+    let revoked = carrier.counter("authority.revoked");
+    authority.revoke(&visitor.id);
+    carrier.until("it has heard", |host| host.counter("authority.revoked") == revoked + 1);
+    assert_eq!(carrier.counter("authority.lost"), 0);
+}
+
 /// While nobody is there, what is known goes on to count, over a restart too; and then everything is caught up with.
 #[test]
 fn tokens_are_good_while_the_authority_is_away() {
