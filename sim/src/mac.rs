@@ -18,6 +18,7 @@ mod job;
 mod machine;
 mod receive;
 mod security;
+mod writing;
 
 pub(crate) use frame::SplitOff;
 pub use frame::{Address, FrameType, Header, fcs};

@@ -170,6 +170,31 @@ mod tests {
     }
 
     #[test]
+    fn every_number_says_where_it_is_from() {
+        let files = [
+            include_str!("../../profiles/nrf52840.toml"),
+            include_str!("../../profiles/nrf54l15.toml"),
+            include_str!("../../profiles/nrf52840-ble.toml"),
+            include_str!("../../profiles/nrf9160-lte-m.toml"),
+            include_str!("../../profiles/nrf9160-nb-iot.toml"),
+            include_str!("../../profiles/cortex-m4.toml"),
+        ];
+        for file in files {
+            let table: toml::Table = file.parse().unwrap();
+            let sections = table.values().flat_map(|value| match value {
+                toml::Value::Array(list) => list.iter().collect(),
+                other => vec![other],
+            });
+            for figure in sections.filter(|value| value.is_table()) {
+                let source = figure.get("source").and_then(toml::Value::as_str).unwrap_or_default();
+                assert!(source.len() > 10, "{figure}");
+            }
+            let bare = table.iter().find(|(_, value)| value.is_float() || value.is_integer());
+            assert_eq!(bare, None);
+        }
+    }
+
+    #[test]
     fn a_mistake_in_a_profile_is_named() {
         let text = include_str!("../../profiles/nrf52840.toml").replace("receive_ma", "recieve_ma");
         let error = text.parse::<Profile>().unwrap_err().to_string();

@@ -5,9 +5,7 @@ use std::rc::Rc;
 
 use sedge_time::{Duration, Instant};
 
-use super::frame::{Address, FrameType, Header, fcs};
-use super::security::{self, Protection};
-use super::{ACK_WAIT, CCA_TIME, Cca, Indication, Job, Mac, TURNAROUND, To, UNIT_BACKOFF, eui64, spacing};
+use super::{ACK_WAIT, CCA_TIME, Cca, Indication, Job, Mac, TURNAROUND, To, UNIT_BACKOFF, spacing};
 use crate::Random;
 use crate::kernel::{Purpose, Queue};
 use crate::network::{Core, DropReason, Event, NodeConfig, NodeId, RadioState, Role};
@@ -35,8 +33,8 @@ pub(super) struct Node {
     exponent: u8,
     tries: u8,
     was_busy: bool,
-    sequence: u8,
-    counter: u32,
+    pub(super) sequence: u8,
+    pub(super) counter: u32,
     random: Random,
     /// The acknowledgement that it owes.
     pub(super) reply: Option<Rc<[u8]>>,
@@ -98,7 +96,7 @@ impl Macs {
                 random,
                 reply: None,
                 on_air: false,
-                role: config.role,
+                role: config.role_by_its_clock(),
                 awake: false,
                 parent: None,
                 listen_until: Instant::EPOCH,
@@ -143,13 +141,6 @@ impl Macs {
 
     pub(crate) fn mac(&self) -> &Mac {
         &self.mac
-    }
-
-    /// How many bytes of payload fit a data frame.
-    pub(crate) fn payload_room(&self) -> usize {
-        let header = self.header(NodeId(0), To::Node(NodeId(0)), FrameType::Data, 0, 0);
-        let mic = self.mac.security.as_ref().map_or(0, |security| security.level.mic_len());
-        super::MAX_FRAME - 2 - header.len() - mic
     }
 
     /// Puts a frame into a node's queue.
@@ -436,54 +427,6 @@ impl Macs {
         }
         let next = self.air.toggle(now, source);
         self.queue.push(now + next, Step::Toggle(source));
-    }
-
-    fn header(&self, node: NodeId, to: To, frame_type: FrameType, sequence: u8, counter: u32) -> Header {
-        let security = self.mac.security.as_ref();
-        Header {
-            frame_type,
-            pending: false,
-            acknowledge: self.mac.acknowledge && to != To::Everyone,
-            sequence,
-            pan: self.mac.pan,
-            destination: match to {
-                To::Node(to) => self.mac.addressing.of(to),
-                To::Everyone => Address::BROADCAST,
-            },
-            source: self.mac.addressing.of(node),
-            protection: security.map(|security| Protection {
-                level: security.level,
-                counter,
-                key: security.index,
-            }),
-        }
-    }
-
-    /// The bytes of the first job's frame, made when it is sent for the first time.
-    fn frame(&mut self, node: NodeId) -> Option<(u8, Rc<[u8]>)> {
-        let state = &self.nodes[node.index()];
-        let job = state.jobs.front()?;
-        if let Some(built) = &job.built {
-            return Some(built.clone());
-        }
-        let kind = if job.command { FrameType::Command } else { FrameType::Data };
-        let mut header = self.header(node, job.to, kind, state.sequence, state.counter);
-        header.pending = job.pending;
-        let mut bytes = Vec::with_capacity(super::MAX_FRAME);
-        header.write(&mut bytes);
-        // Which command it is stays readable.
-        let open = bytes.len() + usize::from(job.command);
-        bytes.extend_from_slice(&job.payload);
-        if let (Some(security), Some(protection)) = (&self.mac.security, header.protection) {
-            security::seal(&security.key, eui64(node), protection, &mut bytes, open);
-        }
-        bytes.extend_from_slice(&fcs(&bytes).to_le_bytes());
-        let built = (header.sequence, Rc::from(bytes));
-        let state = &mut self.nodes[node.index()];
-        state.sequence = state.sequence.wrapping_add(1);
-        state.counter += 1;
-        state.jobs.front_mut()?.built = Some(built.clone());
-        Some(built)
     }
 
     /// Forgets everything a node was about to do.

@@ -47,6 +47,8 @@ pub struct NodeConfig {
     pub profile: Rc<Profile>,
     /// With how much power it sends; 0 dBm if not set.
     pub power_dbm: f64,
+    /// By how many millionths its clock is fast: it polls earlier.
+    pub clock_ppm: f64,
 }
 
 impl Default for NodeConfig {
@@ -56,6 +58,7 @@ impl Default for NodeConfig {
             role: Role::default(),
             profile: Rc::new(Profile::nrf52840()),
             power_dbm: 0.0,
+            clock_ppm: 0.0,
         }
     }
 }
@@ -75,6 +78,19 @@ pub enum Role {
         /// Time between two polls.
         poll: Duration,
     },
+}
+
+impl NodeConfig {
+    /// What it does for others, with times as its clock makes them.
+    pub(crate) fn role_by_its_clock(&self) -> Role {
+        match self.role {
+            Role::Sleepy { poll } if self.clock_ppm != 0.0 => {
+                let true_us = poll.as_micros() as f64 / (1.0 + self.clock_ppm / 1e6);
+                Role::Sleepy { poll: Duration::from_micros(true_us.round() as u64) }
+            }
+            role => role,
+        }
+    }
 }
 
 impl Role {

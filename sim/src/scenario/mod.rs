@@ -19,6 +19,7 @@
 mod access;
 mod error;
 mod events;
+mod noise;
 mod program;
 mod protocol;
 mod radio;
@@ -123,6 +124,7 @@ impl Scenario {
         let protocol = section(root.table("protocol")?)?.unwrap_or_default();
         let table = |key| Ok(root.table(key)?.unwrap_or(Reader::new(&source, &empty)));
         let radio = Radio::read(&Sections {
+            folder,
             radio: table("radio")?,
             channel: table("channel")?,
             interferers: root.tables("interferer")?,
@@ -156,7 +158,8 @@ impl Scenario {
 
     /// The simulation of it, with the chances of `seed`.
     pub fn builder(&self, seed: u64) -> Builder {
-        let network = self.radio.network(self.topology.positions(seed));
+        let mut network = self.radio.network(self.topology.positions(seed));
+        let clocks = self.radio.set_clocks(seed, &mut network);
         let mut builder = Simulation::builder(seed)
             .network(network)
             .protocol(self.protocol.clone())
@@ -168,6 +171,9 @@ impl Scenario {
                 builder = builder.action(at, action);
             }
         }
+        for (node, ppm) in clocks {
+            builder = builder.action(Instant::EPOCH, Action::Drift(vec![node], ppm));
+        }
         for (at, action) in &self.events {
             builder = builder.action(*at, action.clone());
         }
@@ -176,7 +182,7 @@ impl Scenario {
 
     /// The text of the scenario for a folder of its own: what it reads from other files stands in it.
     pub(crate) fn portable(&self, text: &str) -> String {
-        self.topology.portable(text)
+        self.radio.portable(&self.topology.portable(text))
     }
 
     /// Whether there are frames on the air, to be captured.

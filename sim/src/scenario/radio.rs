@@ -7,12 +7,14 @@ use sedge_time::Duration;
 
 use super::ScenarioError;
 use super::access;
+use super::noise;
 use super::reader::Reader;
 use crate::adaptation::{Adaptation, Forwarding};
 use crate::energy::Profile;
+use crate::kernel::{Purpose, Streams};
 use crate::link::{Bursts, Probability};
-use crate::mac::{LinkSecurity, Mac, SecurityLevel};
-use crate::network::{self, Ideal, Ieee802154, Medium, NodeConfig, Role, TraceOptions};
+use crate::mac::{LinkSecurity, Mac, SecurityLevel, TURNAROUND};
+use crate::network::{self, Ideal, Ieee802154, Medium, NodeConfig, NodeId, Role, TraceOptions};
 use crate::phy::{Interferer, Loss, Phy, Propagation, ReceptionModel};
 use crate::routing::{Objective, Routing, RplConfig};
 
@@ -24,12 +26,16 @@ const LINK_KEY: [u8; 16] = *b"sedge-sim-linkey";
 pub struct Radio {
     profile: Rc<Profile>,
     power_dbm: f64,
+    /// Clocks are off by up to so many millionths.
+    clock_ppm: f64,
     role: Role,
     medium: Medium,
 }
 
 /// The sections that say what is between the nodes.
 pub(super) struct Sections<'t> {
+    /// Where the files are that the scenario names.
+    pub(super) folder: &'t std::path::Path,
     pub(super) radio: Reader<'t>,
     pub(super) channel: Reader<'t>,
     pub(super) interferers: Vec<Reader<'t>>,
@@ -86,6 +92,7 @@ impl Radio {
         let this = Self {
             profile: Rc::new(profile),
             power_dbm: radio.within("power", 0.0, -40.0..=23.0)?,
+            clock_ppm: radio.within("clock-ppm", 0.0, 0.0..=1_000.0)?,
             role: role(radio, kind)?,
             medium,
         };
@@ -100,6 +107,7 @@ impl Radio {
             role: if number == 0 { Role::BorderRouter } else { self.role },
             profile: self.profile.clone(),
             power_dbm: self.power_dbm,
+            ..NodeConfig::default()
         });
         let trace = TraceOptions { frames: true, ..TraceOptions::default() };
         network::Config {
@@ -113,6 +121,28 @@ impl Radio {
     /// Whether the devices sleep between polls.
     pub(super) const fn sleeps(&self) -> bool {
         matches!(self.role, Role::Sleepy { .. })
+    }
+
+    /// Gives each device a clock of its own, of which it says by how many millionths it is fast.
+    pub(super) fn set_clocks(&self, seed: u64, network: &mut network::Config) -> Vec<(NodeId, f64)> {
+        if self.clock_ppm == 0.0 {
+            return Vec::new();
+        }
+        let streams = Streams::new(seed);
+        let ppm = |node: u16| self.clock_ppm * (2.0 * streams.unit(Purpose::NODE, node.into(), 1) - 1.0);
+        let clocks: Vec<_> = (1..network.nodes.len() as u16).map(|node| (NodeId(node), ppm(node))).collect();
+        for (node, ppm) in &clocks {
+            network.nodes[node.index()].clock_ppm = *ppm;
+        }
+        clocks
+    }
+
+    /// The text of the scenario with what was read from files of this section's.
+    pub(super) fn portable(&self, text: &str) -> String {
+        match &self.medium {
+            Medium::Ieee802154(medium) => noise::portable(&medium.phy.noise, text),
+            _ => text.into(),
+        }
     }
 
     /// Whether there are frames on the air.
@@ -143,9 +173,17 @@ impl Sections<'_> {
             }
             return Ok(());
         }
-        for key in
-            ["role", "poll", "routing", "retries", "backoffs", "acknowledge", "link-security", "fragments"]
-        {
+        for key in [
+            "role",
+            "poll",
+            "routing",
+            "retries",
+            "backoffs",
+            "acknowledge",
+            "link-security",
+            "fragments",
+            "switching",
+        ] {
             if self.radio.has(key) {
                 return Err(self.radio.error(format!("radio.{key} is for radios of IEEE 802.15.4"), help));
             }
@@ -162,6 +200,7 @@ impl Sections<'_> {
             "number",
             "rssi50",
             "bursts",
+            "noise",
         ] {
             if self.channel.has(key) {
                 return Err(self
@@ -228,6 +267,17 @@ fn mac(radio: &Reader<'_>) -> Result<Mac, ScenarioError> {
     mac.max_retries = radio.within::<i64>("retries", mac.max_retries.into(), 0..=7)? as u8;
     mac.max_backoffs = radio.within::<i64>("backoffs", mac.max_backoffs.into(), 0..=5)? as u8;
     mac.acknowledge = radio.or("acknowledge", true)?;
+    if let Some(switching) = radio.find::<Duration>("switching")? {
+        // The answer to what was sent comes after 192 us.
+        if switching.value > TURNAROUND {
+            return Err(radio.wrong(
+                &switching,
+                "this radio would miss every acknowledgement",
+                "up to 192us",
+            ));
+        }
+        mac.ready = switching.value;
+    }
     if radio.or("link-security", false)? {
         let key = Secret::new(LINK_KEY);
         mac.security = Some(LinkSecurity { key, index: 1, level: SecurityLevel::EncMic32 });
@@ -262,6 +312,9 @@ fn phy(sections: &Sections<'_>) -> Result<Phy, ScenarioError> {
             loss: share(&bursts, "loss", 0.8)?,
         });
         bursts.finish()?;
+    }
+    if let Some(noise) = channel.table("noise")? {
+        phy.noise = noise::read(&noise, sections.folder)?;
     }
     Ok(phy)
 }

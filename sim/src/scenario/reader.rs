@@ -280,6 +280,14 @@ impl Value for [f64; 3] {
     }
 }
 
+impl Value for Vec<f64> {
+    const KIND: &'static str = "a list of numbers, like `[-95, -90.5]`";
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        value.as_array()?.iter().map(|number| f64::read(number.get_ref())).collect()
+    }
+}
+
 impl Value for Vec<[f64; 3]> {
     const KIND: &'static str = "a list of positions in metres, like `[[0, 0], [10, 20]]`";
 
