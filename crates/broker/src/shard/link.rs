@@ -5,11 +5,10 @@ use sedge_coap::Code;
 use sedge_crypto::Entropy;
 use sedge_endpoint::ExchangeId;
 use sedge_endpoint::memory::PagedMemory;
-use sedge_pubsub::{Content, Handed, Notification, Refusal, Resend, TooLong, UnixTime};
+use sedge_pubsub::{Content, Handed, Notification, Refusal, Resend, Resets, TooLong, UnixTime};
 use sedge_time::Instant;
 
 use super::refused::Refused;
-use super::resets::Resets;
 use super::subjects::Subjects;
 use super::wire::Wire;
 use crate::audit::Audit;

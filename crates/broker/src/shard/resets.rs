@@ -1,3 +1,0 @@
-//! Which notification a rejection is about.
-
-pub(super) use sedge_pubsub::Resets;
