@@ -2,6 +2,8 @@
 
 use sedge_crypto::Aead;
 
+use crate::profile::Profile;
+
 /// A cipher suite's number in the
 /// [IANA registry](https://www.iana.org/assignments/tls-parameters/tls-parameters.xhtml#tls-parameters-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,6 +122,16 @@ pub(crate) enum KeyExchange {
 }
 
 impl KeyExchange {
+    /// The same, which the compiler knows where a profile leaves no choice: what it lacks was never offered.
+    pub(crate) const fn in_profile<P: Profile>(self) -> Self {
+        match self {
+            _ if !P::ECDHE => Self::Psk,
+            _ if !P::PSK => Self::EcdheEcdsa,
+            Self::EcdheEcdsa if !P::CERTIFICATES => Self::EcdhePsk,
+            offered => offered,
+        }
+    }
+
     /// Whether both sides need the same pre-shared key.
     pub(crate) const fn uses_psk(self) -> bool {
         matches!(self, Self::Psk | Self::EcdhePsk)

@@ -65,7 +65,8 @@ impl Chosen {
             return Err(AlertDescription::ILLEGAL_PARAMETER);
         }
         let aead = hello.suite.aead().ok_or(AlertDescription::ILLEGAL_PARAMETER)?;
-        let key_exchange = hello.suite.key_exchange().ok_or(AlertDescription::ILLEGAL_PARAMETER)?;
+        let key_exchange =
+            hello.suite.key_exchange().ok_or(AlertDescription::ILLEGAL_PARAMETER)?.in_profile::<P>();
         let (client_kind, server_kind) = offer.with_extensions::<P, _>(credentials, |asked| {
             check(offer, asked, &hello.extensions)?;
             let client_kind =
@@ -75,7 +76,8 @@ impl Chosen {
             Ok((client_kind, server_kind))
         })?;
         // RFC 5246 section 7.4.1.3, RFC 5077 section 3.4: our identifier comes back.
-        let resumed = !hello.session_id.is_empty() && hello.session_id == offer.session_id.as_bytes();
+        let resumed =
+            P::RESUMPTION && !hello.session_id.is_empty() && hello.session_id == offer.session_id.as_bytes();
         // RFC 7250 section 4.2: the server has nothing else to show. In a resumption it shows nothing.
         if P::CERTIFICATES
             && !resumed

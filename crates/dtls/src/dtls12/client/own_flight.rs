@@ -30,7 +30,9 @@ impl<P: Profile> Machine<P> {
         }
         let (share, request) = match flight.due {
             Due::Done { share, request } => (share, request),
-            Due::KeyExchange(None) if flight.chosen.key_exchange == KeyExchange::Psk => (None, None),
+            Due::KeyExchange(None) if flight.chosen.key_exchange.in_profile::<P>() == KeyExchange::Psk => {
+                (None, None)
+            }
             Due::Certificate | Due::KeyExchange(_) => return Err(Discard::UnexpectedHandshake),
         };
         // The key agreement comes before anything is changed: a share that is no point is not the server's.
@@ -91,7 +93,7 @@ impl<P: Profile> Machine<P> {
             speech.say(MessageType::CERTIFICATE, |out| certificate::write(out, own, &*credentials))?;
         }
         // RFC 5246 section 7.4.7. A suite with a pre-shared key was offered because there was one.
-        let kind = chosen.key_exchange;
+        let kind = chosen.key_exchange.in_profile::<P>();
         let premaster = match kind {
             KeyExchange::EcdheEcdsa => {
                 let body = ClientKeyExchange { identity: &[], point: own_point };

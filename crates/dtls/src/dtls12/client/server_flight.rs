@@ -72,7 +72,8 @@ impl<P: Profile> Machine<P> {
                 flight.server_key_exchange::<P, R>(cx, key, message, |group| offer.offers_group(group))
             }
             (Due::Done { share, request: None }, MessageType::CERTIFICATE_REQUEST)
-                if P::CERTIFICATES && flight.chosen.key_exchange == KeyExchange::EcdheEcdsa =>
+                if P::CERTIFICATES
+                    && flight.chosen.key_exchange.in_profile::<P>() == KeyExchange::EcdheEcdsa =>
             {
                 certificate::parse_request(message.body)
                     .map(|usable| Due::Done { share, request: Some(usable) })
@@ -129,7 +130,7 @@ impl<C: Crypto> ServerFlight<C> {
         message: &Message<'_>,
         offered: impl Fn(NamedGroup) -> bool,
     ) -> Result<Due, Refused> {
-        let kind = self.chosen.key_exchange;
+        let kind = self.chosen.key_exchange.in_profile::<P>();
         let ServerKeyExchange { share, signature } =
             ServerKeyExchange::parse(kind, message.body).ok_or(Discard::MalformedHandshake)?;
         let Some(share) = share.filter(|_| P::ECDHE) else {

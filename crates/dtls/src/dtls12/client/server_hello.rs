@@ -108,13 +108,13 @@ impl<P: Profile> Machine<P> {
         let next = match chosen.agreed.resumed {
             true if P::RESUMPTION => self.resume(cx, credentials, chosen, transcript)?,
             _ => State::AwaitServerFlight(ServerFlight {
-                due: match chosen.key_exchange {
+                due: match chosen.key_exchange.in_profile::<P>() {
                     KeyExchange::EcdheEcdsa => Due::Certificate,
                     KeyExchange::Psk | KeyExchange::EcdhePsk => Due::KeyExchange(None),
                 },
                 peer: Peer {
                     principal: 0,
-                    authentication: match chosen.key_exchange {
+                    authentication: match chosen.key_exchange.in_profile::<P>() {
                         KeyExchange::EcdheEcdsa => chosen.server_kind.into(),
                         KeyExchange::Psk | KeyExchange::EcdhePsk => Authentication::PreSharedKey,
                     },
