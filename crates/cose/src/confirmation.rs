@@ -105,22 +105,20 @@ impl<'b> OscoreInput<'b> {
 
     fn encode(&self, encoder: &mut Encoder<'_>) {
         let strings = [(0, self.id), (2, self.master_secret), (5, self.salt), (6, self.context_id)];
-        let numbers = [
-            (1, self.version.and_then(|version| i64::try_from(version).ok())),
-            (3, self.hkdf.map(|algorithm| algorithm.0)),
-            (4, self.algorithm.map(|algorithm| algorithm.0)),
-        ];
-        let count = |there: &mut dyn Iterator<Item = bool>| there.filter(|&there| there).count();
-        encoder.map(
-            count(&mut strings.iter().map(|(_, value)| value.is_some()))
-                + count(&mut numbers.iter().map(|(_, value)| value.is_some())),
-        );
+        let algorithms = [(3, self.hkdf), (4, self.algorithm)];
+        let count = strings.iter().filter(|(_, value)| value.is_some()).count()
+            + algorithms.iter().filter(|(_, value)| value.is_some()).count()
+            + usize::from(self.version.is_some());
+        encoder.map(count);
         for label in 0..=6 {
             if let Some((_, Some(value))) = strings.iter().find(|(of, _)| *of == label) {
                 encoder.int(label).bytes(value);
             }
-            if let Some((_, Some(value))) = numbers.iter().find(|(of, _)| *of == label) {
-                encoder.int(label).int(*value);
+            if let Some((_, Some(Algorithm(number)))) = algorithms.iter().find(|(of, _)| *of == label) {
+                encoder.int(label).int(*number);
+            }
+            if let (1, Some(version)) = (label, self.version) {
+                encoder.int(label).unsigned(version);
             }
         }
     }

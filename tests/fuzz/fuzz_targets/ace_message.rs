@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use sedge_ace::{
-    CreationHints, ErrorResponse, IntrospectionRequest, IntrospectionResponse, PskIdentity, TokenHash, TokenKeys,
-    TokenRequest, TokenResponse, TrlQuery, TrlResponse, open_token,
+    CreationHints, ErrorResponse, IntrospectionRequest, IntrospectionResponse, PskIdentity, TokenHash,
+    TokenKeys, TokenRequest, TokenResponse, TrlQuery, TrlResponse, open_token,
 };
 use sedge_crypto::{Crypto as _, RustCrypto, Secret};
 

@@ -2,10 +2,17 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sedge_cose::cbor::Encoder;
-use sedge_cose::{Algorithm, CoseKey, KeyOp};
+use sedge_cose::cbor::{Decoder, Encoder};
+use sedge_cose::{Algorithm, Confirmation, CoseKey, KeyOp};
 
 fuzz_target!(|bytes: &[u8]| {
+    if let Ok(confirmation) = Confirmation::read(&mut Decoder::new(bytes)) {
+        let mut buffer = vec![0; bytes.len() + 40];
+        let mut encoder = Encoder::new(&mut buffer);
+        confirmation.encode(&mut encoder);
+        let encoded = encoder.finish().expect("no longer than before");
+        assert_eq!(Confirmation::read(&mut Decoder::new(encoded)), Ok(confirmation));
+    }
     let Ok(key) = CoseKey::parse(bytes) else { return };
     let mut buffer = vec![0; bytes.len() + 40];
     let mut encoder = Encoder::new(&mut buffer);

@@ -18,6 +18,9 @@ fuzz_target!(|bytes: &[u8]| {
         look(message.headers(), bytes);
         countersignatures(message.headers(), message.target());
     }
+    if let Ok(alone) = countersign::Countersignature::parse(bytes) {
+        look(alone.headers(), bytes);
+    }
     let mut copy = bytes.to_vec();
     if let Ok(message) = Message::parse(&mut copy) {
         let _ = format!("{message:?}");

@@ -6,7 +6,7 @@ use sedge_cose::{
     Scope, cbor,
 };
 
-use crate::support::hex;
+use crate::support::{encoded, hex};
 
 fn every_claim() -> Claims<'static> {
     Claims {
@@ -183,6 +183,16 @@ fn possession_is_of_one_key() {
     assert_eq!(Claims::parse(&bytes).unwrap().confirmation, Some(Confirmation::KeyId(&[1])));
     let input = OscoreInput { master_secret: Some(&[0xab; 16]), ..OscoreInput::default() };
     assert!(!format!("{input:?}").contains("171"));
+}
+
+#[test]
+fn any_version_of_oscore_comes_back() {
+    for version in [0, 1, i64::MAX as u64 + 1, u64::MAX] {
+        let input = OscoreInput { version: Some(version), ..OscoreInput::default() };
+        let bytes = encoded(|encoder| Confirmation::Oscore(input).encode(encoder));
+        let read = Confirmation::read(&mut cbor::Decoder::new(&bytes));
+        assert_eq!(read, Ok(Confirmation::Oscore(input)), "{version}");
+    }
 }
 
 fn text() -> impl Strategy<Value = Option<String>> {
