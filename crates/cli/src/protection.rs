@@ -23,7 +23,7 @@ use crate::trace::{TapCrypto, TapSocket};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Protect {
     /// Encrypt from end to end, for the members of the topic's group: the broker cannot read it
-    #[arg(long, conflicts_with = "by_token")]
+    #[arg(long)]
     pub(crate) protect: bool,
     /// Where group keys are given out, if that is not the broker: coaps://HOST or coaps://HOST:PORT
     #[arg(long, value_name = "URI", requires = "protect")]
@@ -52,6 +52,20 @@ pub(crate) type CliProtected<'p> = Protected<
     255,
 >;
 
+/// Who the client is towards those who give out keys.
+pub(crate) struct Towards<'c> {
+    /// Its own credential, whatever the broker is shown.
+    pub(crate) own: &'c Credential,
+    /// The session in which it got a token, if it did.
+    pub(crate) authority: Option<CliClient>,
+}
+
+async fn close(client: Option<CliClient>) {
+    if let Some(mut client) = client {
+        client.close().await;
+    }
+}
+
 impl Protect {
     /// What it takes to protect values of these topics of at most `longest` bytes.
     pub(crate) async fn open<'t>(
@@ -59,10 +73,11 @@ impl Protect {
         topics: impl Iterator<Item = &'t str>,
         longest: usize,
         who: &As,
-        credential: &Credential,
+        Towards { own: credential, authority }: Towards<'_>,
         verbose: bool,
     ) -> Result<Option<Protection>, Failure> {
         if !self.protect {
+            close(authority).await;
             return Ok(None);
         }
         let folder = who.credential.with_extension("groups");
@@ -77,8 +92,10 @@ impl Protect {
             groups.push(group.signing(key.clone()));
         }
         let centre = match &self.keys_from {
-            None => None,
+            // Whoever gives out tokens gives out keys, too.
+            None => authority,
             Some(uri) => {
+                close(authority).await;
                 let address = Address::parse(uri).map_err(Failure::usage)?;
                 Some(connection::connect(credential, Some(&address), &who.offer, verbose).await?)
             }

@@ -108,9 +108,11 @@ async fn tail(args: Tail) -> Result<(), Failure> {
         output::line(if args.json { in_json(record).to_string() } else { in_words(record) })
     };
     source.each(&mut print).await?;
-    while args.follow {
-        tokio::time::sleep(INTERVAL).await;
-        source.each(&mut print).await?;
+    if args.follow {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            source.each(&mut print).await?;
+        }
     }
     source.close().await;
     Ok(())

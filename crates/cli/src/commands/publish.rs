@@ -9,7 +9,7 @@ use sedge_client::{ContentFormat, Request};
 use crate::codec::format;
 use crate::connection::{self, As, Obtained};
 use crate::failure::Failure;
-use crate::protection::{self, Protect};
+use crate::protection::{self, Protect, Towards};
 use crate::target::Target;
 
 const EXAMPLES: &str = "\
@@ -52,15 +52,13 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let target = Target::parse(&args.topic)?;
     let payload = payload(&args)?;
-    let Obtained { credential, authority, .. } =
+    let Obtained { credential, own, authority } =
         args.who.obtain(target.broker.as_ref(), args.verbose).await?;
-    if let Some(mut authority) = authority {
-        authority.close().await;
-    }
     let mut client =
         connection::connect(&credential, target.broker.as_ref(), &args.who.offer, args.verbose).await?;
     let topics = std::iter::once(target.topic.as_str());
-    let opened = args.protect.open(topics, payload.len(), &args.who, &credential, args.verbose).await?;
+    let towards = Towards { own: &own, authority };
+    let opened = args.protect.open(topics, payload.len(), &args.who, towards, args.verbose).await?;
     if let Some(mut protection) = opened {
         let mut protected = protection.over(&mut client);
         let asked = protected.publish(&target.topic, args.format, &payload);

@@ -12,7 +12,7 @@ use crate::connection::{self, As, CliClient, Obtained};
 use crate::failure::Failure;
 use crate::interrupt::{interrupted, or_interrupted};
 use crate::output::{self, Style};
-use crate::protection::{self, Protect, Protection};
+use crate::protection::{self, Protect, Protection, Towards};
 use crate::target::Target;
 
 const EXAMPLES: &str = "\
@@ -74,15 +74,18 @@ async fn subscribe(args: &Args) -> Result<(CliClient, Option<Protection>), Failu
         return Err(Failure::usage("the topics are on different brokers: run `sedge sub` once for each"));
     }
     let Obtained { credential, own, authority } = args.who.obtain(broker, args.verbose).await?;
-    if let Some(mut authority) = authority {
-        authority.close().await;
-    }
     let mut client = connection::connect(&credential, broker, &args.who.offer, args.verbose).await?;
     let topics = targets.iter().map(|target| target.topic.as_str());
-    let mut protection = args.protect.open(topics, VALUE_MAX, &args.who, &credential, args.verbose).await?;
+    let towards = Towards { own: &own, authority };
+    let mut protection = args.protect.open(topics, VALUE_MAX, &args.who, towards, args.verbose).await?;
     for Target { topic, .. } in &targets {
         let subscribed = match &mut protection {
-            Some(protection) => protection.over(&mut client).subscribe(topic).await,
+            Some(protection) => {
+                let limit = args.timeout.map_or(Duration::MAX, Duration::from_secs);
+                let mut protected = protection.over(&mut client);
+                let subscribed = tokio::time::timeout(limit, protected.subscribe(topic)).await;
+                subscribed.map_err(|_| nobody_protects(topic, limit))?
+            }
             None => client.subscribe(topic).await.map_err(ProtectError::Client),
         };
         if let Err(error) = subscribed {
@@ -229,6 +232,14 @@ fn print(args: &Args, topic: &str, notification: &Notification<'_>) -> Result<()
     }
     let style = Style::stdout();
     output::line(format_args!("{}  {}", style.cyan(topic), value::display(content_format, payload)))
+}
+
+fn nobody_protects(topic: &str, waited: Duration) -> Failure {
+    Failure::new(format!(
+        "{topic} has not become a protected topic within {} s: its first `sedge pub --protect` makes it one, or `sedge \
+         topic create {topic} --protected`; --keys-from names another place where keys are given out",
+        waited.as_secs()
+    ))
 }
 
 fn cannot_subscribe(name: &str, topic: &str, error: &Error<std::io::Error>) -> Failure {
