@@ -7,10 +7,11 @@ use sedge_client::protected::{Forgetful, Group, Received};
 use sedge_cose::Encrypt0;
 
 use crate::board::Board;
+use crate::capture::{Nonces, Packet};
 use crate::site::Site;
 use crate::{SOON, on_each_board};
 
-on_each_board!(no_nonce_is_used_twice_wherever_the_power_fails);
+on_each_board!(no_nonce_is_used_twice_wherever_the_power_fails, a_session_goes_on_wherever_the_power_fails);
 
 const TOPIC: &str = "t/secret";
 const PAGES: usize = 4;
@@ -76,6 +77,38 @@ fn no_nonce_is_used_twice_wherever_the_power_fails(board: Board) {
     }
     // A member that begins to observe before there is a value may miss all of the first run but its last.
     assert!(nonces.len() > 3 * (PAGES - 1), "only {} values were opened", nonces.len());
+}
+
+/// A device saves its session every few records. The power fails in the first, second, third and so on operation of its
+/// flash; the next run goes on with what was saved, without a handshake, and with numbers that were never used.
+fn a_session_goes_on_wherever_the_power_fails(board: Board) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mut site) = Site::new("saved session", board, |_| {}) else { return };
+    let flash = folder.path().join("flash");
+    std::fs::write(&flash, vec![0xff; PAGES * PAGE]).expect("written");
+    let settings = format!("session={} reserve=1", flash.display());
+    let mut nonces = Nonces::default();
+    let begun = site.guest(&format!("{settings} connect 30 publish t/temp begun")).end(SOON);
+    assert!(begun.said.contains("saved") && begun.said.contains("all steps done"), "{}", begun.said);
+    assert_eq!(begun.capture.handshakes(), 1);
+    nonces.check(&begun.capture);
+    for run in 0..2 * PAGES {
+        // Each restart may use up one reservation before it saves again, in two operations.
+        let steps = format!("{settings} power={} restore connect 30 burst t/temp 60", run % 4);
+        let ended = site.guest(&steps).end(SOON);
+        assert!(ended.said.contains("restore: the session goes on"), "run {run}: {}", ended.said);
+        assert!(ended.said.contains("the power has failed"), "run {run}: {}", ended.said);
+        assert_eq!(ended.capture.handshakes(), 0, "run {run}");
+        nonces.check(&ended.capture);
+    }
+    let ended =
+        site.guest(&format!("{settings} restore connect 30 burst t/temp 60 publish t/temp done")).end(SOON);
+    assert!(ended.said.contains("all steps done"), "{}", ended.said);
+    assert_eq!(ended.capture.handshakes(), 0);
+    nonces.check(&ended.capture);
+    let sealed = |packet: &&Packet| packet.records.iter().any(|(epoch, _)| *epoch == 1);
+    assert!(ended.capture.sent().filter(sealed).count() > 60, "the numbers were not seen");
+    assert_eq!(site.read("t/temp"), "done");
 }
 
 /// That of the message at the beginning of the memory. No shorter and no longer part of it is a message.

@@ -5,11 +5,14 @@
 //! |---|---|
 //! | `clock=MICROS` | the counter starts there |
 //! | `flash=FILE` | where sequence numbers are kept |
-//! | `power=N` | it fails in the operation of the flash after N |
+//! | `session=FILE` | where the session is saved |
+//! | `reserve=N` | after how many records it is saved again |
+//! | `power=N` | it fails in the operation of either flash after N |
 //! | `attempts=N` | how often a flight of a handshake is sent again |
 //!
 //! | step | |
 //! |---|---|
+//! | `restore` | goes on with the session that was saved |
 //! | `connect SECONDS` | tries for so long |
 //! | `publish TOPIC VALUE` | |
 //! | `large TOPIC BYTES` | publishes a value of that length |
@@ -23,6 +26,7 @@
 #![no_std]
 #![no_main]
 
+use core::convert::Infallible;
 use core::fmt;
 
 use cortex_m_rt::entry;
@@ -62,6 +66,8 @@ fn main() -> ! {
 struct Settings<'a> {
     clock: u64,
     flash: Option<&'a str>,
+    session: Option<&'a str>,
+    reserve: u32,
     power: Option<u32>,
     attempts: Option<u8>,
 }
@@ -73,6 +79,8 @@ impl<'a> Settings<'a> {
             match name {
                 "clock" => settings.clock = value.parse().ok()?,
                 "flash" => settings.flash = Some(value),
+                "session" => settings.session = Some(value),
+                "reserve" => settings.reserve = value.parse().ok()?,
                 "power" => settings.power = Some(value.parse().ok()?),
                 "attempts" => settings.attempts = Some(value.parse().ok()?),
                 _ => return None,
@@ -92,19 +100,18 @@ async fn run() -> Result<(), &'static str> {
     let network = Network::start(credential.broker, clock).ok_or("there is no network")?;
     let security = credential.security().ok_or("the key is too long")?;
     let entropy = Entropy::open().ok_or("there is no entropy")?;
-    let mut config = Config::default();
+    let mut config = Config { reserve: settings.reserve, ..Config::default() };
     if let Some(attempts) = settings.attempts {
         config.endpoint.dtls.retransmission.attempts = attempts;
     }
     let client = Client::new(config, security, network, clock, Rfc7925(RustCrypto), entropy)
         .map_err(|_| "the credential does not fit its memory")?;
-    let flash = match settings.flash {
-        Some(name) => Some(Flash::open(name, PAGES, settings.power).ok_or("there is no flash")?),
-        None => None,
-    };
+    let open = |name| Flash::open(name, PAGES, settings.power).ok_or("there is no flash");
+    let flash = settings.flash.map(open).transpose()?;
+    let session = settings.session.map(open).transpose()?;
     let body = cortex_m::singleton!(: [u8; LONGEST] = [0; LONGEST]).ok_or("the memory is taken")?;
-    let mut trial =
-        Trial { client, clock, flash, name: credential.identity(), subscriptions: [None; 2], body };
+    let (name, subscriptions) = (credential.identity(), [None; 2]);
+    let mut trial = Trial { client, clock, flash, session, name, subscriptions, body };
     while let Some(step) = words.next() {
         trial.step(step, &mut words).await.ok_or("a step makes no sense")?;
     }
@@ -115,6 +122,7 @@ struct Trial<'a> {
     client: Device,
     clock: Ticks,
     flash: Option<Flash>,
+    session: Option<Flash>,
     /// What the operator calls the device.
     name: &'a str,
     subscriptions: [Option<SubscriptionId>; 2],
@@ -126,10 +134,13 @@ impl Trial<'_> {
     async fn step(&mut self, step: &str, words: &mut Words<'_>) -> Option<()> {
         match step {
             "connect" => self.connect(words.next()?.parse().ok()?).await,
+            "restore" => match self.session.as_mut().map(|pages| self.client.restore(pages)) {
+                Some(Ok(true)) => hprintln!("restore: the session goes on"),
+                _ => hprintln!("restore: there is none"),
+            },
             "publish" => {
-                let outcome =
-                    self.client.publish(words.next()?, ContentFormat::TEXT, words.next()?.as_bytes());
-                tell(step, outcome.await);
+                let outcome = self.publish(words.next()?, words.next()?.as_bytes()).await;
+                tell(step, outcome);
             }
             "large" => {
                 let (topic, len) = (words.next()?, words.next()?.parse().ok()?);
@@ -158,11 +169,29 @@ impl Trial<'_> {
         Some(())
     }
 
+    /// Publishes a value, and saves the session whenever that has to come first.
+    async fn publish(&mut self, topic: &str, value: &[u8]) -> Result<(), Error<Infallible>> {
+        loop {
+            match self.client.publish(topic, ContentFormat::TEXT, value).await {
+                Err(Error::Unsaved) => self.save(),
+                other => return other,
+            }
+        }
+    }
+
+    fn save(&mut self) {
+        match self.session.as_mut().map(|pages| self.client.save(pages)) {
+            Some(Ok(())) => hprintln!("saved"),
+            _ => host::exit_failure("the session cannot be saved"),
+        }
+    }
+
     async fn connect(&mut self, seconds: u64) {
         let end = self.clock.time() + Duration::from_secs(seconds);
         loop {
             let attempt = board::until(&self.clock, end, self.client.connect()).await;
             match attempt {
+                Some(Err(Error::Unsaved)) => self.save(),
                 Some(outcome) => {
                     tell("connect", outcome);
                     if outcome.is_ok() {
@@ -178,7 +207,7 @@ impl Trial<'_> {
         for number in 0..count {
             let mut digits = [0; 10];
             let value = decimal(number, &mut digits);
-            if let Err(error) = self.client.publish(topic, ContentFormat::TEXT, value).await {
+            if let Err(error) = self.publish(topic, value).await {
                 hprintln!("burst: {}", error);
             }
         }

@@ -2,6 +2,7 @@
 //! fails when it is told to.
 
 use sedge_client::protected::{Record, SequenceStorage};
+use sedge_client::{SavedSession, Storage};
 
 use super::host::{File, Mode, exit_failure};
 
@@ -44,6 +45,18 @@ impl Flash {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlashError;
 
+impl Flash {
+    fn read_page(&mut self, page: usize, bytes: &mut [u8]) -> Result<(), FlashError> {
+        if self.file.seek(page * PAGE) && self.file.read(bytes) { Ok(()) } else { Err(FlashError) }
+    }
+
+    fn write_page(&mut self, page: usize, bytes: &[u8]) -> Result<(), FlashError> {
+        self.change(page, &ERASED)?;
+        self.change(page, bytes)
+    }
+}
+
+/// For the numbers of what is encrypted for a group.
 impl SequenceStorage for Flash {
     type Error = FlashError;
 
@@ -52,11 +65,27 @@ impl SequenceStorage for Flash {
     }
 
     fn read(&mut self, slot: usize, record: &mut Record) -> Result<(), FlashError> {
-        if self.file.seek(slot * PAGE) && self.file.read(record) { Ok(()) } else { Err(FlashError) }
+        self.read_page(slot, record)
     }
 
     fn write(&mut self, slot: usize, record: &Record) -> Result<(), FlashError> {
-        self.change(slot, &ERASED)?;
-        self.change(slot, record)
+        self.write_page(slot, record)
+    }
+}
+
+/// For the session with the broker.
+impl Storage for Flash {
+    type Error = FlashError;
+
+    fn slots(&self) -> usize {
+        self.pages
+    }
+
+    fn read(&mut self, slot: usize, record: &mut SavedSession) -> Result<(), FlashError> {
+        self.read_page(slot, record)
+    }
+
+    fn write(&mut self, slot: usize, record: &SavedSession) -> Result<(), FlashError> {
+        self.write_page(slot, record)
     }
 }
