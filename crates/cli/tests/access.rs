@@ -128,6 +128,20 @@ fn the_audit_log_is_shown_checked_and_exported() {
     let tail = desk.ok(&["audit", "tail", "-n", "2", "--data", "broker"]);
     assert_eq!(tail.lines().count(), 2, "{tail}");
     assert!(tail.contains("enrolment  t1  by user ") && tail.contains("roles=reader"), "{tail}");
+
+    // The same from elsewhere, for administrators: fetched as it is, and checked here.
+    let remote = ["--as", "broker/admin.toml"];
+    assert_eq!(desk.ok(&[&["audit", "tail", "-n", "2"], &remote[..]].concat()), tail);
+    let exported = desk.ok(&["audit", "export", "--data", "broker"]);
+    assert_eq!(desk.ok(&[&["audit", "export"], &remote[..]].concat()), exported);
+    let here = json(&desk.ok(&["audit", "verify", "--json", "--data", "broker"]));
+    let there = json(&desk.ok(&[&["audit", "verify", "--json"], &remote[..]].concat()));
+    assert_eq!(
+        (&there["intact"], &there["head"], &there["records"]),
+        (&true.into(), &here["head"], &here["records"])
+    );
+    desk.fails(1, &["audit", "verify", "--as", "t1.toml"], "administrator");
+    desk.fails(2, &["audit", "tail"], "--data");
     drop(broker);
     let verified = json(&desk.ok(&["audit", "verify", "--json", "--data", "broker"]));
     assert_eq!(verified["intact"], true);
