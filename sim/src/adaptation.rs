@@ -48,7 +48,7 @@ impl Default for Adaptation {
             virtual_buffers: 16,
             gap: Duration::from_millis(20),
             window: 8,
-            patience: Duration::from_secs(1),
+            patience: Duration::from_millis(400),
             repetitions: 4,
             mtu: 1_280,
         }

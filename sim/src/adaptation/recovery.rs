@@ -248,9 +248,14 @@ impl Incoming {
         (self.missing == 0).then_some(&self.datagram)
     }
 
+    /// Whether all of it is there: it is kept only to say so again.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.missing == 0
+    }
+
     /// What it says to its sender.
     pub(crate) fn report(&self, congested: bool) -> Received {
-        let bitmap = if self.missing == 0 { Received::ALL } else { self.bitmap };
+        let bitmap = if self.is_whole() { Received::ALL } else { self.bitmap };
         Received { congested, tag: self.tag, bitmap }
     }
 }
@@ -264,6 +269,8 @@ pub(crate) struct Passage {
     pub(crate) next_tag: u8,
     /// By how much the headers grew here: later fragments lie that much further back.
     pub(crate) grown: i32,
+    /// Whether all of it has arrived: the way is kept only for questions.
+    pub(crate) done: bool,
     pub(crate) expires: Instant,
 }
 

@@ -69,3 +69,12 @@ fn contradictions_are_refused() {
     let error = Network::new(config, 1).unwrap_err();
     assert_eq!(error.to_string(), "node 1: only node 0 can be the border router");
 }
+
+#[test]
+fn a_fast_clock_polls_earlier() {
+    let poll = Duration::from_secs(1);
+    let node = |clock_ppm| NodeConfig { role: Role::Sleepy { poll }, clock_ppm, ..NodeConfig::default() };
+    assert_eq!(node(0.0).role_by_its_clock(), Role::Sleepy { poll });
+    let early = Role::Sleepy { poll: Duration::from_micros(909_091) };
+    assert_eq!(node(100_000.0).role_by_its_clock(), early);
+}

@@ -135,7 +135,7 @@ impl Stack {
                 let expires = now + self.adaptation.reassembly_timeout;
                 let most = self.adaptation.reassemblies * if node == NodeId(0) { 8 } else { 1 };
                 let state = &mut self.nodes[node.index()];
-                if state.incoming.len() >= most {
+                if state.incoming.iter().filter(|incoming| !incoming.is_whole()).count() >= most {
                     core.drop(now, node, Some(id), DropReason::ReassemblyFull);
                     return self.report(
                         core,
@@ -211,7 +211,8 @@ impl Stack {
             core.drop(now, node, Some(id), DropReason::NoRoute);
             return self.report(core, now, node, from, id, refuse);
         };
-        if self.nodes[node.index()].passages.len() >= self.adaptation.virtual_buffers {
+        let open = self.nodes[node.index()].passages.iter().filter(|passage| !passage.done).count();
+        if open >= self.adaptation.virtual_buffers {
             core.drop(now, node, Some(id), DropReason::ReassemblyFull);
             return self.report(core, now, node, from, id, Received { congested: true, ..refuse });
         }
@@ -226,6 +227,7 @@ impl Stack {
             next,
             next_tag: self.next_tag(node),
             grown,
+            done: false,
             expires: now + self.adaptation.reassembly_timeout,
         };
         self.nodes[node.index()].passages.push(passage);
@@ -317,7 +319,9 @@ impl Stack {
         let state = &mut self.nodes[node.index()];
         let of = |way: &Passage| (way.next, way.next_tag) == (from, received.tag);
         if let Some(place) = state.passages.iter().position(of) {
-            let Passage { from: back, tag, .. } = state.passages[place];
+            let passage = &mut state.passages[place];
+            passage.done |= received.bitmap == Received::ALL;
+            let Passage { from: back, tag, .. } = *passage;
             // What is given up needs no way any more; what has come may still be asked about.
             if received.bitmap == 0 {
                 state.passages.swap_remove(place);
