@@ -53,4 +53,6 @@ pub use token_keys::TokenKeys;
 pub use trl::{Patch, TrlError, TrlQuery, TrlResponse, encode_diff, encode_full};
 
 #[cfg(test)]
+mod same_work;
+#[cfg(test)]
 mod tests;
