@@ -1,11 +1,13 @@
 //! The client for a loop without an executor: it is asked what to do next.
 
+use core::mem::MaybeUninit;
+
 use sedge_coap::Code;
 use sedge_coap::block::BlockSize;
 use sedge_time::Instant;
 
 use crate::config::Config;
-use crate::core::{Core, Kind, Notification, Standing, SubscribeError, SubscriptionId};
+use crate::core::{Core, Kind, Login, Notification, Standing, SubscribeError, SubscriptionId};
 use crate::disconnect::Disconnect;
 use crate::memory::{CryptoOf, Memory, RngOf};
 use crate::request::Target;
@@ -123,6 +125,24 @@ impl<M: Memory> Polled<M> {
     ) -> Result<Self, SecurityError> {
         let core = Core::new(now, config, security, crypto, rng)?;
         Ok(Self { core, sending: false, showing: None, was_connected: false })
+    }
+
+    /// The same, made where it stays: with [`new`](Self::new) the stack has to hold it for a moment.
+    ///
+    /// # Errors
+    /// [`SecurityError`].
+    #[inline(always)]
+    pub fn start<'p>(
+        place: &'p mut MaybeUninit<Self>,
+        now: Instant,
+        config: Config,
+        security: Security<'_>,
+        crypto: CryptoOf<M>,
+        rng: RngOf<M>,
+    ) -> Result<&'p mut Self, SecurityError> {
+        let login = Login::new(security, &crypto)?;
+        let core = Core::with_login(now, config, login, crypto, rng);
+        Ok(place.write(Self { core, sending: false, showing: None, was_connected: false }))
     }
 
     /// What to do next. To be called until it is [`Next::Wait`].

@@ -88,7 +88,7 @@ fn start<I: Image, const DATAGRAM: usize>(
         CipherSuite::TLS_PSK_WITH_AES_128_CCM_8,
     ];
     let rng = Noise(0x2545_f491_4f6c_dd1d);
-    Some(memory.write(Polled::new(NOW, config, I::security()?, Rfc7925(RustCrypto), rng).ok()?))
+    Polled::start(memory, NOW, config, I::security()?, Rfc7925(RustCrypto), rng).ok()
 }
 
 /// Does what a device does: says how many ticks it took to connect, the serial line's not counted.

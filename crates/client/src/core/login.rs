@@ -13,7 +13,7 @@ use crate::memory::{CryptoOf, Memory};
 use crate::security::{Identity, NotBelieved, Security, SecurityError, Trust, certificates};
 
 /// Who the client is, and its last session.
-pub(super) struct Login<M: Memory> {
+pub(crate) struct Login<M: Memory> {
     proof: Proof<M>,
     resumption: M::Resumption,
 }
@@ -46,7 +46,7 @@ enum Shown<C> {
 }
 
 impl<M: Memory> Login<M> {
-    pub(super) fn new(security: Security<'_>, crypto: &CryptoOf<M>) -> Result<Self, SecurityError> {
+    pub(crate) fn new(security: Security<'_>, crypto: &CryptoOf<M>) -> Result<Self, SecurityError> {
         let proof = match security {
             Security::Psk { identity, key } => Proof::Psk { identity: name::<M>(identity)?, key },
             Security::PublicKey { own, server } => {

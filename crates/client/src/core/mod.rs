@@ -39,7 +39,7 @@ pub use line::Exchange;
 use inbox::Inbox;
 use line::{Event, Incoming, Line, Number, Purpose};
 use link::Link;
-use login::Login;
+pub(crate) use login::Login;
 
 /// Getters: [`is_connected`](Self::is_connected), [`agreed`](Self::agreed), [`failure`](Self::failure),
 /// [`deadline`](Self::deadline), [`counters`](Self::counters). Inputs: [`receive`](Self::receive), [`expire`](Self::expire),
@@ -81,17 +81,29 @@ impl<M: Memory> Core<M> {
     /// [`SecurityError`].
     pub fn new(
         now: Instant,
-        mut config: Config,
+        config: Config,
         security: Security<'_>,
         crypto: CryptoOf<M>,
-        mut rng: RngOf<M>,
+        rng: RngOf<M>,
     ) -> Result<Self, SecurityError> {
+        let login = Login::new(security, &crypto)?;
+        Ok(Self::with_login(now, config, login, crypto, rng))
+    }
+
+    /// A client that will dial at once. It is some kilobytes long, and to be made where it stays.
+    #[inline(always)]
+    pub(crate) fn with_login(
+        now: Instant,
+        mut config: Config,
+        login: Login<M>,
+        crypto: CryptoOf<M>,
+        mut rng: RngOf<M>,
+    ) -> Self {
         config.block_size = config.block_size.min(BlockSize::at_most(M::DATAGRAM.saturating_sub(OVERHEAD)));
         let mtu = u16::try_from(M::DATAGRAM.saturating_sub(2)).unwrap_or(u16::MAX);
         config.endpoint.dtls.mtu = config.endpoint.dtls.mtu.min(mtu);
-        let login = Login::new(security, &crypto)?;
         let random = Random(rng.next_u32() | 1);
-        Ok(Self {
+        Self {
             line: Line::new(&config, crypto, rng),
             login,
             unix_epoch: None,
@@ -105,7 +117,7 @@ impl<M: Memory> Core<M> {
             registration_waits: false,
             inbox: Inbox::new(M::inbox()),
             random,
-        })
+        }
     }
 
     /// Whether there is a connection.

@@ -27,6 +27,7 @@ impl<'d> Incoming<'d> {
 
 impl<M: Memory> Line<M> {
     /// Begins a handshake.
+    #[inline(never)]
     pub(crate) fn connect(
         &mut self,
         now: Instant,
@@ -83,6 +84,7 @@ impl<M: Memory> Line<M> {
     }
 
     /// Does what is due; to be called until it returns `None`.
+    #[inline(never)]
     pub(crate) fn expire(
         &mut self,
         now: Instant,
@@ -132,6 +134,7 @@ impl<M: Memory> Line<M> {
         self.hang_up();
     }
 
+    #[inline(never)]
     fn receive_handshake(
         &mut self,
         now: Instant,
@@ -158,6 +161,7 @@ impl<M: Memory> Line<M> {
     }
 
     /// The handshake makes way for the session.
+    #[inline(never)]
     fn establish(&mut self) -> Option<Event<'static>> {
         let Channel::Handshake(handshake) = &mut self.channel else { return None };
         let Established { session, authentication, resumed, .. } = handshake.take_session()?;
@@ -186,6 +190,7 @@ impl<M: Memory> Line<M> {
     }
 
     /// Opens a record of the session.
+    #[inline(never)]
     fn open<'d>(
         &mut self,
         now: Instant,

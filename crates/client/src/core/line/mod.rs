@@ -90,6 +90,7 @@ enum Channel<D: Profile> {
 }
 
 impl<M: Memory> Line<M> {
+    #[inline(always)]
     pub(super) fn new(config: &Config, crypto: <M::Dtls as Profile>::Crypto, mut rng: M::Rng) -> Self {
         let (message_id, serial) = (rng.next_u32() as u16, rng.next_u32() as u16);
         Self {
