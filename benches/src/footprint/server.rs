@@ -69,7 +69,7 @@ impl Server {
         self.session.is_some()
     }
 
-    /// Takes a datagram in, and gives back what is to be sent. What a device sends comes back to it.
+    /// Takes a datagram in, and gives back what is to be sent. What a device sends comes back to it, or the answer to it.
     pub(super) fn receive(&mut self, datagram: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         let mut answers = Vec::new();
         let mut buffer = [0; DATAGRAM];
@@ -101,7 +101,9 @@ impl Server {
             for record in Records::new(&mut datagram, 1) {
                 let opened = session.open(&layer, record).map_err(|why| format!("not opened: {why:?}"))?;
                 if let Content::ApplicationData(reading) = opened.content {
-                    let (reading, at) = (reading.to_vec(), session.headroom());
+                    // A whole client speaks CoAP; any other gets back what it sent.
+                    let reading = super::coap::answer(reading).unwrap_or_else(|| reading.to_vec());
+                    let at = session.headroom();
                     buffer[at..at + reading.len()].copy_from_slice(&reading);
                     let len = session
                         .seal(&layer, ContentType::APPLICATION_DATA, &mut buffer, reading.len())
