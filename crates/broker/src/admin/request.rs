@@ -72,6 +72,10 @@ pub enum AdminRequest {
     /// Replaces the keys of tokens. Answer: [`AdminReply::Done`](super::AdminReply::Done).
     #[n(24)]
     KeysRotate,
+    /// Sets up the protection of a topic in another way: its members get a new key. Answer:
+    /// [`AdminReply::Done`](super::AdminReply::Done).
+    #[n(14)]
+    TopicProtect(#[n(0)] String, #[n(1)] Protection),
     /// The files of the audit log, each with its end. Answer: [`AdminReply::AuditFiles`](super::AdminReply::AuditFiles).
     #[n(30)]
     AuditFiles,

@@ -74,6 +74,7 @@ impl Service {
             AdminRequest::TokenRevoke(choice) => self.token_revoke(choice, by).await,
             AdminRequest::TokenOpen(token) => Ok(self.token_open(&token)),
             AdminRequest::KeysRotate => self.keys_rotate(by).await,
+            AdminRequest::TopicProtect(name, protection) => self.topic_protect(&name, &protection, by).await,
             AdminRequest::AuditFiles => self.audit_files(),
             AdminRequest::AuditTail(count) => self.audit_tail(count),
             AdminRequest::AuditRead(place) => self.audit_read(place),

@@ -1,6 +1,6 @@
 //! What administrators do with topics.
 
-use sedge_authority::groups::{CreateError, GroupSettings};
+use sedge_authority::groups::{CreateError, GroupSettings, Groups};
 use sedge_coap::ContentFormat;
 use sedge_group::Cipher;
 use sedge_group::keying::{COSE_ENCRYPT0, GroupPolicy};
@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::service::{PageBuilder, Service, store_failed, unix_seconds};
 use super::{AdminReply, After, Page, Protection, Reason, Refusal, TopicInfo, TopicSettings, ValueInfo};
 use crate::audit::Actor;
+use crate::authority::Lent;
 use crate::store::{Change, Done, StoreError, Urgency};
 
 impl Service {
@@ -124,6 +125,37 @@ impl Service {
             self.state().with_groups(|groups, lent| groups.delete(lent, name), &|news| self.tell(news)).await;
         let _was = ended.map_err(|error| store_failed(&error))?;
         self.state().audit.administered(by, "the topic was deleted", name);
+        Ok(AdminReply::Done)
+    }
+
+    /// Sets a group up in another way; what is not said stays as it is.
+    pub(super) async fn topic_protect(
+        &self,
+        name: &str,
+        protection: &Protection,
+        by: &Actor,
+    ) -> Result<AdminReply, Refusal> {
+        let Some(wanted) = self.group_settings(protection)? else {
+            let what =
+                "no group keys are given out here ([groups] enabled = false): say it where the keys are";
+            return Err(Refusal::new(Reason::Invalid, what));
+        };
+        let configure = |groups: &mut Groups, lent: &mut Lent<'_>| {
+            let Some(mut settings) = groups.settings_of(name) else { return false };
+            if protection.cipher.is_some() {
+                settings.cipher = wanted.cipher;
+            }
+            settings.policy.signed = protection.signed.unwrap_or(settings.policy.signed);
+            settings.policy.content_format = protection.content_format.or(settings.policy.content_format);
+            groups.configure(lent, name, settings)
+        };
+        let done = self.state().with_groups(configure, &|news| self.tell(news)).await;
+        if done.map_err(|error| store_failed(&error))? != Some(true) {
+            let what =
+                format!("`{name}` is no protected topic: `sedge topic create {name} --protected` makes one");
+            return Err(Refusal::new(Reason::NotFound, what));
+        }
+        self.state().audit.administered(by, "the protection of the topic was changed", name);
         Ok(AdminReply::Done)
     }
 

@@ -34,10 +34,20 @@ enum Command {
     /// Show one topic
     #[command(after_help = "Example:\n    sedge topic show site/7/temp --data ./broker")]
     Show(One),
+    /// Protect the values of a protected topic in another way, with a new key
+    #[command(after_help = PROTECT_EXAMPLES)]
+    Protect(Change),
     /// Delete a topic and its value; its subscribers are told
     #[command(after_help = "Example:\n    sedge topic delete site/7/temp --data ./broker")]
     Delete(One),
 }
+
+const PROTECT_EXAMPLES: &str = "\
+Examples:
+    sedge topic protect site/7/door --cipher A128GCM --data ./broker
+    sedge topic protect site/7/door --sign true --as admin.toml
+
+Members follow by themselves. What was published before stays as it was.";
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
@@ -94,6 +104,23 @@ struct Create {
 }
 
 #[derive(Debug, clap::Args)]
+struct Change {
+    /// The topic's name
+    name: String,
+    /// What values are encrypted with from now on: AES-CCM-16-64-128, A128GCM or ChaCha20/Poly1305
+    #[arg(long, value_name = "NAME", value_parser = cipher, required_unless_present = "sign")]
+    cipher: Option<Cipher>,
+    /// Whether publishers sign from now on
+    #[arg(long, value_name = "true|false")]
+    sign: Option<bool>,
+    #[command(flatten)]
+    which: Which,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct List {
     #[command(flatten)]
     which: Which,
@@ -118,6 +145,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Command::Create(args) => create(args).await,
         Command::List(args) => list(args).await,
         Command::Show(args) => show(args).await,
+        Command::Protect(args) => protect(args).await,
         Command::Delete(args) => delete(args).await,
     }
 }
@@ -216,6 +244,21 @@ async fn show(args: One) -> Result<(), Failure> {
     let lines =
         properties.iter().filter_map(|(name, value)| Some(format!("{name:<15}  {}", value.as_ref()?)));
     output::line(lines.collect::<Vec<_>>().join("\n"))
+}
+
+async fn protect(args: Change) -> Result<(), Failure> {
+    let protection =
+        Protection { signed: args.sign, cipher: args.cipher.map(Cipher::to_cose), content_format: None };
+    let mut admin = args.which.connect().await?;
+    let AdminReply::Done = admin.call(AdminRequest::TopicProtect(args.name.clone(), protection)).await?
+    else {
+        return Err(unexpected());
+    };
+    admin.close().await;
+    if args.json {
+        return output::line(json!({ "rekeyed": args.name }));
+    }
+    output::line(format_args!("{} has a new key, and its members are told.", args.name))
 }
 
 async fn delete(args: One) -> Result<(), Failure> {
