@@ -83,7 +83,7 @@ impl Simulate {
         let below = match below {
             Below::Ideal => format!("[topology]\nnodes = {nodes}\n"),
             Below::Cell => format!(
-                "[topology]\nkind = \"disc\"\nnodes = {nodes}\nradius = {:.1}\nseparation = 0.0\n\
+                "[topology]\nkind = \"disc\"\nnodes = {nodes}\nradius = {:.1}\nseparation = 0.1\n\
                  [radio]\nprofile = \"nrf52840\"\npower = {:.1}\nrouting = \"star\"\n\
                  [channel]\nexponent = {:.1}\nshadowing = 0.0\n",
                 ns3::RADIUS,
