@@ -32,7 +32,8 @@ fn a_wrong_key_is_named_and_not_tried_all_the_time(board: Board) {
         .collect();
     let waits: Vec<f64> =
         hellos.windows(2).map(|pair| pair[1] - pair[0]).filter(|wait| *wait > 2.0).collect();
-    assert!(waits.windows(2).all(|pair| pair[1] > pair[0]), "{hellos:?}");
+    // Not each longer than the one before: how long an attempt takes varies with the machine.
+    assert!(waits.last() > waits.first(), "{hellos:?}");
     assert!(ended.capture.sent().count() <= 8 * (attempts + 1), "a storm: {:?}", ended.capture.packets);
 }
 
