@@ -4,8 +4,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Handshake<'d> {
     pub(crate) kind: u8,
-    /// What there is of the body's beginning.
-    start: &'d [u8],
+    /// Where in the body the fragment begins.
+    offset: usize,
+    fragment: &'d [u8],
     /// The whole body; nothing if this is only a part of the message.
     pub(crate) body: Option<&'d [u8]>,
 }
@@ -59,9 +60,9 @@ pub(crate) fn messages(mut body: &[u8]) -> Vec<Handshake<'_>> {
         let uint = |bytes: [&u8; 3]| bytes.iter().fold(0, |value, byte| value << 8 | usize::from(**byte));
         let (len, offset, fragment) = (uint([l2, l1, l0]), uint([o2, o1, o0]), uint([f2, f1, f0]));
         let whole = offset == 0 && fragment == len;
-        let start = rest.get(..fragment).filter(|_| offset == 0).unwrap_or_default();
-        messages.push(Handshake { kind: *kind, start, body: rest.get(..len).filter(|_| whole) });
-        body = rest.get(fragment..).unwrap_or_default();
+        let (fragment, after) = rest.split_at_checked(fragment).unwrap_or_default();
+        messages.push(Handshake { kind: *kind, offset, fragment, body: Some(fragment).filter(|_| whole) });
+        body = after;
     }
     messages
 }
@@ -96,14 +97,25 @@ impl Handshake<'_> {
             _ => "handshake message",
         }
     }
+}
 
-    /// The group of the key in a ServerKeyExchange of DTLS 1.2 (RFC 8422 section 5.4); under a pre-shared key it stands
-    /// behind the hint (RFC 5489 section 2).
+/// The beginning of a ServerKeyExchange of DTLS 1.2: its first fragment may be of a single byte.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeyExchange(Vec<u8>);
+
+impl KeyExchange {
+    /// Takes in a message, or a fragment of one. Fragments that are repeated or come out of turn do no harm: the whole
+    /// flight is sent again.
+    pub(crate) fn take(&mut self, message: &Handshake<'_>) {
+        if message.kind == kind::SERVER_KEY_EXCHANGE && message.offset <= self.0.len() {
+            self.0.truncate(message.offset);
+            self.0.extend_from_slice(message.fragment);
+        }
+    }
+
+    /// The group of its key (RFC 8422 section 5.4); under a pre-shared key it stands behind the hint (RFC 5489 section 2).
     pub(crate) fn group(&self) -> Option<u16> {
         const NAMED_CURVE: u8 = 3;
-        if self.kind != kind::SERVER_KEY_EXCHANGE {
-            return None;
-        }
         let after_hint = |body: &'_ [u8]| match body {
             [high, low, rest @ ..] => {
                 let hint = usize::from(u16::from_be_bytes([*high, *low]));
@@ -113,7 +125,7 @@ impl Handshake<'_> {
         };
         let named =
             |[form, high, low]: [u8; 3]| (form == NAMED_CURVE).then(|| u16::from_be_bytes([high, low]));
-        let body = self.start;
+        let body = &self.0;
         let first = body.first_chunk::<3>().copied().and_then(named);
         first.filter(|group| *group > 0).or_else(|| after_hint(body).and_then(named))
     }
@@ -231,11 +243,29 @@ mod tests {
 
     #[test]
     fn the_group_of_a_key_exchange_is_read() {
-        let group = |body: &[u8]| messages(&message(12, body))[0].group();
+        let group = |body: &[u8]| {
+            let mut exchange = KeyExchange::default();
+            exchange.take(&messages(&message(12, body))[0]);
+            exchange.group()
+        };
         assert_eq!(group(&[3, 0, 23, 65]), Some(23));
         // Behind an empty hint and behind one.
         assert_eq!(group(&[0, 0, 3, 0, 29, 32]), Some(29));
         assert_eq!(group(&[0, 2, b'h', b'i', 3, 0, 29, 32]), Some(29));
         assert_eq!(group(&[0, 2, b'h', b'i']), None);
+    }
+
+    #[test]
+    fn a_key_exchange_may_come_byte_by_byte() {
+        let body = [3, 0, 23, 65];
+        let mut exchange = KeyExchange::default();
+        // One of them too early, two of them twice.
+        for at in [0, 2, 1, 0, 1, 2] {
+            assert_eq!(exchange.group(), None);
+            let len = body.len() as u8;
+            let fragment = [12, 0, 0, len, 0, 0, 0, 0, at, 0, 0, 1, body[usize::from(at)]];
+            exchange.take(&messages(&fragment)[0]);
+        }
+        assert_eq!(exchange.group(), Some(23));
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use sedge_coap::{Message, Type};
 
 use super::dtls::{self, Content};
-use super::handshake::{ServerHello, messages};
+use super::handshake::{KeyExchange, ServerHello, messages};
 use super::message;
 use crate::output::Style;
 
@@ -59,6 +59,7 @@ struct Inner {
     opened: Option<Vec<Vec<u8>>>,
     /// The group of the last key exchange.
     group: Option<u16>,
+    key_exchange: KeyExchange,
     /// Message IDs of confirmable messages: sent, and received.
     seen: [BTreeSet<u16>; 2],
 }
@@ -75,6 +76,7 @@ impl Tape {
             parts: Vec::new(),
             opened: None,
             group: None,
+            key_exchange: KeyExchange::default(),
             seen: [BTreeSet::new(), BTreeSet::new()],
         })))
     }
@@ -212,8 +214,11 @@ impl Inner {
             let len = usize::from(u16::from_be_bytes([*high, *low]));
             for message in messages(after.get(..len).unwrap_or_default()) {
                 match ServerHello::of(&message) {
-                    Some(hello) => self.group = hello.group,
-                    None => self.group = message.group().or(self.group),
+                    Some(hello) => (self.group, self.key_exchange) = (hello.group, KeyExchange::default()),
+                    None => {
+                        self.key_exchange.take(&message);
+                        self.group = self.key_exchange.group().or(self.group);
+                    }
                 }
             }
             rest = after.get(len..).unwrap_or_default();

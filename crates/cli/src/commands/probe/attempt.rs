@@ -22,7 +22,7 @@ use sedge_x509::{Certificate, PeerName};
 use crate::commands::ca::{now, validity};
 use crate::identity::Version;
 use crate::trace::dtls::inner;
-use crate::trace::handshake::{Handshake, ServerHello, encrypted_extensions, kind, messages};
+use crate::trace::handshake::{Handshake, KeyExchange, ServerHello, encrypted_extensions, kind, messages};
 use crate::trace::{TapCrypto, Tape, Traffic};
 
 type Rng = UnwrapErr<getrandom::SysRng>;
@@ -76,6 +76,7 @@ pub(super) struct Observation {
     pub(super) asks_like_1_2: bool,
     pub(super) hello: Option<ServerHello>,
     pub(super) group: Option<u16>,
+    key_exchange: KeyExchange,
     /// The extensions that stand under encryption in DTLS 1.3; `None` if they were not to be seen, for a server that
     /// takes nothing but pre-shared keys shows them to those who have one.
     pub(super) encrypted_extensions: Option<Vec<u16>>,
@@ -369,7 +370,10 @@ impl Observation {
         match message.kind {
             kind::HELLO_VERIFY_REQUEST => (self.cookie, self.asks_like_1_2) = (true, true),
             kind::CERTIFICATE_REQUEST => self.asks_for_certificate = true,
-            kind::SERVER_KEY_EXCHANGE => self.group = message.group().or(self.group),
+            kind::SERVER_KEY_EXCHANGE => {
+                self.key_exchange.take(message);
+                self.group = self.key_exchange.group().or(self.group);
+            }
             kind::SERVER_HELLO_DONE => return true,
             _ => {}
         }
