@@ -5,6 +5,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -89,12 +90,21 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// The next line that it prints.
+    /// The next line that it prints; if none comes within a minute it is ended, and the line is empty.
     pub(crate) fn line(&mut self) -> String {
-        let stdout = self.child.as_mut().unwrap().stdout.as_mut().unwrap();
+        let child = self.child.as_mut().unwrap();
+        let id = child.id().to_string();
+        let (read, waiting) = mpsc::channel::<()>();
+        let watch = std::thread::spawn(move || {
+            if waiting.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+                assert!(Command::new("kill").arg(id).status().unwrap().success());
+            }
+        });
         // Byte by byte, so that nothing of the lines after it is lost.
         let mut line = String::new();
-        BufReader::with_capacity(1, stdout).read_line(&mut line).unwrap();
+        BufReader::with_capacity(1, child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        drop(read);
+        watch.join().unwrap();
         line.trim_end().to_owned()
     }
 
