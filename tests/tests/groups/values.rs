@@ -53,6 +53,25 @@ fn long_values_travel_in_blocks() {
     }
 }
 
+/// What the broker counts is what it keeps: the ciphertext.
+#[test]
+fn a_value_is_as_long_as_the_broker_takes_with_its_protection() {
+    const LIMIT: usize = 65_536;
+    let broker = broker_with(|config| config.limits.body_bytes = LIMIT);
+    enrol(&broker, "valve", BOTH);
+    run(async {
+        let mut valve = Member::connect(&broker, "valve").await;
+        let longest = "x".repeat(LIMIT - 25);
+        valve.publish(longest.as_bytes()).await.unwrap();
+        valve.subscribe().await.unwrap();
+        valve.expect(&longest).await;
+        let refused = valve.publish("x".repeat(LIMIT - 10).as_bytes()).await.unwrap_err();
+        assert!(refused.contains("4.13"), "{refused}");
+        valve.publish(b"short").await.unwrap();
+        valve.expect("short").await;
+    });
+}
+
 #[test]
 fn countersigned_values_say_who_it_was() {
     let broker = broker_with(|config| config.groups.signed = true);
