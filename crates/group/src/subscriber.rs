@@ -23,8 +23,9 @@ use crate::window::Window;
 /// # What came before
 /// - A message that is the newest one once more is [`repeated`](Opened::repeated): that is what a broker answers to whoever
 ///   asks for the value again. Any other repetition is refused.
-/// - A key that was replaced still opens what was retained, as long as it is held. One that is not held is taken in only
-///   if nothing newer has been opened: otherwise whoever keeps the values could bring back old ones.
+/// - A key that was replaced still opens what was retained, as long as it is held: until there are too many, or
+///   [`retire`](Self::retire) is called. One that is not held is taken in only if nothing newer has been opened: otherwise
+///   whoever keeps the values could bring back old ones.
 /// - With no room for another publisher its messages are refused, rather than forgetting what came from others.
 pub struct Subscriber<const PUBLISHERS: usize, const GENERATIONS: usize> {
     /// The newest first.
@@ -137,6 +138,18 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
         }
         self.keys.sort_unstable_by_key(|key| core::cmp::Reverse(key.as_ref().map(GroupKey::number)));
         Installed::New
+    }
+
+    /// Forgets the keys before the newest one of which anything was opened.
+    ///
+    /// Somebody who is no member any more has them still, and could go on writing with the help of whoever carries the
+    /// values. When to do so is the caller's: members hear of a new key at different times.
+    pub fn retire(&mut self) {
+        for place in &mut self.keys {
+            if place.as_ref().is_some_and(|key| key.number() < self.reached) {
+                *place = None;
+            }
+        }
     }
 
     /// Forgets all keys, as somebody who leaves does.

@@ -1,5 +1,8 @@
 //! What somebody who may publish, or the broker itself, can try without the group's key.
 
+use std::time::Duration;
+
+use sedge_broker::admin::{AdminReply, AdminRequest};
 use sedge_client::ContentFormat;
 use sedge_client::protected::Refusal;
 use sedge_coap::Code;
@@ -63,6 +66,45 @@ fn forged_replayed_and_swapped_values_are_refused_and_counted() {
         // Nothing else is affected.
         valve.publish(b"shut again").await.unwrap();
         valve.expect("shut again").await;
+    });
+}
+
+/// What was made with an old key and kept back: by the broker, for instance, together with somebody who was a member.
+#[test]
+fn a_value_of_an_old_generation_that_comes_late_is_refused() {
+    let broker = broker();
+    for name in ["valve", "boiler", "root", "phone"] {
+        enrol(&broker, name, BOTH);
+    }
+    run(async {
+        let mut phone = Member::connect(&broker, "phone").await;
+        phone.subscribe().await.unwrap();
+        let mut boiler = Member::connect(&broker, "boiler").await;
+        boiler.publish(b"21.5").await.unwrap();
+        let mut valve = Member::connect(&broker, "valve").await;
+        valve.subscribe().await.unwrap();
+        boiler.publish(b"21.6").await.unwrap();
+        while valve.next().await.map(|seen| seen.text) != Ok("21.6".into()) {}
+        // Nobody has seen it when the group's key changes.
+        drop(valve.client);
+        boiler.publish(b"kept back").await.unwrap();
+        let kept = retained(&broker, TOPIC).await;
+        let remove = || broker.administer(AdminRequest::DeviceRemove("phone".into()));
+        let removed = std::thread::scope(|scope| scope.spawn(remove).join().unwrap());
+        assert_eq!(removed, AdminReply::Done);
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        boiler.publish(b"22.0").await.unwrap();
+        let mut valve = Member { client: dial(broker.secure(), "valve").await, subscription: None, ..valve };
+        valve.subscribe().await.unwrap();
+        valve.expect("22.0").await;
+        // Twice the interval after which members ask for a new key.
+        tokio::time::sleep(Duration::from_millis(2100)).await;
+        let mut root = dial(broker.secure(), "root").await;
+        root.publish(TOPIC, COSE, &kept).await.unwrap();
+        let reason = valve.next().await.expect_err("kept back");
+        assert!(matches!(reason, Refusal::Open(OpenError::UnknownKey(_))), "{reason}");
+        boiler.publish(b"22.1").await.unwrap();
+        valve.expect("22.1").await;
     });
 }
 

@@ -211,8 +211,7 @@ where
         let now = self.client.now();
         self.hear_of_keys(true).await?;
         let group = self.group(at)?;
-        let interval = sedge_time::Duration::from_secs(group.policy.check_interval.unwrap_or(60).into());
-        if group.checked.is_some_and(|checked| now.saturating_since(checked) < interval) {
+        if group.checked.is_some_and(|checked| now.saturating_since(checked) < group.check_interval()) {
             return Ok(());
         }
         if !self.watches(at) && self.watch(at).await {

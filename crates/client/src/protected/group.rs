@@ -4,7 +4,7 @@ use sedge_crypto::{Crypto, PublicKey, Secret};
 use sedge_endpoint::memory::{Buffer as _, FixedBuffer};
 use sedge_group::keying::{GroupPolicy, MemberCredential, Roles};
 use sedge_group::{Forgetful, OpenError, Opened, Publisher, SenderId, Storage, Subscriber};
-use sedge_time::Instant;
+use sedge_time::{Duration, Instant};
 
 use super::ProtectedValue;
 use crate::core::SubscriptionId;
@@ -38,6 +38,8 @@ pub struct Group<
     pub(super) tried_to_watch: bool,
     /// When the centre was last asked whether there is a new key.
     pub(super) checked: Option<Instant>,
+    /// The newest generation of which a value has come, and since when.
+    reached: Option<(u64, Instant)>,
     pub(super) refused: Refused,
 }
 
@@ -105,6 +107,7 @@ impl<S: Storage, const PUBLISHERS: usize, const GENERATIONS: usize, const NAME: 
             watch: None,
             tried_to_watch: false,
             checked: None,
+            reached: None,
             refused: Refused::default(),
         })
     }
@@ -162,12 +165,27 @@ impl<S: Storage, const PUBLISHERS: usize, const GENERATIONS: usize, const NAME: 
     pub(super) fn open<'o, C: Crypto>(
         &mut self,
         crypto: &C,
+        now: Instant,
         message: &[u8],
         out: &'o mut [u8],
     ) -> Result<Opened<'o>, OpenError> {
-        let Self { subscriber, members, policy, .. } = self;
+        // By then every member has asked for the new key, and what was under way has come.
+        let grace = self.check_interval() + self.check_interval();
+        if self.reached.is_some_and(|(_, since)| now.saturating_since(since) >= grace) {
+            self.subscriber.retire();
+        }
+        let Self { subscriber, members, policy, reached, .. } = self;
         let key = |sender| members.iter().flatten().find(|member| member.sender == sender)?.key;
-        subscriber.open(crypto, message, policy.signed, key, out)
+        let opened = subscriber.open(crypto, message, policy.signed, key, out)?;
+        if reached.is_none_or(|(generation, _)| generation < opened.generation) {
+            *reached = Some((opened.generation, now));
+        }
+        Ok(opened)
+    }
+
+    /// How often a member asks whether there is a new key.
+    pub(super) fn check_interval(&self) -> Duration {
+        Duration::from_secs(self.policy.check_interval.unwrap_or(60).into())
     }
 
     /// Notes who a publisher is. Without a credential it is only noted that the centre was asked.
@@ -191,7 +209,7 @@ impl<S: Storage, const PUBLISHERS: usize, const GENERATIONS: usize, const NAME: 
 
     /// Forgets everything but the topic. Gives the observation that is to end.
     pub(super) fn leave(&mut self) -> Option<SubscriptionId> {
-        (self.roles, self.tried_to_watch) = (None, false);
+        (self.roles, self.tried_to_watch, self.reached) = (None, false, None);
         self.subscriber.clear();
         self.forget_members();
         self.watch.take()

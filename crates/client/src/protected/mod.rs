@@ -289,11 +289,12 @@ where
     }
 
     fn try_open(&mut self, at: usize, len: usize, buffer: &mut [u8]) -> Result<Found, OpenError> {
+        let now = self.client.now();
         let (crypto, _) = self.client.providers();
         let group = self.groups.get_mut(at).ok_or(OpenError::Malformed)?;
         let message = self.scratch.get(..len).unwrap_or_default();
         let Opened { payload, content_format, sender, verified, generation, repeated, .. } =
-            group.open(crypto, message, buffer)?;
+            group.open(crypto, now, message, buffer)?;
         let content_format =
             ContentFormat(content_format.unwrap_or(group.policy.content_format.unwrap_or(TEXT)));
         Ok(Found { len: payload.len(), content_format, sender, verified, generation, repeated })

@@ -40,6 +40,24 @@ fn old_keys_come_back_only_before_newer_values() {
     assert!(awake.holds(&Gid::from_number(0x1204)));
 }
 
+/// Somebody who is no member any more still has the old key.
+#[test]
+fn old_keys_go_when_they_are_retired_but_not_before_newer_values() {
+    let mut old = publisher(generation(0), 0);
+    let (first, second, third) = (seal(&mut old, b"1"), seal(&mut old, b"2"), seal(&mut old, b"3"));
+    let mut other = listener(generation(0));
+    assert!(open(&mut other, &first).is_ok());
+    assert_eq!(other.install(generation(1)), Installed::New);
+    other.retire();
+    assert!(open(&mut other, &second).is_ok(), "nothing newer has come");
+    let mut new = publisher(generation(1), 0);
+    assert!(open(&mut other, &seal(&mut new, b"new")).is_ok());
+    other.retire();
+    assert_eq!(open(&mut other, &third), Err(OpenError::UnknownKey(Gid::from_number(0x1200))));
+    assert_eq!(other.install(generation(0)), Installed::Superseded);
+    assert!(open(&mut other, &seal(&mut new, b"newer")).is_ok());
+}
+
 /// A key that makes room takes nothing along of what is known about repetitions.
 #[test]
 fn a_key_that_comes_back_does_not_bring_back_its_values() {
