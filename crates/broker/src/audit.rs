@@ -220,6 +220,31 @@ impl Audit {
         });
     }
 
+    /// Somebody was given the key of a protected topic.
+    pub(crate) fn joined(&self, who: &str, topic: &str) {
+        self.repeat(who, "joined", || {
+            Event::new(Kind::Grant).about(who).with("what", "the group's key").with("topic", topic)
+        });
+    }
+
+    /// Somebody wanted the key of a protected topic, and may not have it.
+    pub(crate) fn not_joined(&self, who: &str, topic: &str) {
+        self.repeat(who, "no-member", || {
+            Event::new(Kind::Refusal)
+                .about(who)
+                .with("reason", "no-member")
+                .with("verb", "join")
+                .with("topic", topic)
+        });
+    }
+
+    /// Somebody has left the group of a protected topic, which has a new key.
+    pub(crate) fn left(&self, who: &str, topic: &str) {
+        self.repeat(who, "left", || {
+            Event::new(Kind::Revocation).about(who).with("what", "left the group").with("topic", topic)
+        });
+    }
+
     /// An administrator has done something else.
     pub(crate) fn administered(&self, by: &Actor, what: &'static str, about: &str) {
         self.record(Event::new(Kind::Administration).by(by.as_str()).about(about).with("what", what));

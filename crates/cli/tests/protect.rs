@@ -119,6 +119,11 @@ fn who_comes_reads_nothing_from_before_and_who_goes_nothing_from_then_on() {
 
     let mut display = subscriber(&desk, "home/door", "display");
     std::thread::sleep(std::time::Duration::from_secs(2));
+    let log = admin(&desk, &["audit", "tail"]);
+    for who in ["door", "phone", "display"] {
+        let given = format!("grant  {who}  topic=home/door  what=the group's key");
+        assert_eq!(log.matches(&given).count(), 1, "{who}: {log}");
+    }
     publish(&desk, "home/door", "with both");
     assert_eq!(json(&display.line())["value"], "with both");
     admin(&desk, &["device", "remove", "phone"]);

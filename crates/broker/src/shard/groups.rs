@@ -74,7 +74,17 @@ impl Shard {
                 &tell,
             );
             let response = match outcome.await {
-                Ok(Some(given)) => response(given),
+                Ok(Some(given)) => {
+                    let audit = &shared.state.audit;
+                    let topic = String::from_utf8_lossy(path.first().copied().unwrap_or_default());
+                    match (code, given.code) {
+                        (Code::POST, Code::CREATED) if joins => audit.joined(member.name(), &topic),
+                        (Code::POST, Code::FORBIDDEN) if joins => audit.not_joined(member.name(), &topic),
+                        (Code::DELETE, Code::DELETED) => audit.left(member.name(), &topic),
+                        _ => {}
+                    }
+                    response(given)
+                }
                 Ok(None) => problem(Code::NOT_FOUND, "no keys are given out here"),
                 Err(error) => unavailable(&error),
             };
