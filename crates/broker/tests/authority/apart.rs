@@ -245,9 +245,13 @@ fn introspection_ends_what_the_authority_does_not_know() {
     let _bytes = std::fs::copy(&copy, &store).unwrap();
     authority.go_on();
     carrier.until("it is back", |host| host.counter("authority.connected") == 3);
-    let mut session = carrier.connect(&later).expect("its keys are known");
+    // Its keys are known, so the broker asks about it; the answer may come before the handshake is through.
+    let session = carrier.connect(&later);
     carrier.until("it was asked about", |host| host.counter("authority.revoked") == 1);
-    assert_eq!(session.put("d/a", b"3").code, Code::UNAUTHORIZED);
+    if let Some(mut session) = session {
+        assert_eq!(session.put("d/a", b"3").code, Code::UNAUTHORIZED);
+    }
+    assert!(carrier.connect(&later).is_none());
     assert!(carrier.connect(&held).is_some());
 }
 
