@@ -195,6 +195,9 @@ impl Authority {
 
     /// Forgets tokens that are over, and keys that nobody needs any more; says whether the list of revoked tokens has
     /// changed.
+    ///
+    /// What is forgotten does not come back when a clock that was ahead is put right: a host whose clock may be wrong says
+    /// an earlier time here than to the other calls.
     pub fn expire<C, R: ?Sized>(&mut self, cx: &mut Context<'_, C, R>) -> bool {
         self.tokens.expire(cx.now, cx.store);
         self.prune(cx);

@@ -77,6 +77,9 @@ impl Authority {
             return Err(IssueError::Scope);
         }
         if self.tokens.len() >= self.settings.max_tokens {
+            self.tokens.make_room(cx.now, cx.store);
+        }
+        if self.tokens.len() >= self.settings.max_tokens {
             return Err(IssueError::TooMany);
         }
         let generation = self.keys.present().ok_or(IssueError::NotReady)?;

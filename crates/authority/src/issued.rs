@@ -112,9 +112,18 @@ impl Tokens {
 
     /// Forgets tokens that are over.
     pub(crate) fn expire(&mut self, now: u64, store: &mut dyn Store) {
+        self.forget(|token| token.expires <= now, store);
+    }
+
+    /// The same, but for revoked ones: that they are is to be known for as long as a wrong clock could have them look good.
+    pub(crate) fn make_room(&mut self, now: u64, store: &mut dyn Store) {
+        self.forget(|token| token.expires <= now && !token.revoked, store);
+    }
+
+    fn forget(&mut self, is_over: impl Fn(&Issued) -> bool, store: &mut dyn Store) {
         let by_hash = &mut self.by_hash;
         self.by_id.retain(|_, token| {
-            let keep = token.expires > now;
+            let keep = !is_over(token);
             if !keep {
                 let _known = by_hash.remove(&token.hash);
                 store.remove(&token.name());

@@ -245,6 +245,16 @@ impl Audit {
         });
     }
 
+    /// Somebody was taken out of the group of a protected topic, because it may no longer be in it.
+    pub(crate) fn evicted(&self, who: &str, topic: &str) {
+        self.record(
+            Event::new(Kind::Revocation)
+                .about(who)
+                .with("what", "taken out of the group")
+                .with("topic", topic),
+        );
+    }
+
     /// An administrator has done something else.
     pub(crate) fn administered(&self, by: &Actor, what: &'static str, about: &str) {
         self.record(Event::new(Kind::Administration).by(by.as_str()).about(about).with("what", what));

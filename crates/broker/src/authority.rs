@@ -7,6 +7,7 @@ use sedge_access::{Grants, Subject, Verb};
 use sedge_authority::revocation::Share;
 use sedge_authority::{Authority, Changes, Client, Clients, Context, Happened, Settings};
 use sedge_crypto::Entropy;
+use sedge_time::Instant;
 
 use crate::Principal;
 use crate::admin::unix_seconds;
@@ -42,7 +43,52 @@ impl State {
         run: impl FnOnce(&mut Authority, &mut Lent<'_>) -> T,
         tell: &(dyn Fn(News) + Sync),
     ) -> Result<T, StoreError> {
-        let ((outcome, happened, lists), changes) = self.lend(|authority, lent| {
+        self.authorise_at(unix_seconds(), by, run, tell).await
+    }
+
+    /// Forgets what is over, and replaces the keys if they are older than `rotation`: by the [horizon](crate::horizon), not
+    /// by the wall clock alone, which says `wall`.
+    ///
+    /// # Errors
+    /// It was done, and cannot be kept.
+    pub(crate) async fn keep_tokens(
+        &self,
+        wall: u64,
+        now: Instant,
+        rotation: u64,
+        tell: &(dyn Fn(News) + Sync),
+    ) -> Result<(), StoreError> {
+        if let Some(change) = self.horizon.due(wall, now) {
+            self.store.commit(Change::Records(vec![change])).await?;
+        }
+        let now = self.horizon.now(wall, now);
+        let (is_over, is_old) = {
+            let authority = self.authority();
+            let is_old = |since: u64| since.saturating_add(rotation) <= now;
+            (authority.deadline().is_some_and(|end| end <= now), authority.keys_since().is_some_and(is_old))
+        };
+        if !is_over && !is_old {
+            return Ok(());
+        }
+        let by = Actor::process();
+        let keep = |authority: &mut Authority, lent: &mut Lent<'_>| {
+            _ = authority.expire(lent);
+            if is_old {
+                authority.rotate(lent);
+                tracing::info!("the keys of tokens were replaced");
+            }
+        };
+        self.authorise_at(now, &by, keep, tell).await
+    }
+
+    async fn authorise_at<T>(
+        &self,
+        now: u64,
+        by: &Actor,
+        run: impl FnOnce(&mut Authority, &mut Lent<'_>) -> T,
+        tell: &(dyn Fn(News) + Sync),
+    ) -> Result<T, StoreError> {
+        let ((outcome, happened, lists), changes) = self.lend(now, |authority, lent| {
             let before = authority.revision();
             let outcome = run(authority, lent);
             let lists = authority.revision() != before;
@@ -70,9 +116,16 @@ impl State {
         Ok(outcome)
     }
 
+    /// What an operator should know of the wall clock, if anything hangs on it.
+    pub(crate) fn clock_warning(&self) -> Option<String> {
+        let wall = unix_seconds();
+        let looks_over = self.authority().deadline().is_some_and(|end| end <= wall);
+        self.horizon.warning(wall, self.clock.now(), looks_over)
+    }
+
     /// Asks the authorisation server something that changes nothing.
     pub(crate) fn consult<T>(&self, ask: impl FnOnce(&Authority, &Lent<'_>) -> T) -> T {
-        self.lend(|authority, lent| ask(authority, lent)).0
+        self.lend(unix_seconds(), |authority, lent| ask(authority, lent)).0
     }
 
     /// Makes the first keys if there are none, and has tokens under them believed.
@@ -103,17 +156,12 @@ impl State {
         self.authority.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lend<T>(&self, run: impl FnOnce(&mut Authority, &mut Lent<'_>) -> T) -> (T, Changes) {
+    fn lend<T>(&self, now: u64, run: impl FnOnce(&mut Authority, &mut Lent<'_>) -> T) -> (T, Changes) {
         let mut changes = Changes::default();
         let mut rng = Entropy::new();
         let mut authority = self.authority();
-        let mut lent = Context {
-            now: unix_seconds(),
-            crypto: &Provider::default(),
-            rng: &mut rng,
-            clients: self,
-            store: &mut changes,
-        };
+        let mut lent =
+            Context { now, crypto: &Provider::default(), rng: &mut rng, clients: self, store: &mut changes };
         let outcome = run(&mut authority, &mut lent);
         (outcome, changes)
     }
@@ -192,5 +240,74 @@ impl Clients for State {
         // Devices' rights do not end by themselves, so the time does not matter.
         let now = sedge_time::Instant::EPOCH;
         device.is_some_and(|device| self.policy().decide(now, &device.subject(), verb, topic).is_allowed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sedge_access::Permissions;
+    use sedge_authority::Issue;
+    use sedge_time::Duration;
+
+    use super::*;
+    use crate::store::DataDir;
+
+    const HOUR: u64 = 3600;
+
+    /// The numbers of tokens that are known, and of those that are known to be revoked; and how old the keys are.
+    fn known(state: &State) -> (usize, usize, Option<u64>) {
+        let authority = state.authority();
+        (authority.tokens().count(), authority.revoked().full(Share::All).count(), authority.keys_since())
+    }
+
+    /// Over two starts with a clock that is a year ahead nothing is forgotten and no key is replaced, and what ends does so
+    /// in its time when the clock is right again.
+    #[tokio::test]
+    async fn a_clock_that_was_ahead_has_nothing_forgotten() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (dir, config) = (DataDir::new(temporary.path()), Config::default());
+        let (right, rotation) = (unix_seconds(), config.authority.rotation.as_secs());
+        let scope = Grants::none().with("a".parse().unwrap(), Permissions::READ);
+        let issue = Issue {
+            subject: "visitor",
+            audience: None,
+            scope: Some(&scope),
+            lifetime: Some(4 * HOUR),
+            not_before: None,
+            format: None,
+            public_key: None,
+        };
+        let mut before = None;
+        for _ in 0..2 {
+            let state = State::open(&dir, &config).await.unwrap();
+            if before.is_none() {
+                let by = Actor::process();
+                let issued = state.authorise(
+                    &by,
+                    |authority, lent| {
+                        let _good = authority.issue(&issue, lent).unwrap();
+                        let revoked = authority.issue(&issue, lent).unwrap().issued.id;
+                        authority.revoke(&revoked, lent)
+                    },
+                    &|_| {},
+                );
+                assert!(issued.await.unwrap().is_some());
+                before = Some(known(&state));
+            }
+            let (ahead, now) = (right + 365 * 24 * HOUR, state.clock.now());
+            for second in [0, 1, HOUR / 2] {
+                let later = now + Duration::from_secs(second);
+                state.keep_tokens(ahead + second, later, rotation, &|_| {}).await.unwrap();
+                assert_eq!(Some(known(&state)), before);
+            }
+        }
+        let state = State::open(&dir, &config).await.unwrap();
+        assert_eq!(Some(known(&state)), before);
+        for (passed, left) in [(4 * HOUR - 60, 2), (4 * HOUR + 60, 0)] {
+            let now = state.clock.now() + Duration::from_secs(passed);
+            state.keep_tokens(right + passed, now, rotation, &|_| {}).await.unwrap();
+            assert_eq!(known(&state).0, left);
+        }
+        assert_eq!(known(&state).1, 0);
     }
 }

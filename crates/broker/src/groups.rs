@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, PoisonError};
 
 use sedge_access::{Subject, Verb};
-use sedge_authority::groups::{GroupSettings, Groups, OperatorKey, PREFIX, Settings};
+use sedge_authority::groups::{Evicted, GroupSettings, Groups, OperatorKey, PREFIX, Settings};
 use sedge_authority::{Answer, Changes, Client, Clients, Context, Request};
 use sedge_coap::Code;
 use sedge_crypto::Entropy;
@@ -94,9 +94,12 @@ impl State {
         let mut run_out = None;
         let changes = self.lend_groups(member, |groups, lent| {
             let outcome = run(groups, lent);
-            run_out = Some((outcome, groups.take_rekeyed()));
+            run_out = Some((outcome, groups.take_rekeyed(), groups.take_evicted()));
         });
-        let Some((outcome, rekeyed)) = run_out else { return Ok(None) };
+        let Some((outcome, rekeyed, evicted)) = run_out else { return Ok(None) };
+        for Evicted { member, topic } in &evicted {
+            self.audit.evicted(member, topic);
+        }
         // A key that nobody would know after a restart is told to nobody (RFC 9594 section 6).
         if !changes.is_empty() {
             self.store.commit(Change::Records(changes.into_vec())).await?;
@@ -124,7 +127,8 @@ impl State {
         // A panic elsewhere says nothing about the groups, each of which changes in one step.
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lent = Context {
-            now: unix_seconds(),
+            // A key that was made while the clock was ahead would not grow old when that is put right.
+            now: self.horizon.now(unix_seconds(), self.clock.now()),
             crypto: &Provider::default(),
             rng: &mut rng,
             clients: &Members { state: self, asking: member },

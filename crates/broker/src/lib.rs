@@ -12,6 +12,7 @@ pub mod config;
 mod directory;
 mod first_start;
 mod groups;
+mod horizon;
 mod key;
 mod live;
 mod login;

@@ -43,6 +43,7 @@ impl Live for Running {
         status.uptime = self.shared.clock.uptime();
         status.listening.clone_from(&self.listening);
         status.warnings = self.shared.security.trust.warnings(crate::admin::unix_seconds());
+        status.warnings.extend(self.shared.state.clock_warning());
         status.auth = self.shared.security.auth().map(|auth| auth.as_str().to_owned()).collect();
         let mut counters: Vec<Counter> = Vec::new();
         for mailbox in &self.shared.mailboxes {

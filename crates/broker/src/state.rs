@@ -10,12 +10,14 @@ use sedge_pubsub::{Rate, Settings, Topics};
 use tokio::sync::Notify;
 
 use crate::Directory;
+use crate::admin::unix_seconds;
 use crate::audit::Audit;
 use crate::authority;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::first_start;
 use crate::groups;
+use crate::horizon::Horizon;
 use crate::remote::Remote;
 use crate::security;
 use crate::store::{Change, DataDir, RedbOptions, RedbStore, Store, StoreError, Urgency};
@@ -47,6 +49,8 @@ pub(crate) struct State {
     pub(crate) serves_topics: bool,
     /// The one that only goes forward.
     pub(crate) clock: Clock,
+    /// By when what is over is forgotten.
+    pub(crate) horizon: Horizon,
 }
 
 impl State {
@@ -117,6 +121,7 @@ impl State {
             ),
             serves_topics: config.topics.enabled,
             clock,
+            horizon: Horizon::start(&snapshot.records, unix_seconds(), clock.now()),
             remote,
         };
         state.recall_remote(&snapshot.records);

@@ -4,6 +4,8 @@
 mod apart;
 #[allow(dead_code, reason = "other tests use more of it")]
 mod device;
+#[path = "authority/endings.rs"]
+mod endings;
 #[path = "authority/observed.rs"]
 mod observed;
 

@@ -73,6 +73,17 @@ pub struct Groups {
     groups: BTreeMap<String, Group>,
     /// Groups with a new key, or that are no more, of which nobody has been told yet.
     rekeyed: BTreeSet<String>,
+    /// Who was taken out, and has not been told of yet.
+    evicted: Vec<Evicted>,
+}
+
+/// A member that was taken out of a group, because it may no longer be what it was there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evicted {
+    /// Its name.
+    pub member: String,
+    /// The topic of the group.
+    pub topic: String,
 }
 
 /// What an operator is told of a group.
@@ -105,7 +116,8 @@ impl Groups {
     /// No groups yet.
     pub fn new<C: Crypto>(crypto: &C, operator_key: OperatorKey, settings: Settings) -> Self {
         let challenges = operator_key.challenges(crypto);
-        Self { settings, operator_key, challenges, groups: BTreeMap::new(), rekeyed: BTreeSet::new() }
+        let (groups, rekeyed, evicted) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        Self { settings, operator_key, challenges, groups, rekeyed, evicted }
     }
 
     /// Takes in a record of the store.
@@ -169,6 +181,11 @@ impl Groups {
         core::mem::take(&mut self.rekeyed)
     }
 
+    /// Who was taken out of a group since this was asked last.
+    pub fn take_evicted(&mut self) -> Vec<Evicted> {
+        core::mem::take(&mut self.evicted)
+    }
+
     /// Ends a group. Says whether there was one.
     pub fn delete<C: Crypto, R: CryptoRng + ?Sized>(
         &mut self,
@@ -215,6 +232,7 @@ impl Groups {
             let mut changed = false;
             for member in gone {
                 changed |= group.members.remove(&member).is_some();
+                self.evicted.push(Evicted { member, topic: name.clone() });
             }
             if changed || group.is_old(cx.now) {
                 group.rekey(cx.now, cx.rng);

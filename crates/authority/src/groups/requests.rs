@@ -11,7 +11,7 @@ use sedge_group::{Gid, SenderId};
 use super::answers::{GroupError, Refusal, content};
 use super::group::{Generation, Group, Member};
 use super::state::written;
-use super::{Groups, rights};
+use super::{Evicted, Groups, rights};
 use crate::{Answer, Context, Request, hex};
 
 /// Parameter `group_SenderId` of a renewal
@@ -44,6 +44,7 @@ impl Groups {
         if !may.is_some_and(|may| may.contains(member.roles)) {
             // Its rights were taken back: whatever is published from now on is not for it.
             let _was = group.remove(request.requester, cx.now, cx.rng);
+            self.evicted.push(Evicted { member: request.requester.into(), topic: topic.into() });
             self.keep(cx, topic);
             return Err(Refusal::Error(Code::FORBIDDEN, GroupError::MembershipTerminated));
         }

@@ -84,31 +84,9 @@ pub(super) async fn keep_tokens(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else { return };
         let state = &shared.state;
         state.tokens.expire();
-        let now = unix_seconds();
-        let (is_over, is_old) = {
-            let authority = state.authority();
-            let rotation = shared.config.authority.rotation.as_secs();
-            let since = authority.keys_since();
-            (
-                authority.deadline().is_some_and(|end| end <= now),
-                since.is_some_and(|since| since.saturating_add(rotation) <= now),
-            )
-        };
-        if !is_over && !is_old {
-            continue;
-        }
-        let (by, tell) = (Actor::process(), |news| shared.tell(news));
-        let kept = state.authorise(
-            &by,
-            |authority, lent| {
-                _ = authority.expire(lent);
-                if is_old {
-                    authority.rotate(lent);
-                    tracing::info!("the keys of tokens were replaced");
-                }
-            },
-            &tell,
-        );
+        let rotation = shared.config.authority.rotation.as_secs();
+        let tell = |news| shared.tell(news);
+        let kept = state.keep_tokens(unix_seconds(), shared.clock.now(), rotation, &tell);
         if let Err(error) = kept.await {
             tracing::error!(%error, "what became of tokens is not kept");
         }

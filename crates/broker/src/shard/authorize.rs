@@ -8,7 +8,7 @@ use sedge_coap::{Code, ContentFormat, Message};
 use sedge_cose::cbor::{Decoder, Error, Label};
 use sedge_endpoint::{SessionId, Ticket};
 use sedge_pubsub::{Payload, Response};
-use sedge_time::{Duration, Instant};
+use sedge_time::Instant;
 
 use super::answers::{content, problem, unavailable};
 use super::mail::Answer;
@@ -18,9 +18,6 @@ use super::{Order, Shard};
 use crate::admin::unix_seconds;
 use crate::audit::Actor;
 use crate::tokens;
-
-/// How long a session whose token is over stays for its peer to hear of that.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 /// The endpoints of the authorisation server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,9 +204,10 @@ impl Shard {
         self.let_go(now, session);
     }
 
-    /// Has a session without rights end when its peer has heard of that.
+    /// Has a session without rights end when its peer has heard of that, or does not answer however often it is told
+    /// ([RFC 7252 section 4.8.2](https://www.rfc-editor.org/rfc/rfc7252#section-4.8.2): `MAX_TRANSMIT_WAIT`).
     pub(super) fn let_go(&mut self, now: Instant, session: SessionId) {
-        self.dismissed.push((now + FAREWELL, session));
+        self.dismissed.push((now + self.farewell, session));
     }
 
     /// Ends sessions that were dismissed and have heard of it, unless they have got a new token meanwhile.
@@ -220,7 +218,8 @@ impl Shard {
             if !subject.is_revoked() && subject.valid_until().is_none_or(|end| end > now) {
                 return false;
             }
-            let stays = *until > now && self.subscriptions.has_any(session.to_u64());
+            let hears = self.subscriptions.has_any(session.to_u64()) || self.watchers.has_any(*session);
+            let stays = *until > now && hears;
             if !stays {
                 self.end(*session);
             }

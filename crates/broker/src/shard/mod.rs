@@ -154,6 +154,8 @@ pub(crate) struct Shard {
     subjects: Subjects,
     /// Sessions whose token is over, each until when it may stay.
     dismissed: Vec<(Instant, SessionId)>,
+    /// How long they may stay at most, for their peers to hear of that.
+    farewell: Duration,
     refused: Refused,
     bodies: Bodies,
     kept: Kept,
@@ -218,6 +220,7 @@ impl Shard {
         settings.groups = dtls.groups.clone().leak();
         settings.client_certificate = shared.security.client_certificate();
         settings.path_validation = path_validation(dtls.return_routability);
+        let farewell = settings.transmission.max_transmit_wait();
         let parts = Memory::parts(sessions, limits.handshakes, limits.remembered);
         let endpoint =
             sedge_endpoint::Endpoint::new(now, settings, Provider::default(), Entropy::new(), parts);
@@ -248,6 +251,7 @@ impl Shard {
             policy: shared.state.policy(),
             subjects: Subjects::default(),
             dismissed: Vec::new(),
+            farewell,
             refused: Refused::default(),
             bodies: Bodies::new(body_limits),
             kept: Kept::default(),

@@ -53,6 +53,7 @@ impl Shard {
 
     /// Ends the observations of a session that its rights do not cover any more.
     fn recheck(&mut self, now: Instant, session: SessionId) {
+        self.recheck_watchers(now, session);
         let session = session.to_u64();
         let (subscriptions, mut outlet) = self.outlet(now);
         subscriptions.regrant(session, |topic| outlet.judge(session, topic));

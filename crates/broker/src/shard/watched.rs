@@ -68,6 +68,9 @@ struct Watcher {
     is_under_way: bool,
     /// Whether the answer may be another one than was sent last.
     is_stale: bool,
+    /// The error with which it ends ([RFC 7641 section 4.2](https://www.rfc-editor.org/rfc/rfc7641#section-4.2)), once that
+    /// was sent. It stays until its peer has heard of it, or does not answer any more.
+    end: Option<Response>,
 }
 
 impl Watchers {
@@ -91,6 +94,11 @@ impl Watchers {
     /// Forgets the observations of a session.
     pub(super) fn close(&mut self, session: SessionId) {
         self.entries.retain(|_, watcher| watcher.session != session);
+    }
+
+    /// Whether a session observes something here, or is still to hear that it does so no more.
+    pub(super) fn has_any(&self, session: SessionId) -> bool {
+        self.of(session) > 0
     }
 
     fn of(&self, session: SessionId) -> usize {
@@ -130,8 +138,9 @@ impl Shard {
             let number = self.watchers.next;
             self.watchers.next = self.watchers.next.wrapping_add(1);
             let sent = response.etag;
-            let (is_under_way, is_stale) = (false, false);
-            let watcher = Watcher { session, principal, token, watched, query, sent, is_under_way, is_stale };
+            let (is_under_way, is_stale, end) = (false, false, None);
+            let watcher =
+                Watcher { session, principal, token, watched, query, sent, is_under_way, is_stale, end };
             let _none = self.watchers.entries.insert(number, watcher);
         }
         self.respond(now, ticket, &response, whole);
@@ -147,6 +156,14 @@ impl Shard {
         self.watched_changed(now, |watched| watched.is_key_of(topics));
     }
 
+    /// Tells a session whose rights have changed, if its observations end by that.
+    pub(super) fn recheck_watchers(&mut self, now: Instant, session: SessionId) {
+        for watcher in self.watchers.entries.values_mut().filter(|watcher| watcher.session == session) {
+            watcher.is_stale = true;
+        }
+        self.tell_watchers(now, Some(session));
+    }
+
     fn watched_changed(&mut self, now: Instant, is_it: impl Fn(&Watched) -> bool) {
         for watcher in self.watchers.entries.values_mut() {
             watcher.is_stale |= is_it(&watcher.watched);
@@ -157,7 +174,8 @@ impl Shard {
     /// Notifies those (of one session, or all) who have not heard of the last change and can be told now.
     pub(super) fn tell_watchers(&mut self, now: Instant, only: Option<SessionId>) {
         let waits = |watcher: &Watcher| {
-            watcher.is_stale && !watcher.is_under_way && only.is_none_or(|session| session == watcher.session)
+            let has_news = watcher.is_stale && watcher.end.is_none();
+            has_news && !watcher.is_under_way && only.is_none_or(|session| session == watcher.session)
         };
         let waiting = self.watchers.entries.iter().filter(|(_, watcher)| waits(watcher));
         let waiting: Vec<u32> = waiting.map(|(number, _)| *number).collect();
@@ -188,30 +206,38 @@ impl Shard {
             watcher.sent = response.etag;
             watcher.is_under_way = true;
             watcher.is_stale = false;
-            if !response.code.is_success() {
-                // An error is the end of it (RFC 7641 section 4.2).
-                drop(self.watchers.entries.remove(&number));
-            }
+            watcher.end = Some(response).filter(|response| !response.code.is_success());
         }
     }
 
     /// Goes on when a notification has arrived.
     pub(super) fn watcher_heard(&mut self, now: Instant, session: SessionId, key: u64) {
-        if let Some(watcher) = self.watchers.entries.get_mut(&number(key)) {
+        let number = number(key);
+        if let Some(watcher) = self.watchers.entries.get_mut(&number) {
             watcher.is_under_way = false;
+            if watcher.end.is_some() {
+                drop(self.watchers.entries.remove(&number));
+            }
         }
         self.ready(now, session);
     }
 
-    /// Sends a notification again that was not acknowledged in time, with the newest answer.
+    /// Sends a notification again that was not acknowledged in time, with the newest answer. An end stays the end that it
+    /// was: its peer may have heard of it, though nobody has heard of that here.
     pub(super) fn tell_watcher_again(&mut self, now: Instant, notification: ExchangeId, key: u64) {
-        let Some(mut response) = self.ask_again(number(key)) else { return };
+        let Some(response) = self.ask_again(number(key)) else { return };
         let sequence = self.watchers.sequence();
         let Some(watcher) = self.watchers.entries.get_mut(&number(key)) else { return };
-        let newer = response.etag != watcher.sent;
+        let ends = watcher.end.is_none() && !response.code.is_success();
+        let newer = ends || watcher.end.is_none() && response.etag != watcher.sent;
+        let mut response = watcher.end.clone().unwrap_or(response);
         watcher.sent = response.etag;
         watcher.is_stale = false;
-        response.observe = response.code.is_success().then_some(sequence);
+        if response.code.is_success() {
+            response.observe = Some(sequence);
+        } else {
+            watcher.end = Some(response.clone());
+        }
         let rendered = response.render(None, self.block);
         let (endpoint, wire) = (&mut self.link.endpoint, &mut self.link.wire);
         // If it cannot go out now, its next time will come.

@@ -29,6 +29,14 @@ impl memory::Path for Path {
 struct Socket {
     udp: UdpSocket,
     login: Option<(Vec<u8>, Psk)>,
+    /// How many of the next datagrams get lost, on the way here and on the way there.
+    losses: Losses,
+}
+
+#[derive(Default)]
+struct Losses {
+    received: usize,
+    sent: usize,
 }
 
 impl Host<RustCrypto> for Socket {
@@ -37,7 +45,7 @@ impl Host<RustCrypto> for Socket {
     fn transmit(&mut self, path: &Path, fill: impl FnOnce(&mut [u8]) -> usize) -> bool {
         let mut buf = [0; 1400];
         let len = fill(&mut buf);
-        if len > 0 {
+        if len > 0 && !due(&mut self.losses.sent) {
             let _sent = self.udp.send_to(&buf[..len], path.0).unwrap();
         }
         true
@@ -102,7 +110,7 @@ impl Device {
         let rng = UnwrapErr(getrandom::SysRng);
         Self {
             endpoint: Endpoint::new(Instant::EPOCH, config, RustCrypto, rng, parts),
-            socket: Socket { udp: Self::bind(server), login: None },
+            socket: Socket { udp: Self::bind(server), login: None, losses: Losses::default() },
             server: Path(server),
             session: None,
             start,
@@ -168,6 +176,16 @@ impl Device {
         self.socket.udp = Self::bind(self.server.0);
     }
 
+    /// Loses the next datagrams: so many that come, and so many that go.
+    pub(crate) fn lose(&mut self, received: usize, sent: usize) {
+        self.socket.losses = Losses { received, sent };
+    }
+
+    /// How many of those have not come or gone yet.
+    pub(crate) fn still_to_lose(&self) -> (usize, usize) {
+        (self.socket.losses.received, self.socket.losses.sent)
+    }
+
     /// Takes in one datagram, or a few milliseconds of silence.
     fn turn(&mut self) {
         let now = self.now();
@@ -179,7 +197,10 @@ impl Device {
             Event::Response { exchange, message, .. } => replies.push(Reply::new(exchange, &message)),
             _ => {}
         };
-        if let Ok((len, _)) = socket.udp.recv_from(&mut buf) {
+        let received = socket.udp.recv_from(&mut buf);
+        if let Ok((len, _)) = received
+            && !due(&mut socket.losses.received)
+        {
             // On plain CoAP nothing says which session a datagram is for but its path.
             let plain = buf[0] >> 6 == 1;
             let datagram = &mut buf[..len];
@@ -265,4 +286,11 @@ impl Device {
             self.turn();
         }
     }
+}
+
+/// Counts one down, if there are any.
+fn due(count: &mut usize) -> bool {
+    let is_due = *count > 0;
+    *count -= usize::from(is_due);
+    is_due
 }
