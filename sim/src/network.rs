@@ -88,6 +88,7 @@ pub(crate) trait Lower: std::fmt::Debug {
     fn advance(&mut self, core: &mut Core, now: Instant);
     fn set_alive(&mut self, _core: &mut Core, _now: Instant, _node: NodeId, _alive: bool) {}
     fn set_awake(&mut self, _core: &mut Core, _now: Instant, _node: NodeId, _awake: bool) {}
+    fn set_clock(&mut self, _node: NodeId, _ppm: f64) {}
     fn moved(&mut self, _core: &mut Core, _now: Instant, _node: NodeId) {}
     fn jam(&mut self, _core: &mut Core, _now: Instant, _jammer: Option<Jammer>) {}
     fn links(&self, _core: &Core) -> Vec<LinkReport> {
@@ -168,6 +169,12 @@ impl Network {
     /// Keeps a sleepy node's receiver on, or lets it sleep between polls again.
     pub fn set_awake(&mut self, now: Instant, node: NodeId, awake: bool) {
         self.lower.set_awake(&mut self.core, now, node, awake);
+    }
+
+    /// Has a node's clock run fast by so many millionths from now on. A sleepy node's next poll is at its old time; all later
+    /// ones come sooner. Media whose times are the network's and not the device's take no notice.
+    pub fn set_clock(&mut self, node: NodeId, ppm: f64) {
+        self.lower.set_clock(node, ppm);
     }
 
     /// Puts a node somewhere else.

@@ -1,6 +1,7 @@
 //! What can happen to a network, as scenarios say it: each event with what it does to messages, and how it ends.
 
 use sedge_sim::Simulation;
+use sedge_sim::network::NodeId;
 use sedge_sim::record::{Kind, Message};
 use sedge_sim::scenario::Scenario;
 use sedge_time::{Duration, Instant};
@@ -134,6 +135,17 @@ fn a_clock_that_runs_fast_publishes_more_often() {
     let simulation = run(RADIOS, event);
     let count = |node| sent(&simulation, node, 0..180).len();
     assert!(count(1) >= count(2) + 3, "{} and {}", count(1), count(2));
+}
+
+/// The clock of a device that sleeps is that of its polls, too.
+#[test]
+fn a_clock_that_drifts_moves_polls() {
+    let sleepy = RADIOS.replace("[radio]", "[radio]\nrole = \"sleepy\"\npoll = \"250ms\"");
+    let event = "[[event]]\nwhat = \"clock-drift\"\nnodes = 1\nppm = 100_000\nat = \"30s\"\n";
+    let simulation = run(&sleepy, event);
+    let frames = |node| simulation.network().counters(NodeId(node)).frames;
+    // 600 polls become 660.
+    assert!(frames(1) >= frames(2) + 40, "{} and {}", frames(1), frames(2));
 }
 
 /// A command to a sleepy device waits for its next poll; while it is awake, it does not.

@@ -47,7 +47,7 @@ struct RunArgs {
     /// The scenario's file
     scenario: PathBuf,
     /// The seed of all chances; without it, one is chosen and printed
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// The folder for the report; without it, only the summary is printed
     #[arg(long, value_name = "FOLDER")]

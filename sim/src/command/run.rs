@@ -10,14 +10,17 @@ use super::progress::Progress;
 use super::saved::SCENARIO;
 use super::{CheckArgs, Failure, RunArgs, line};
 use crate::Random;
+use crate::network::NodeId;
 use crate::report::{Capture, Folder, Run, plot::number, time};
 use crate::scenario::{Scenario, ScenarioError, Settings};
 use crate::simulation::{Action, Simulation};
 
 pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
-    let scenario = Scenario::load(&args.scenario).map_err(Failure::new)?;
+    let file = args.scenario.display().to_string();
+    let folder = args.scenario.parent().unwrap_or(Path::new("."));
+    let scenario = Scenario::read(&file, &read(&args.scenario)?, folder).map_err(Failure::new)?;
     let simulation = scenario.builder(0).build().map_err(Failure::new)?;
-    reach(&args.scenario.display().to_string(), &scenario, &simulation)?;
+    reach(&file, &scenario, &simulation)?;
     line(format!(
         "{}: {} devices for {}: it can be run",
         args.scenario.display(),
@@ -61,6 +64,9 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
         return line(format!("{:#}", run.summary()));
     }
     tell(&run, took)?;
+    if scenario.traffic.is_empty() {
+        line("nobody said anything: a section [[traffic]] has devices publish, as in `period = \"60s\"`")?;
+    }
     match &args.out {
         Some(path) => line(format!("report     {}", path.join("report.html").display())),
         None => line("help: `--out FOLDER` writes a report, tables and a capture"),
@@ -103,21 +109,29 @@ fn tell(run: &Run<'_>, took: f64) -> Result<(), Failure> {
     line(format!("trace hash {}", run.hash()))
 }
 
+/// What to do about devices that are out of reach.
+pub(super) const NEARER: &str =
+    "more `power` in [radio], another `routing`, or smaller distances in [topology]";
+
+/// The devices that cannot reach the border router, as far as that is known before the run.
+pub(super) fn out_of_reach(scenario: &Scenario, simulation: &Simulation) -> Vec<NodeId> {
+    let moves = scenario.events.iter().any(|(_, action)| matches!(action, Action::Move(..)));
+    if scenario.has_frames() && !moves { simulation.out_of_reach() } else { Vec::new() }
+}
+
 /// Refuses a network in which nobody can reach the border router, and warns of devices that cannot.
 fn reach(file: &str, scenario: &Scenario, simulation: &Simulation) -> Result<(), Failure> {
-    let out_of_reach = simulation.out_of_reach();
-    let moves = scenario.events.iter().any(|(_, action)| matches!(action, Action::Move(..)));
-    if !scenario.has_frames() || out_of_reach.is_empty() || moves {
+    let out_of_reach = out_of_reach(scenario, simulation);
+    if out_of_reach.is_empty() {
         return Ok(());
     }
-    let help = "help: more `power` in [radio], another `routing`, or smaller distances in [topology]";
     if out_of_reach.len() == usize::from(scenario.topology.devices()) {
-        return Err(Failure::new(format!("{file}: no device can reach the border router\n{help}")));
+        return Err(Failure::new(format!("{file}: no device can reach the border router\nhelp: {NEARER}")));
     }
     let first: Vec<String> = out_of_reach.iter().take(10).map(|node| node.0.to_string()).collect();
     let more = if out_of_reach.len() > first.len() { ", ..." } else { "" };
     eprintln!(
-        "warning: {} of {} devices cannot reach the border router: {}{more}\n{help}",
+        "warning: {} of {} devices cannot reach the border router: {}{more}\nhelp: {NEARER}",
         out_of_reach.len(),
         scenario.topology.devices(),
         first.join(", ")

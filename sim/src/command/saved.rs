@@ -26,8 +26,8 @@ impl Saved {
         let path = folder.join(SUMMARY);
         let text = fs::read_to_string(&path).map_err(|error| {
             Failure::new(format!(
-                "{}: {error}\nhelp: a run is saved by `run SCENARIO --out {}`",
-                path.display(),
+                "{}: there is no saved run: {error}\nhelp: `run SCENARIO --out FOLDER` saves one; name that folder (`explain` \
+                 takes it as `--in FOLDER`)",
                 folder.display()
             ))
         })?;

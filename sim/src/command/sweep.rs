@@ -13,8 +13,16 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Failure> {
     let text = running::changed(&file, running::read(&args.scenario)?, &args.set)?;
     let vary = args.vary.iter().map(|vary| Settings::parse_many(vary)).collect::<Result<Vec<_>, _>>();
     let vary = vary.map_err(Failure::new)?;
+    let keys: Vec<&str> = vary.iter().filter_map(|values| Some(values.first()?.key.as_str())).collect();
+    if let Some(twice) = (1..keys.len()).find(|at| keys[..*at].contains(&keys[*at])) {
+        let key = keys[twice];
+        return Err(Failure::new(format!(
+            "`{key}` is varied twice\nhelp: give all its values at once, as in `--vary {key}=1,2`"
+        )));
+    }
     let out = args.out.as_deref().map(running::folder_for_results).transpose()?;
     let sweep = Sweep::new(&args.scenario, &text, &vary, args.first_seed, args.seeds)?;
+    reach(&sweep)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut progress = Progress::new(args.quiet);
     let total = sweep.runs();
@@ -30,6 +38,35 @@ pub(super) fn run(args: &SweepArgs) -> Result<(), Failure> {
             .map_err(|error| Failure::new(format!("the report: {error}")))?;
     }
     if args.json { line(format!("{:#}", as_json(&table))) } else { tell(&table) }
+}
+
+/// Says before the work which settings have devices out of reach, as the first seed places them. A sweep may well look for
+/// the end of a radio's range, so it is refused only if nobody can reach anybody in any of its networks.
+fn reach(sweep: &Sweep) -> Result<(), Failure> {
+    let mut warnings = Vec::new();
+    let mut alone = 0;
+    for number in 0..sweep.settings() {
+        let (scenario, simulation) = sweep.first_run(number).map_err(Failure::new)?;
+        let (lost, all) = (running::out_of_reach(&scenario, &simulation).len(), scenario.topology.devices());
+        alone += usize::from(lost == usize::from(all));
+        if lost > 0 {
+            let setting = sweep.setting(number);
+            warnings.push(format!("with {setting} {lost} of {all} devices cannot reach the border router"));
+        }
+    }
+    if alone == sweep.settings() {
+        let message = "no device can reach the border router, whatever the setting";
+        return Err(Failure::new(format!("{message}\nhelp: {}", running::NEARER)));
+    }
+    const SHOWN: usize = 8;
+    warnings.iter().take(SHOWN).for_each(|warning| eprintln!("warning: {warning}"));
+    if warnings.len() > SHOWN {
+        eprintln!("warning: and so in {} more settings", warnings.len() - SHOWN);
+    }
+    if !warnings.is_empty() {
+        eprintln!("help: {}", running::NEARER);
+    }
+    Ok(())
 }
 
 fn as_json(table: &Table) -> Value {

@@ -30,6 +30,12 @@ impl Macs {
         }
     }
 
+    /// A node's clock runs fast by so many millionths from its next poll on.
+    pub(crate) fn set_clock(&mut self, node: NodeId, ppm: f64) {
+        let state = &mut self.nodes[node.index()];
+        state.role = state.nominal.by_clock(ppm);
+    }
+
     pub(super) fn keep_waiting(&mut self, now: Instant, node: NodeId, job: Job) -> Result<(), DropReason> {
         let state = &mut self.nodes[node.index()];
         if state.waiting.len() >= self.mac.queue {

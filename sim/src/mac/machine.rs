@@ -40,7 +40,10 @@ pub(super) struct Node {
     pub(super) reply: Option<Rc<[u8]>>,
     /// What it has on the air, and since when.
     pub(super) on_air: bool,
+    /// What it does for others, with times as its clock makes them,
     pub(super) role: Role,
+    /// and as they would be by a clock that is right.
+    pub(super) nominal: Role,
     pub(super) awake: bool,
     pub(super) parent: Option<NodeId>,
     /// Until when it listens for what was announced.
@@ -96,7 +99,8 @@ impl Macs {
                 random,
                 reply: None,
                 on_air: false,
-                role: config.role_by_its_clock(),
+                role: config.role.by_clock(config.clock_ppm),
+                nominal: config.role,
                 awake: false,
                 parent: None,
                 listen_until: Instant::EPOCH,

@@ -80,20 +80,18 @@ pub enum Role {
     },
 }
 
-impl NodeConfig {
-    /// What it does for others, with times as its clock makes them.
-    pub(crate) fn role_by_its_clock(&self) -> Role {
-        match self.role {
-            Role::Sleepy { poll } if self.clock_ppm != 0.0 => {
-                let true_us = poll.as_micros() as f64 / (1.0 + self.clock_ppm / 1e6);
-                Role::Sleepy { poll: Duration::from_micros(true_us.round() as u64) }
+impl Role {
+    /// The same, with times as a clock makes them that is fast by so many millionths.
+    pub(crate) fn by_clock(self, ppm: f64) -> Self {
+        match self {
+            Self::Sleepy { poll } if ppm != 0.0 => {
+                let true_us = poll.as_micros() as f64 / (1.0 + ppm / 1e6);
+                Self::Sleepy { poll: Duration::from_micros(true_us.round() as u64) }
             }
             role => role,
         }
     }
-}
 
-impl Role {
     /// Whether it forwards for others.
     pub const fn forwards(self) -> bool {
         matches!(self, Self::BorderRouter | Self::Router)

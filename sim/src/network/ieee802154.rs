@@ -360,6 +360,10 @@ impl Lower for Stack {
         self.macs.set_awake(core, now, node, awake);
     }
 
+    fn set_clock(&mut self, node: NodeId, ppm: f64) {
+        self.macs.set_clock(node, ppm);
+    }
+
     fn moved(&mut self, core: &mut Core, now: Instant, node: NodeId) {
         self.macs.moved(core, now, node);
     }

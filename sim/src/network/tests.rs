@@ -73,8 +73,7 @@ fn contradictions_are_refused() {
 #[test]
 fn a_fast_clock_polls_earlier() {
     let poll = Duration::from_secs(1);
-    let node = |clock_ppm| NodeConfig { role: Role::Sleepy { poll }, clock_ppm, ..NodeConfig::default() };
-    assert_eq!(node(0.0).role_by_its_clock(), Role::Sleepy { poll });
+    assert_eq!(Role::Sleepy { poll }.by_clock(0.0), Role::Sleepy { poll });
     let early = Role::Sleepy { poll: Duration::from_micros(909_091) };
-    assert_eq!(node(100_000.0).role_by_its_clock(), early);
+    assert_eq!(Role::Sleepy { poll }.by_clock(100_000.0), early);
 }

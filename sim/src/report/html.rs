@@ -49,7 +49,7 @@ impl Run<'_> {
 
     fn message_table(&self) -> String {
         let mut table = String::from(
-            "<table><tr><th>kind<th>messages<th>delivery ratio<th>mean (ms)<th>median (ms)<th>99 % (ms)<th>packets<th>frames<th>retries</tr>",
+            "<table><tr><th>kind<th>messages<th>delivery ratio<th>mean latency (ms)<th>median (ms)<th>99 % (ms)<th>packets<th>frames<th>retries</tr>",
         );
         let value = |value: Option<f64>| value.map_or("–".into(), number);
         for kind in Kind::ALL {
@@ -170,7 +170,7 @@ impl Run<'_> {
             return format!("<p>No {} to speak of on this medium.</p>", escape(label));
         }
         let word = if share > 1 { format!("device (each bar the mean of {share})") } else { "device".into() };
-        let x = Axis::linear(word, 0.5, values.len() as f64 + 0.5);
+        let x = Axis::counted(word, 0.5, values.len() as f64 + 0.5);
         let mut plot = Plot::new(x, Axis::linear(label, 0.0, most.unwrap_or(highest * 1.05)));
         for (number_of, parts) in bars.iter().enumerate() {
             let first = (number_of * share + 1) as f64;
@@ -206,7 +206,9 @@ impl Run<'_> {
             }
             if any {
                 plot_lines.push((format!("{kind}s begun"), begun));
-                plot_lines.push((format!("{kind}s that never arrived"), lost));
+                if lost.iter().any(|count| *count > 0.0) {
+                    plot_lines.push((format!("{kind}s that never arrived"), lost));
+                }
             }
         }
         let most = plot_lines.iter().flat_map(|(_, values)| values.iter().copied()).fold(1.0, f64::max);

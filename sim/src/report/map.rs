@@ -8,8 +8,21 @@ use crate::network::NodeId;
 
 const SIZE: f64 = 620.0;
 const MARGIN: f64 = 40.0;
+/// Of a node, if there are not too many.
+const RADIUS: f64 = 7.0;
 /// Links worse than this are not drawn: there are too many.
 const LEAST: f64 = 0.1;
+
+/// How far a way that passes over other nodes is bent aside, as a share of its length.
+const BOW: f64 = 0.35;
+
+/// Whether a place is on the line between two others, as far as one sees.
+fn is_between((x, y): (f64, f64), (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> bool {
+    let (dx, dy) = (x2 - x1, y2 - y1);
+    let length = dx.hypot(dy);
+    let (along, aside) = (((x - x1) * dx + (y - y1) * dy) / length, ((x - x1) * dy - (y - y1) * dx) / length);
+    along > RADIUS && along < length - RADIUS && aside.abs() < RADIUS
+}
 
 /// From red, where nothing arrives, to green, where everything does.
 fn colour(prr: f64) -> String {
@@ -41,6 +54,7 @@ impl Run<'_> {
             height + 30.0
         );
         let links = network.links();
+        let places: Vec<(f64, f64)> = nodes.iter().map(|(_, place)| at(*place)).collect();
         let crowded = links.len() > 4_000;
         for link in &links {
             let is_way = network.parent(link.from) == Some(link.to);
@@ -50,10 +64,19 @@ impl Run<'_> {
             let ((x1, y1), (x2, y2)) = (at(network.position(link.from)), at(network.position(link.to)));
             let (width, opacity) =
                 if is_way { (2.5, 0.9) } else { (0.8, if links.len() > 500 { 0.12 } else { 0.3 }) };
+            let bow = if is_way
+                && nodes.len() <= 300
+                && places.iter().any(|place| is_between(*place, (x1, y1), (x2, y2)))
+            {
+                BOW
+            } else {
+                0.0
+            };
+            let (x, y) = ((x1 + x2) / 2.0 + bow * (y2 - y1), (y1 + y2) / 2.0 - bow * (x2 - x1));
             let _ = write!(
                 svg,
-                "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" stroke=\"{}\" stroke-width=\"{width}\" \
-                 opacity=\"{opacity}\"><title>{} to {}: PRR {:.2}, {:.0} dBm</title></line>",
+                "<path d=\"M{x1:.1} {y1:.1}Q{x:.1} {y:.1} {x2:.1} {y2:.1}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\" \
+                 opacity=\"{opacity}\"><title>{} to {}: PRR {:.2}, {:.0} dBm</title></path>",
                 colour(link.prr),
                 link.from.0,
                 link.to.0,
@@ -61,7 +84,7 @@ impl Run<'_> {
                 link.rssi_dbm
             );
         }
-        let radius = if nodes.len() > 300 { 3.0 } else { 7.0 };
+        let radius = if nodes.len() > 300 { 3.0 } else { RADIUS };
         for (node, place) in &nodes {
             let (x, y) = at(*place);
             let fill = if node.0 == 0 { "#111" } else { "#0072b2" };
@@ -91,13 +114,18 @@ impl Run<'_> {
             height + 22.0,
             number(bar)
         );
+        if links.is_empty() {
+            return format!(
+                "{svg}<p class=\"quiet\">Devices and the border router (BR). This medium has no links of its own.</p>"
+            );
+        }
         let steps = [1.0, 0.9, 0.7, 0.5, 0.1]
             .map(|prr| format!("<span><i style=\"background:{}\"></i>PRR {prr}</span>", colour(prr)));
-        let note = if links.is_empty() {
-            "<span>This medium has no links of its own.</span>"
-        } else {
-            "<span>thick: the way to the border router (BR)</span>"
-        };
-        format!("{svg}<p class=\"legend\">{}{note}</p>", steps.concat())
+        let legend = steps.concat();
+        format!(
+            "{svg}<p class=\"legend\">{legend}<span>thick: the way to the border router (BR), in a bow around nodes that it \
+             passes over</span></p><p class=\"quiet\">PRR, the packet reception ratio: the share of full frames that survive \
+             without interference.</p>"
+        )
     }
 }

@@ -9,7 +9,8 @@ pub(crate) const COLOURS: [&str; 7] =
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 320.0;
 const LEFT: f64 = 70.0;
-const RIGHT: f64 = 20.0;
+/// Room for half of the last number.
+const RIGHT: f64 = 36.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 52.0;
 
@@ -17,6 +18,8 @@ const BOTTOM: f64 = 52.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scale {
     Linear,
+    /// Linear, with nothing between whole numbers.
+    Counted,
     Logarithmic,
 }
 
@@ -43,6 +46,11 @@ impl Axis {
         Self { label: label.into(), scale: Scale::Linear, least, most }
     }
 
+    /// Things that are numbered.
+    pub(crate) fn counted(label: impl Into<String>, least: f64, most: f64) -> Self {
+        Self { scale: Scale::Counted, ..Self::linear(label, least, most) }
+    }
+
     /// Whole decades around these values.
     pub(crate) fn logarithmic(label: impl Into<String>, least: f64, most: f64) -> Self {
         let least = 10_f64.powf(least.max(1e-6).log10().floor());
@@ -53,7 +61,7 @@ impl Axis {
     /// Where a value lies, from 0 to 1.
     fn place(&self, value: f64) -> f64 {
         let part = match self.scale {
-            Scale::Linear => (value - self.least) / (self.most - self.least),
+            Scale::Linear | Scale::Counted => (value - self.least) / (self.most - self.least),
             Scale::Logarithmic => {
                 (value.max(self.least) / self.least).log10() / (self.most / self.least).log10()
             }
@@ -72,6 +80,10 @@ impl Axis {
         let power = 10_f64.powf(rough.log10().floor());
         let step =
             [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| *step >= rough);
+        let step = match self.scale {
+            Scale::Counted => step.map(f64::ceil),
+            _ => step,
+        };
         let step = step.unwrap_or(rough);
         let first = (self.least / step).ceil() as i64;
         let last = (self.most / step + 1e-9).floor() as i64;
@@ -95,6 +107,12 @@ impl Plot {
         }
     }
 
+    /// Where something is drawn that stands in a row of `count` things at the same value, so that none hides another.
+    fn beside(x: f64, (index, count): (usize, usize)) -> f64 {
+        const APART: f64 = 6.0;
+        x + APART * (index as f64 - count.saturating_sub(1) as f64 / 2.0)
+    }
+
     /// A line through points.
     pub(crate) fn line(&mut self, name: &str, colour: &'static str, points: &[(f64, f64)]) {
         self.name(name, colour);
@@ -110,6 +128,28 @@ impl Plot {
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
             places.join(" ")
         );
+    }
+
+    /// A line through points with the intervals that they are uncertain by, as one (with this number) of several series.
+    pub(crate) fn series(
+        &mut self,
+        name: &str,
+        colour: &'static str,
+        place: (usize, usize),
+        points: &[(f64, f64, f64)],
+    ) {
+        self.name(name, colour);
+        let ends = points.iter().map(|(x, y, _)| self.at(*x, *y));
+        let places: Vec<String> =
+            ends.map(|(x, y)| format!("{:.1},{y:.1}", Self::beside(x, place))).collect();
+        let _ = write!(
+            self.body,
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
+            places.join(" ")
+        );
+        for (x, y, error) in points {
+            self.point(name, colour, place, (*x, *y), *error);
+        }
     }
 
     /// A line that goes up in steps, as a distribution does.
@@ -144,9 +184,16 @@ impl Plot {
     }
 
     /// A point with the interval that it is uncertain by.
-    pub(crate) fn point(&mut self, name: &str, colour: &'static str, x: f64, y: f64, error: f64) {
-        self.name(name, colour);
+    fn point(
+        &mut self,
+        name: &str,
+        colour: &'static str,
+        place: (usize, usize),
+        (x, y): (f64, f64),
+        error: f64,
+    ) {
         let ((px, py), (_, low), (_, high)) = (self.at(x, y), self.at(x, y - error), self.at(x, y + error));
+        let (px, name) = (Self::beside(px, place), escape(name));
         let _ = write!(
             self.body,
             "<g stroke=\"{colour}\" stroke-width=\"1.5\"><circle cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"3.5\" fill=\"{colour}\">\
@@ -257,6 +304,8 @@ mod tests {
     fn ticks_are_round_numbers_within_the_axis() {
         assert_eq!(Axis::linear("", 0.0, 100.0).ticks(), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
         assert_eq!(Axis::linear("", 0.0, 0.9).ticks().len(), 5);
+        assert_eq!(Axis::counted("", 0.5, 15.5).ticks(), [3.0, 6.0, 9.0, 12.0, 15.0]);
+        assert_eq!(Axis::counted("", 0.5, 2.5).ticks(), [1.0, 2.0]);
         assert_eq!(Axis::logarithmic("", 3.0, 4_000.0).ticks(), [1.0, 10.0, 100.0, 1_000.0, 10_000.0]);
         assert_eq!(
             ["0.05", "1.5", "120", "1e6"],
@@ -268,10 +317,10 @@ mod tests {
     fn a_plot_names_its_axes_and_series() {
         let mut plot = Plot::new(Axis::linear("time (s)", 0.0, 10.0), Axis::linear("share <1>", 0.0, 1.0));
         plot.line("first", COLOURS[0], &[(0.0, 0.0), (10.0, 1.0)]);
-        plot.point("second", COLOURS[1], 5.0, 0.5, 0.1);
+        plot.series("second", COLOURS[1], (1, 2), &[(5.0, 0.5, 0.1)]);
         let svg = plot.finish();
         assert!(svg.contains("time (s)") && svg.contains("share &lt;1&gt;"));
         assert!(svg.contains("first") && svg.contains("second"));
-        assert!(svg.contains("<polyline points=\"70.0,268.0 700.0,16.0\""), "{svg}");
+        assert!(svg.contains("<polyline points=\"70.0,268.0 684.0,16.0\""), "{svg}");
     }
 }

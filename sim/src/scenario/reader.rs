@@ -44,6 +44,11 @@ pub(super) trait Value: Sized {
 
     /// Reads it.
     fn read(value: &DeValue<'_>) -> Option<Self>;
+
+    /// What may have been meant by a value that cannot be read.
+    fn meant(_value: &DeValue<'_>) -> String {
+        String::new()
+    }
 }
 
 impl<'t> Reader<'t> {
@@ -86,7 +91,11 @@ impl<'t> Reader<'t> {
             Some(value) => Ok(Some(Placed { value, key, span: entry.span() })),
             None => {
                 let found = entry.get_ref().type_str();
-                Err(self.wrong(&placed, format!("this {found} is not {}", T::KIND), ""))
+                Err(self.wrong(
+                    &placed,
+                    format!("this {found} is not {}", T::KIND),
+                    T::meant(entry.get_ref()),
+                ))
             }
         }
     }
@@ -203,7 +212,7 @@ impl<'t> Reader<'t> {
 }
 
 /// What could have been meant.
-fn hint(word: &str, all: &[&str]) -> String {
+pub(super) fn hint(word: &str, all: &[&str]) -> String {
     let near = all.iter().map(|other| (distance(word, other), *other)).min();
     let list = all.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(", ");
     match near {
@@ -301,6 +310,19 @@ impl Value for Duration {
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
         duration(value.as_str()?)
+    }
+
+    fn meant(value: &DeValue<'_>) -> String {
+        if let Some(number) = f64::read(value) {
+            return format!("a time has a unit: \"{number}s\", \"{number}min\"");
+        }
+        let text = value.as_str().unwrap_or_default().trim();
+        match text.strip_suffix('m') {
+            Some(number) if duration(&format!("{number}s")).is_some() => {
+                format!("minutes are \"{number}min\", metres have no unit")
+            }
+            _ => String::new(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::ScenarioError;
 use super::protocol::OF_DTLS;
+use super::reader::hint;
 
 /// A key of a scenario with another value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,9 @@ const SHORT: [(&str, &str); 8] = [
     ("messages", "protocol.messages"),
 ];
 
+/// The keys that stand in no section.
+const TOP: [&str; 5] = ["name", "description", "duration", "boot", "capture-megabytes"];
+
 impl Settings {
     /// Reads `key=value`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
@@ -36,6 +40,12 @@ impl Settings {
             return Err(usage());
         }
         let key = SHORT.iter().find(|(short, _)| *short == key).map_or(key, |(_, long)| long);
+        if !key.contains('.') && !TOP.contains(&key) {
+            let all: Vec<&str> = SHORT.iter().map(|(short, _)| *short).chain(TOP).collect();
+            let help =
+                format!("{}; any other key has its section before it: `topology.radius=5`", hint(key, &all));
+            return Err(format!("`{text}`: there is no key `{key}` at the top of a scenario\nhelp: {help}"));
+        }
         Ok(Self { key: key.into(), value: toml_value(value) })
     }
 
@@ -44,7 +54,14 @@ impl Settings {
         let (key, values) = text
             .split_once('=')
             .ok_or_else(|| format!("`{text}` is not of the form KEY=VALUE,VALUE, as in `loss=0,0.1,0.2`"))?;
-        values.split(',').map(|value| Self::parse(&format!("{key}={value}"))).collect()
+        let values: Vec<&str> = values.split(',').map(str::trim).collect();
+        if values.contains(&"") {
+            return Err(format!("`{text}`: a value is missing, as in `loss=0,0.1,0.2`"));
+        }
+        if let Some(twice) = (1..values.len()).find(|at| values[..*at].contains(&values[*at])) {
+            return Err(format!("`{text}`: {} is there twice", values[twice]));
+        }
+        values.into_iter().map(|value| Self::parse(&format!("{key}={value}"))).collect()
     }
 
     /// The scenario's text with this value.
@@ -113,6 +130,9 @@ mod tests {
                 && Settings::parse("a b=3").is_err()
         );
         assert_eq!(Settings::parse_many("loss=0,0.1").unwrap().len(), 2);
+        assert!(Settings::parse("losss=0").unwrap_err().contains("perhaps `loss` is meant"));
+        assert!(Settings::parse_many("loss=0,,1").unwrap_err().contains("missing"));
+        assert!(Settings::parse_many("loss=0,1, 0").unwrap_err().contains("0 is there twice"));
         let text = "[protocol]\nblock = 64\ndtls = \"1.2\"\nsecurity = \"psk\"\n";
         let open = Settings::parse("security=none").unwrap().apply("s", text).unwrap();
         assert_eq!(open, "[protocol]\nblock = 64\nsecurity = \"none\"\n");

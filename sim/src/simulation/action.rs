@@ -91,7 +91,10 @@ impl Simulation {
                 self.broker.restart(now, rng);
             }
             Action::Drift(nodes, ppm) => {
-                nodes.iter().for_each(|node| self.nodes[node.index()].drift(now, ppm));
+                for node in &nodes {
+                    self.nodes[node.index()].drift(now, ppm);
+                    self.network.set_clock(*node, ppm);
+                }
                 nodes.into_iter().for_each(|node| self.run_node(node));
             }
             Action::Jam(jammer) => self.network.jam(now, jammer),

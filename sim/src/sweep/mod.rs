@@ -16,6 +16,7 @@ pub(crate) use estimate::Estimate;
 
 use crate::report::Run;
 use crate::scenario::{Scenario, ScenarioError, Settings};
+use crate::simulation::Simulation;
 
 /// What is to be run.
 pub(crate) struct Sweep {
@@ -76,12 +77,38 @@ impl Sweep {
             }
             settings = next;
         }
-        // What is wrong is found before anything is run.
-        for (_, text) in &settings {
-            let _possible = Scenario::read(&file, text, &folder)?;
-        }
         let keys = vary.iter().filter_map(|values| Some(values.first()?.key.clone())).collect();
-        Ok(Self { name, folder, file, keys, settings, first_seed, seeds })
+        let sweep = Self { name, folder, file, keys, settings, first_seed, seeds };
+        // What is wrong is found before anything is run.
+        for setting in 0..sweep.settings.len() {
+            let _possible = sweep.scenario(setting)?;
+        }
+        Ok(sweep)
+    }
+
+    /// A setting in words.
+    pub(crate) fn setting(&self, number: usize) -> String {
+        let (values, _) = &self.settings[number];
+        let pairs = self.keys.iter().zip(values).map(|(key, value)| format!("{key}={value}"));
+        pairs.collect::<Vec<_>>().join(" ")
+    }
+
+    /// How many settings there are.
+    pub(crate) fn settings(&self) -> usize {
+        self.settings.len()
+    }
+
+    /// The scenario of a setting.
+    pub(crate) fn scenario(&self, number: usize) -> Result<Scenario, ScenarioError> {
+        let file = format!("{} ({})", self.file, self.setting(number));
+        Scenario::read(&file, &self.settings[number].1, &self.folder)
+    }
+
+    /// The first run of a setting, which has not begun.
+    pub(crate) fn first_run(&self, number: usize) -> Result<(Scenario, Simulation), String> {
+        let scenario = self.scenario(number).map_err(|error| error.to_string())?;
+        let simulation = scenario.builder(self.first_seed).build().map_err(|error| error.to_string())?;
+        Ok((scenario, simulation))
     }
 
     /// How many runs it takes.
@@ -142,8 +169,7 @@ impl Sweep {
     }
 
     fn one(&self, setting: usize, seed: usize) -> Result<Outcome, String> {
-        let (_, text) = &self.settings[setting];
-        let scenario = Scenario::read(&self.file, text, &self.folder).map_err(|error| error.to_string())?;
+        let scenario = self.scenario(setting).map_err(|error| error.to_string())?;
         let seed = self.first_seed.wrapping_add(seed as u64);
         let mut simulation = scenario.builder(seed).build().map_err(|error| error.to_string())?;
         simulation.run_until(Instant::EPOCH + scenario.duration);

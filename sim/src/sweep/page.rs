@@ -17,6 +17,19 @@ const DRAWN: [(&str, &str); 4] = [
     ("device.energy_mean_j", "energy per device (J)"),
 ];
 
+/// A key, with what it counts where the key does not say so.
+fn named(key: &str) -> String {
+    match key {
+        "topology.nodes" => "topology.nodes: devices".into(),
+        "channel.loss" => "channel.loss: share of frames or packets lost".into(),
+        "topology.radius" | "topology.spacing" | "channel.range" => format!("{key} (m)"),
+        "radio.power" => format!("{key} (dBm)"),
+        "traffic.bytes" | "protocol.block" | "protocol.datagram" => format!("{key} (bytes)"),
+        "channel.shadowing" | "channel.asymmetry" => format!("{key} (dB)"),
+        key => key.into(),
+    }
+}
+
 impl Row {
     fn metric(&self, name: &str) -> Option<Estimate> {
         self.metrics.iter().find(|(other, _)| other == name).map(|(_, estimate)| *estimate)
@@ -37,7 +50,9 @@ impl Table {
     pub(crate) fn legend(&self) -> String {
         match self.seeds {
             1 => "One run each: more seeds would show how far off these figures may be.".into(),
-            seeds => format!("Means over {seeds} seeds; bars and ± show the 95 % confidence interval."),
+            seeds => format!(
+                "Means over {seeds} seeds; bars and ± show the 95 % confidence interval. Where ± is missing, one run alone had a figure."
+            ),
         }
     }
 
@@ -123,11 +138,11 @@ impl Table {
         let top = fold(&|point| point.1.mean + point.1.half_width, f64::max);
         let margin = ((right - left) * 0.05).max(1e-3);
         let x_label = if are_numbers {
-            self.keys[0].clone()
+            named(&self.keys[0])
         } else {
             let list: Vec<String> =
                 (1..).zip(&words).map(|(number, word)| format!("{number}: {word}")).collect();
-            format!("{} ({})", self.keys[0], list.join(", "))
+            format!("{} ({})", named(&self.keys[0]), list.join(", "))
         };
         let x = Axis::linear(x_label, left - margin, right + margin);
         let mut plot = Plot::new(x, Axis::linear(label, 0.0, top * 1.08));
@@ -137,13 +152,12 @@ impl Table {
                 series.push(one);
             }
         }
-        for (one, colour) in series.iter().zip(COLOURS.into_iter().cycle()) {
+        for ((number, one), colour) in (0..).zip(&series).zip(COLOURS.into_iter().cycle()) {
             let own: Vec<&(f64, Estimate, String)> = points.iter().filter(|point| point.2 == **one).collect();
             let title = if one.is_empty() { label } else { one.as_str() };
-            plot.line(title, colour, &own.iter().map(|point| (point.0, point.1.mean)).collect::<Vec<_>>());
-            for (x, estimate, _) in own {
-                plot.point("", colour, *x, estimate.mean, estimate.half_width);
-            }
+            let own: Vec<(f64, f64, f64)> =
+                own.iter().map(|(x, estimate, _)| (*x, estimate.mean, estimate.half_width)).collect();
+            plot.series(title, colour, (number, series.len()), &own);
         }
         format!("<h2>{}</h2>{}", escape(label), plot.finish())
     }
