@@ -1,11 +1,11 @@
 //! What a client costs on a Cortex-M4: flash, static memory, stack and instructions, image by image, as
 //! docs/FOOTPRINT.md has it. The images are in `tests/no_std`; QEMU runs them against a server in this process.
 
-mod board;
+pub(crate) mod board;
 mod coap;
 mod elf;
 mod images;
-mod server;
+pub(crate) mod server;
 mod symbols;
 mod table;
 

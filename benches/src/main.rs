@@ -18,6 +18,7 @@ mod fleet;
 mod footprint;
 mod generator;
 mod handshakes;
+mod instructions;
 mod load;
 mod meter;
 mod million;
@@ -111,6 +112,16 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "docs/FOOTPRINT.md")]
         page: PathBuf,
     },
+    /// What a client computes on a Cortex-M4, in QEMU, and what a publication costs a battery.
+    #[command(after_help = "Example: sedge-bench instructions --check")]
+    Instructions {
+        /// Compares with the page instead of writing it, and fails if something has grown or is beyond its limit.
+        #[arg(long)]
+        check: bool,
+        /// The page.
+        #[arg(long, value_name = "FILE", default_value = "docs/INSTRUCTIONS.md")]
+        page: PathBuf,
+    },
     /// Handshakes with one server, to look at it with perf or valgrind.
     #[command(
         after_help = "Example: sedge-bench profile broker --count 20000 --under \"perf record -o perf.data\""
@@ -158,7 +169,11 @@ impl Command {
             Self::Access => &PARTS[8..9],
             Self::Cose => &PARTS[9..10],
             Self::Simulator => &PARTS[10..11],
-            Self::Footprint { .. } | Self::Profile(_) | Self::Serve { .. } | Self::Simulate(_) => &[],
+            Self::Footprint { .. }
+            | Self::Instructions { .. }
+            | Self::Profile(_)
+            | Self::Serve { .. }
+            | Self::Simulate(_) => &[],
         }
     }
 }
@@ -178,6 +193,11 @@ fn main() -> ExitCode {
     if let Command::Footprint { check, page } = &command {
         let Err(why) = footprint::run(page, *check) else { return ExitCode::SUCCESS };
         eprintln!("sedge-bench footprint: {why}");
+        return ExitCode::FAILURE;
+    }
+    if let Command::Instructions { check, page } = &command {
+        let Err(why) = instructions::run(page, *check) else { return ExitCode::SUCCESS };
+        eprintln!("sedge-bench instructions: {why}");
         return ExitCode::FAILURE;
     }
     if let Command::Profile(profile) = &command {

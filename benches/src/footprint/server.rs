@@ -17,16 +17,18 @@ use sedge_dtls::{
 use sedge_time::Instant;
 use sedge_x509::{Expected, PinnedIssuer};
 
+use super::coap::Broker;
 use crate::net::DATAGRAM;
 
 type Profile = Full<RustCrypto>;
 
-pub(super) struct Server {
+pub(crate) struct Server {
     identity: Identity,
     cookies: CookieKeys<RustCrypto>,
     rng: UnwrapErr<SysRng>,
     handshake: Option<ServerHandshake<Profile>>,
     session: Option<Session>,
+    broker: Broker,
 }
 
 struct Identity {
@@ -38,7 +40,7 @@ struct Identity {
 }
 
 impl Server {
-    pub(super) fn new(pki: &Path) -> Result<Self, String> {
+    pub(crate) fn new(pki: &Path) -> Result<Self, String> {
         let read = |name: &str| {
             fs::read(pki.join(name))
                 .map_err(|error| format!("cannot read {name} in tests/no_std/pki: {error}"))
@@ -62,15 +64,21 @@ impl Server {
             rng,
             handshake: None,
             session: None,
+            broker: Broker::default(),
         })
     }
 
-    pub(super) const fn is_connected(&self) -> bool {
+    pub(crate) const fn is_connected(&self) -> bool {
         self.session.is_some()
     }
 
+    /// The session, once there is one.
+    pub(crate) const fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
     /// Takes a datagram in, and gives back what is to be sent. What a device sends comes back to it, or the answer to it.
-    pub(super) fn receive(&mut self, datagram: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    pub(crate) fn receive(&mut self, datagram: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         let mut answers = Vec::new();
         let mut buffer = [0; DATAGRAM];
         let mut datagram = datagram.to_vec();
@@ -102,13 +110,15 @@ impl Server {
                 let opened = session.open(&layer, record).map_err(|why| format!("not opened: {why:?}"))?;
                 if let Content::ApplicationData(reading) = opened.content {
                     // A whole client speaks CoAP; any other gets back what it sent.
-                    let reading = super::coap::answer(reading).unwrap_or_else(|| reading.to_vec());
-                    let at = session.headroom();
-                    buffer[at..at + reading.len()].copy_from_slice(&reading);
-                    let len = session
-                        .seal(&layer, ContentType::APPLICATION_DATA, &mut buffer, reading.len())
-                        .map_err(|why| format!("not sealed: {why:?}"))?;
-                    answers.push(buffer[..len].to_vec());
+                    let said = self.broker.receive(reading).unwrap_or_else(|| vec![reading.to_vec()]);
+                    for words in said {
+                        let at = session.headroom();
+                        buffer[at..at + words.len()].copy_from_slice(&words);
+                        let len = session
+                            .seal(&layer, ContentType::APPLICATION_DATA, &mut buffer, words.len())
+                            .map_err(|why| format!("not sealed: {why:?}"))?;
+                        answers.push(buffer[..len].to_vec());
+                    }
                 }
             }
         }

@@ -4,6 +4,9 @@
 
 #[path = "footprint/board.rs"]
 mod board;
+#[cfg(feature = "count")]
+#[path = "counted.rs"]
+mod counted;
 
 use core::cell::UnsafeCell;
 use core::mem::{MaybeUninit, size_of};
@@ -34,6 +37,12 @@ pub trait Image {
     fn protect<'b>(reading: &'b [u8], _: &'b mut [u8]) -> Option<(&'b [u8], ContentFormat)> {
         Some((reading, ContentFormat::TEXT))
     }
+
+    /// What a later reading is published as, once the first has been protected.
+    #[cfg(feature = "count")]
+    fn protect_again<'b>(reading: &'b [u8], _: &'b mut [u8]) -> Option<(&'b [u8], ContentFormat)> {
+        Some((reading, ContentFormat::TEXT))
+    }
 }
 
 /// Where the image's memory is: not on the stack, which is what is measured.
@@ -56,7 +65,8 @@ pub fn run<I: Image, const DATAGRAM: usize>(memory: &'static Static<I, DATAGRAM>
     serial::start();
     // SAFETY: this is the only borrow, for the image runs once.
     let memory = unsafe { &mut *memory.0.get() };
-    let ticks = start::<I, DATAGRAM>(memory).and_then(live::<I, DATAGRAM>);
+    let mut client = start::<I, DATAGRAM>(memory);
+    let ticks = client.as_deref_mut().and_then(live::<I, DATAGRAM>);
     let figures = [
         ("handshake", size_of::<ClientHandshake<I::Profile>>()),
         ("session", size_of::<Session>()),
@@ -64,6 +74,8 @@ pub fn run<I: Image, const DATAGRAM: usize>(memory: &'static Static<I, DATAGRAM>
         ("instructions", ticks.unwrap_or(0) as usize * INSTRUCTIONS_PER_TICK),
     ];
     serial::report(ticks.is_some(), &figures);
+    #[cfg(feature = "count")]
+    counted::report::<I, DATAGRAM>(client);
     loop {}
 }
 

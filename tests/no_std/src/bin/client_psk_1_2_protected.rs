@@ -41,6 +41,11 @@ impl client::Image for Device {
     fn protect<'b>(reading: &'b [u8], buffer: &'b mut [u8]) -> Option<(&'b [u8], ContentFormat)> {
         protected::protect(reading, buffer)
     }
+
+    #[cfg(feature = "count")]
+    fn protect_again<'b>(reading: &'b [u8], buffer: &'b mut [u8]) -> Option<(&'b [u8], ContentFormat)> {
+        protected::protect_again(reading, buffer)
+    }
 }
 
 client!(Device, 256);
