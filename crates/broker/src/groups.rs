@@ -8,7 +8,7 @@ use sedge_authority::groups::{Evicted, GroupSettings, Groups, OperatorKey, PREFI
 use sedge_authority::{Answer, Changes, Client, Clients, Context, Request};
 use sedge_coap::Code;
 use sedge_crypto::Entropy;
-use sedge_group::keying::GroupPolicy;
+use sedge_group::keying::{Challenge, GroupPolicy};
 use zeroize::Zeroizing;
 
 use crate::admin::unix_seconds;
@@ -119,6 +119,14 @@ impl State {
         let mut answer = None;
         let _none = self.lend_groups(None, |groups, lent| answer = Some(groups.observed(lent, &request)));
         answer
+    }
+
+    /// The challenge that a publisher is given with its token; `None` if no keys are given out here.
+    pub(crate) fn group_challenge(&self, publisher: &str) -> Option<Challenge> {
+        let mut challenge = None;
+        let _none =
+            self.lend_groups(None, |groups, lent| challenge = Some(groups.challenge_of(lent, publisher)));
+        challenge
     }
 
     fn lend_groups(&self, member: Option<&Subject>, run: impl FnOnce(&mut Groups, &mut Lent<'_>)) -> Changes {

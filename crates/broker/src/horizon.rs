@@ -20,8 +20,9 @@ const TRUST: Duration = Duration::from_secs(86_400);
 const JITTER: u64 = 10;
 /// How often the reckoning is kept, well within what a restart allows.
 pub(crate) const KEEP: u64 = 600;
-/// From this difference on, an operator should know.
-const SUSPICIOUS: u64 = 600;
+/// From this difference on an operator should know: more than a start allows, so that one with a wrong clock is over when
+/// the clock is right.
+const SUSPICIOUS: u64 = 2 * ALLOWANCE;
 /// The name of its record.
 const RECORD: &str = "horizon";
 
@@ -81,18 +82,18 @@ impl Horizon {
         if difference < SUSPICIOUS || wall > at && !looks_over {
             return None;
         }
-        let (way, meanwhile) = match wall > at {
-            true => (
-                "ahead of",
-                "tokens that look over are refused, but neither they nor what was revoked is forgotten",
+        let difference = span(difference);
+        Some(match wall > at {
+            true => format!(
+                "the clock is {difference} ahead of the time that was counted here: it was set, or nothing ran for so \
+                 long. Tokens that look over are refused, but neither they nor revocations are forgotten until the clock \
+                 has run for a day without a jump. If it is wrong, put it right"
             ),
-            false => ("behind", "tokens may be good for longer than they were meant to be"),
-        };
-        Some(format!(
-            "the clock is {} {way} the time that has passed since this store was used last: {meanwhile}. Put the clock \
-             right; if it is, it is believed when it has run for a day without a jump",
-            span(difference)
-        ))
+            false => format!(
+                "the clock is {difference} behind the time that was counted here: tokens may be good for longer than they \
+                 were meant to be. If it is wrong, put it right"
+            ),
+        })
     }
 
     // It is one value, so a panic elsewhere leaves it whole.
@@ -177,7 +178,7 @@ mod tests {
         assert_eq!(horizon.now(START + YEAR, at(10)), START + 10 + HOUR);
         assert_eq!(horizon.now(START + YEAR + 90, at(100)), START + 100 + HOUR);
         let warning = horizon.warning(START + YEAR, at(100), true).unwrap();
-        assert!(warning.starts_with("the clock is 364 days ahead of"), "{warning}");
+        assert!(warning.starts_with("the clock is 364 days ahead"), "{warning}");
         // Put right again, the wall clock counts: it is the earlier of both.
         assert_eq!(horizon.now(START + 200, at(200)), START + 200);
         assert_eq!(horizon.now(START + 300, at(300)), START + 300);

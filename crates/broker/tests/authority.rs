@@ -2,6 +2,8 @@
 
 #[path = "authority/apart.rs"]
 mod apart;
+#[path = "authority/challenge.rs"]
+mod challenge;
 #[allow(dead_code, reason = "other tests use more of it")]
 mod device;
 #[path = "authority/endings.rs"]

@@ -1,9 +1,11 @@
 //! The way to a broker's administration: its folder on this machine, or coaps from elsewhere.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use sedge_broker::admin::{ADMIN_PATH, AdminReply, AdminRequest, After, LocalAdmin, Page, connect_local};
 use sedge_broker::store::DataDir;
+use sedge_client::tokio::Address;
 use sedge_client::{Code, ContentFormat, Credential, Request, Target};
 
 use crate::connection::{self, CliClient};
@@ -52,8 +54,12 @@ impl Which {
         match (&self.data, &self.credential) {
             (Some(dir), _) => {
                 let dir = DataDir::new(dir);
-                let local = connect_local(&dir).await?;
-                let broker = Credential::read(dir.admin_credential()).ok().map(|admin| admin.broker);
+                let mut local = connect_local(&dir).await?;
+                let known = Credential::read(dir.admin_credential()).ok().map(|admin| admin.broker);
+                let broker = match local.is_running() {
+                    true => reached(&local.call(AdminRequest::Status).await?, known),
+                    false => known,
+                };
                 Ok(Admin { way: Way::Local(local), broker })
             }
             (None, Some(file)) => {
@@ -129,6 +135,18 @@ impl Admin {
             client.close().await;
         }
     }
+}
+
+/// Where a running broker is reached: where its administrator knows it, unless it serves on other ports now.
+fn reached(status: &AdminReply, known: Option<String>) -> Option<String> {
+    let AdminReply::Status(status) = status else { return known };
+    let serves: Vec<Address> = status.listening.iter().filter_map(|uri| Address::parse(uri).ok()).collect();
+    let port = known.as_deref().and_then(|uri| Address::parse(uri).ok()).map(|address| address.port);
+    let first = serves.first().filter(|_| serves.iter().all(|address| Some(address.port) != port));
+    let Some(first) = first else { return known };
+    let is_any = first.host.parse().is_ok_and(|host: IpAddr| host.is_unspecified());
+    let host = if is_any { "localhost".to_owned() } else { first.host.clone() };
+    Some(Address { host, ..first.clone() }.to_string())
 }
 
 /// An answer of a kind that does not belong to the question.

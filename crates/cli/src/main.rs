@@ -41,6 +41,8 @@ enum Command {
     Authority(commands::authority::Args),
     /// Enrol, list and remove devices
     Device(commands::device::Args),
+    /// List roles, what they grant, and who has them
+    Role(commands::role::Args),
     /// Say who may do what, and why: explain, test, show, reload
     Access(commands::access::Args),
     /// Read and check the record of who was granted, refused and changed what
@@ -99,6 +101,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => interrupt::or_interrupted(demo::run(args)).await,
         Command::Device(args) => interrupt::or_interrupted(commands::device::run(args)).await,
         Command::Token(args) => interrupt::or_interrupted(commands::token::run(args)).await,
+        Command::Role(args) => interrupt::or_interrupted(commands::role::run(args)).await,
         Command::Access(args) => interrupt::or_interrupted(commands::access::run(args)).await,
         Command::Audit(args) => interrupt::or_interrupted(commands::audit::run(args)).await,
         Command::Topic(args) => interrupt::or_interrupted(commands::topic::run(args)).await,

@@ -168,3 +168,33 @@ fn the_audit_log_is_shown_checked_and_exported() {
         "{changed:?}"
     );
 }
+
+#[test]
+fn roles_are_listed_with_who_has_them_and_changed_in_the_file() {
+    let desk = Desk::new();
+    let broker = broker(&desk);
+    let with = |args: &[&'static str]| -> Vec<&'static str> { [args, &["--data", "broker"]].concat() };
+    desk.ok(&with(&["device", "add", "display", "--role", "reader"]));
+    desk.ok(&with(&["device", "add", "other", "--publish", "a"]));
+    assert_eq!(
+        desk.ok(&with(&["role", "list"])),
+        "ROLE    DEVICES  MAY\nreader  1        read a/#, read b/#\n"
+    );
+    let shown = json(&desk.ok(&with(&["role", "show", "reader", "--json"])));
+    assert_eq!(shown["devices"], serde_json::json!(["display"]));
+    assert_eq!(shown["grants"][0], serde_json::json!({ "permissions": "read", "topics": "a/#" }));
+    assert!(desk.ok(&with(&["role", "show", "reader"])).contains("device  display"));
+    assert_eq!(desk.ok(&with(&["role", "who", "reader"])), "display\n");
+    desk.fails(1, &with(&["role", "who", "raeder"]), "sedge role list");
+    for verb in ["add", "set", "remove"] {
+        desk.fails(2, &with(&["role", verb, "writer"]), "[role.NAME]");
+    }
+    // As it says: the file is changed, and read again.
+    std::fs::write(desk.path("sedge.toml"), format!("{RULES}[role.writer]\npublish = [\"a/#\"]\n")).unwrap();
+    desk.ok(&with(&["access", "reload"]));
+    desk.ok(&with(&["device", "set", "other", "--role", "writer"]));
+    assert_eq!(desk.ok(&with(&["role", "who", "writer"])), "other\n");
+    // Without a broker, too, by its store.
+    drop(broker.signal("TERM"));
+    assert_eq!(json(&desk.ok(&with(&["role", "list", "--json"])))[1]["devices"][0], "other");
+}

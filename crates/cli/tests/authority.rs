@@ -78,8 +78,8 @@ fn tokens_of_an_authority_elsewhere_from_the_first_start_to_their_end() {
 
     // What is revoked there ends here, and whoever observes the list there hears of it.
     let trl = format!("{as_uri}/trl");
-    let observer = desk.start(&["coap", "observe", &trl, "--as", "display.toml", "--count", "2"]);
-    std::thread::sleep(Duration::from_secs(1));
+    let mut observer = desk.start(&["coap", "observe", &trl, "--as", "display.toml", "--count", "2"]);
+    assert_ne!(observer.line(), "", "it observes");
     let start = Instant::now();
     desk.ok(&["token", "revoke", "--of", "display", "--data", "as"]);
     let ended = display.end();
@@ -111,4 +111,29 @@ fn tokens_of_an_authority_elsewhere_from_the_first_start_to_their_end() {
     drop(authority);
     until(&desk, &["status", "--data", "broker"], "! the authorisation server");
     desk.ok(&["pub", "home/hall/temp", "--as", "thermometer.token.toml", "24"]);
+}
+
+/// The broker has a key of its own, and knows the authorisation server by its public key.
+#[test]
+fn a_resource_server_with_a_raw_public_key_takes_tokens() {
+    let desk = Desk::new();
+    let mut authority = desk.start(&["authority", "as", "--listen", "[::1]:0"]);
+    let _uri = uri(&mut authority);
+    desk.ok(&["authority", "add-rs", "plant-r", "--auth", "rpk", "--data", "as"]);
+    let credential = std::fs::read_to_string(desk.path("plant-r.rs.toml")).unwrap();
+    assert!(credential.contains("private_key") && credential.contains("server_key"), "{credential}");
+    let shown = json(&desk.ok(&["device", "show", "plant-r", "--data", "as", "--json"]));
+    assert_eq!((&shown["auth"], &shown["resource_server"]), (&"rpk".into(), &true.into()), "{shown}");
+    desk.ok(&["device", "add", "door", "--publish", "home/door", "--data", "as"]);
+    let text = "[authority]\nenabled = false\ncredential = \"plant-r.rs.toml\"\npoll = \"1 s\"\n";
+    std::fs::write(desk.path("broker.toml"), text).unwrap();
+    let mut broker =
+        desk.start(&["broker", "--data", "broker", "--listen", "[::1]:0", "--config", "broker.toml"]);
+    let broker_uri = uri(&mut broker);
+    until(&desk, &["status", "--data", "broker"], "authority.connected_now");
+    desk.ok(&["token", "request", "--as", "door.toml", "--broker", &broker_uri]);
+    desk.ok(&["pub", "home/door", "--as", "door.token.toml", "open"]);
+    desk.ok(&["token", "revoke", "--of", "door", "--data", "as"]);
+    until(&desk, &["audit", "tail", "--data", "broker"], "the token was revoked");
+    desk.fails(1, &["pub", "home/door", "--as", "door.token.toml", "x"], "does not accept this token");
 }

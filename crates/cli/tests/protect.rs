@@ -44,6 +44,15 @@ fn subscriber(desk: &Desk, topic: &str, who: &str) -> Running {
     desk.start(&["sub", topic, "--protect", "--as", &format!("{who}.toml"), "--json"])
 }
 
+/// Waits until so much is observed: by a subscriber of a protected topic its values, and their key.
+fn wait_for_observations(desk: &Desk, wanted: u64) {
+    let start = std::time::Instant::now();
+    while json(&admin(desk, &["status", "--json"]))["observations"] != wanted {
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "{}", admin(desk, &["status"]));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
 fn publish(desk: &Desk, topic: &str, value: &str) {
     assert_eq!(desk.ok(&["pub", topic, "--protect", "--as", "door.toml", value]), "");
 }
@@ -65,7 +74,7 @@ fn each_cipher_with_and_without_signature_shows_who_it_was() {
         publish(&desk, topic, "1");
         let mut display = subscriber(&desk, topic, "display");
         // The key came before it, and it before the value.
-        std::thread::sleep(std::time::Duration::from_secs(2));
+        wait_for_observations(&desk, 2);
         publish(&desk, topic, "2");
         let seen = json(&display.line());
         assert_eq!(
@@ -74,7 +83,9 @@ fn each_cipher_with_and_without_signature_shows_who_it_was() {
             "{seen}"
         );
         assert_eq!((&seen["content_format"], &seen["value"]), (&0.into(), &"2".into()), "{seen}");
-        drop(display);
+        // It says goodbye, so that the next one's observations can be told from its own.
+        drop(display.signal("INT"));
+        wait_for_observations(&desk, 0);
         let words = desk.ok(&["sub", topic, "--protect", "--as", "display.toml", "--count", "1"]);
         let said = if verified { "verified" } else { "not verified" };
         assert_eq!(words, format!("{topic}  2  [door, {said}, key 1]\n"));
@@ -118,7 +129,7 @@ fn who_comes_reads_nothing_from_before_and_who_goes_nothing_from_then_on() {
     assert!(refused.stderr.contains("was it published before you joined?"), "{refused:?}");
 
     let mut display = subscriber(&desk, "home/door", "display");
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    wait_for_observations(&desk, 2);
     let log = admin(&desk, &["audit", "tail"]);
     for who in ["door", "phone", "display"] {
         let given = format!("grant  {who}  topic=home/door  what=the group's key");
@@ -130,6 +141,8 @@ fn who_comes_reads_nothing_from_before_and_who_goes_nothing_from_then_on() {
     publish(&desk, "home/door", "without phone");
     let seen = json(&display.line());
     assert_eq!((&seen["value"], &seen["generation"]), (&"without phone".into(), &3.into()));
+    let log = admin(&desk, &["audit", "tail"]);
+    assert!(log.contains("revocation  phone  topic=home/door  what=taken out of the group"), "{log}");
     desk.fails(1, &["sub", "home/door", "--protect", "--as", "phone.toml", "--timeout", "5"], "phone");
     drop(display);
 
@@ -187,4 +200,34 @@ fn keys_come_from_another_place_than_values() {
     let seen = json(&display.line());
     assert_eq!((&seen["value"], &seen["member"]), (&"second".into(), &"door".into()), "{seen}");
     desk.fails(2, &["pub", &topic, "--as", "door.toml", "x", "--keys-from", &centre], "--protect");
+}
+
+/// Whoever a token was issued to is a member as an enrolled device is, for as long as the token is good.
+#[test]
+fn a_token_is_enough_to_read_and_write_what_is_protected() {
+    let desk = Desk::new();
+    configure(&desk);
+    let _broker = broker(&desk, "[::1]:0");
+    enrol(&desk);
+    admin(&desk, &["topic", "create", "home/door", "--protected", "--sign"]);
+    admin(&desk, &["token", "issue", "visitor", "--publish", "home/door", "--subscribe", "home/#"]);
+    let file = "visitor.token.toml";
+    desk.ok(&["pub", "home/door", "--protect", "--as", file, "open"]);
+    let mut visitor = desk.start(&["sub", "home/door", "--protect", "--as", file, "--json"]);
+    let seen = json(&visitor.line());
+    assert_eq!(
+        (&seen["value"], &seen["member"], &seen["verified"]),
+        (&"open".into(), &"visitor".into(), &true.into())
+    );
+    admin(&desk, &["token", "revoke", "--of", "visitor"]);
+    let ended = visitor.end();
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("4.01") && ended.stderr.contains("revoked"), "{ended:?}");
+    desk.fails(1, &["pub", "home/door", "--protect", "--as", file, "x"], "does not accept this token");
+    let start = std::time::Instant::now();
+    let evicted = "revocation  visitor  topic=home/door  what=taken out of the group";
+    while !admin(&desk, &["audit", "tail"]).contains(evicted) {
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "its eviction is not recorded");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
 }

@@ -120,7 +120,14 @@ impl Groups {
     }
 
     fn ask_for_proof<C: Crypto, R: ?Sized>(&self, cx: &Context<'_, C, R>, request: &Request<'_>) -> Refusal {
-        Refusal::Challenge(self.challenge(cx.crypto, request.requester, cx.now / CHALLENGE_SECONDS))
+        Refusal::Challenge(self.challenge_of(cx, request.requester))
+    }
+
+    /// The challenge that somebody is given who shows a token that may publish, so that it can join a group in which
+    /// publishers sign without being asked first
+    /// ([RFC 9594 section 3.3.2](https://www.rfc-editor.org/rfc/rfc9594#section-3.3.2)).
+    pub fn challenge_of<C: Crypto, R: ?Sized>(&self, cx: &Context<'_, C, R>, name: &str) -> Challenge {
+        self.challenge(cx.crypto, name, cx.now / CHALLENGE_SECONDS)
     }
 
     /// The challenge for somebody in a window of time. Nothing is kept of it.

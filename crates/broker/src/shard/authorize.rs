@@ -1,12 +1,13 @@
 //! Tokens: shown at `/authz-info`, got at `/token`, looked into at `/introspect`; and what becomes of sessions whose token
 //! is over ([RFC 9200](https://www.rfc-editor.org/rfc/rfc9200), [RFC 9202](https://www.rfc-editor.org/rfc/rfc9202)).
 
-use sedge_access::{Kind, Subject};
+use sedge_access::{Grant, Kind, Permissions, Subject};
 use sedge_ace::{CreationHints, ErrorResponse};
 use sedge_authority::{Answer as Given, Request};
 use sedge_coap::{Code, ContentFormat, Message};
-use sedge_cose::cbor::{Decoder, Error, Label};
+use sedge_cose::cbor::{Decoder, Encoder, Error, Label};
 use sedge_endpoint::{SessionId, Ticket};
+use sedge_group::keying::Challenge;
 use sedge_pubsub::{Payload, Response};
 use sedge_time::Instant;
 
@@ -15,6 +16,7 @@ use super::mail::Answer;
 use super::requests::Whole;
 use super::watched::Watched;
 use super::{Order, Shard};
+use crate::Principal;
 use crate::admin::unix_seconds;
 use crate::audit::Actor;
 use crate::tokens;
@@ -70,13 +72,35 @@ impl Shard {
             Ok(principal) => {
                 // A session that goes on by the same key has what the new token permits.
                 self.shared.device_changed(principal);
-                Response::new(Code::CREATED)
+                self.token_shown(principal)
             }
             Err(refused) => {
                 tracing::debug!(reason = refused.as_str(), "a token is refused");
                 Response::new(refused.code())
             }
         }
+    }
+
+    /// The answer to a token that is good: with a challenge for whoever may publish, where group keys are given out
+    /// ([RFC 9594 section 3.3](https://www.rfc-editor.org/rfc/rfc9594#section-3.3)). It says nothing of the groups'
+    /// algorithms (`sign_info`), which answers to joining do. Who shows its token in a handshake instead is asked when it
+    /// joins: sessions do not keep what a TLS exporter takes.
+    fn token_shown(&self, principal: Principal) -> Response {
+        /// Parameter `kdcchallenge` of ACE
+        /// ([RFC 9594 section 11.5](https://www.rfc-editor.org/rfc/rfc9594#section-11.5)).
+        const KDCCHALLENGE: i64 = 46;
+        let state = &self.shared.state;
+        let publishes = |grant: &Grant| grant.permissions.contains(Permissions::PUBLISH);
+        let publisher = state.tokens.get(principal).filter(|shown| shown.scope.list().iter().any(publishes));
+        let Some(Challenge(nonce)) = publisher.and_then(|shown| state.group_challenge(&shown.subject)) else {
+            return Response::new(Code::CREATED);
+        };
+        let mut body = [0; 16];
+        let mut encoder = Encoder::new(&mut body);
+        encoder.map(1).int(KDCCHALLENGE).bytes(&nonce);
+        let body = encoder.finish().map(|body| body.to_vec());
+        // Sixteen bytes are room enough for a number and eight bytes.
+        content(Code::CREATED, ContentFormat::ACE_CBOR, body.unwrap_or_default())
     }
 
     fn describe_token(&self, ticket: &Ticket) -> Response {
@@ -250,6 +274,6 @@ pub(super) fn response(given: Given) -> Response {
 }
 
 /// Whether sessions of this number go by a token.
-pub(super) const fn goes_by_token(principal: crate::Principal) -> bool {
+pub(super) const fn goes_by_token(principal: Principal) -> bool {
     principal >= tokens::FIRST
 }

@@ -326,13 +326,8 @@ fn rules_in_words(rules: &Definition) -> String {
 }
 
 fn rules_in_json(rules: &Definition) -> Json {
-    let grants = |grants: &Grants| {
-        granted(grants)
-            .map(|(permissions, pattern)| json!({ "permissions": permissions, "topics": pattern }))
-            .collect::<Json>()
-    };
     json!({
-        "roles": rules.roles.iter().map(|role| json!({ "name": role.name, "grants": grants(&role.grants) })).collect::<Json>(),
+        "roles": rules.roles.iter().map(|role| json!({ "name": role.name, "grants": grants_in_json(&role.grants) })).collect::<Json>(),
         "segments": rules.segments.iter().map(|it| json!({ "name": it.name, "topics": it.topics })).collect::<Json>(),
         "bridges": rules.bridges.iter().map(|bridge| json!({
             "from": bridge.from,
@@ -344,7 +339,15 @@ fn rules_in_json(rules: &Definition) -> Json {
     })
 }
 
-fn granted(grants: &Grants) -> impl Iterator<Item = (String, &str)> {
+/// What is granted, as an array.
+pub(super) fn grants_in_json(grants: &Grants) -> Json {
+    granted(grants)
+        .map(|(permissions, pattern)| json!({ "permissions": permissions, "topics": pattern }))
+        .collect()
+}
+
+/// What is granted: permissions, each with a pattern.
+pub(super) fn granted(grants: &Grants) -> impl Iterator<Item = (String, &str)> {
     grants.list().iter().map(|grant| (grant.permissions.to_string(), grant.pattern.as_str()))
 }
 

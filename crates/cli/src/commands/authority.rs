@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use sedge_broker::admin::{AdminReply, AdminRequest, NewDevice};
 use sedge_broker::store::DataDir;
-use sedge_client::Credential;
 use sedge_client::tokio::Address;
+use sedge_client::{BrokerKey, Credential, Login, PublicKey};
+use sedge_crypto::RustCrypto;
+use sedge_x509::authority::PrivateKey;
 use serde_json::json;
 
 use super::broker;
-use crate::admin::{Which, unexpected};
+use super::ca::rng;
+use crate::admin::{Admin, Which, unexpected};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{self, Style};
@@ -55,6 +58,11 @@ const ADD_RS_EXAMPLES: &str = "\
 Examples:
     sedge authority add-rs plant-a --data ./as
     sedge authority add-rs plant-b --uri coaps://as.example --out plant-b.toml --as admin.toml
+    sedge authority add-rs plant-c --auth rpk --data ./as
+
+With --auth psk broker and authorisation server share a key; with --auth rpk the broker has a
+private key of its own, this side knows the public half, and the broker knows this authorisation
+server by its public key.
 
 `sedge device list` shows who is enrolled, and `sedge device remove plant-a` takes it back.";
 
@@ -63,6 +71,9 @@ Examples:
 struct AddRs {
     /// The broker's name in tokens: letters, digits and . _ - : @
     name: String,
+    /// How it authenticates
+    #[arg(long, value_name = "WAY", value_enum, default_value_t = Auth::Psk)]
+    auth: Auth,
     /// This authorisation server's URI as the broker will reach it [default: as its administrator does]
     #[arg(long, value_name = "URI")]
     uri: Option<String>,
@@ -74,6 +85,15 @@ struct AddRs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A way to authenticate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Auth {
+    /// A pre-shared key
+    Psk,
+    /// A raw public key
+    Rpk,
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
@@ -91,6 +111,23 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     broker::serve(&DataDir::new(dir), config).await
 }
 
+/// A new key for a broker that knows this authorisation server by its public key.
+async fn raw_public_key(admin: &mut Admin) -> Result<(PublicKey, Login), Failure> {
+    let AdminReply::Status(status) = admin.call(AdminRequest::Status).await? else {
+        return Err(unexpected());
+    };
+    let server = status
+        .public_key
+        .ok_or_else(|| Failure::new("the authorisation server has no public key yet: start it once"))?;
+    let key = PrivateKey::generate(&RustCrypto, &mut rng())?;
+    let login = Login::PublicKey {
+        private_key: Some(key.scalar().clone()),
+        certificates: Vec::new(),
+        server: BrokerKey::Key(server),
+    };
+    Ok((key.public_key(&RustCrypto)?, login))
+}
+
 async fn add_rs(args: AddRs) -> Result<(), Failure> {
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.rs.toml", args.name)));
     if path.exists() {
@@ -102,11 +139,22 @@ async fn add_rs(args: AddRs) -> Result<(), Failure> {
         (None, Some(uri)) => uri.to_owned(),
         (None, None) => "coaps://localhost".to_owned(),
     };
-    let new = NewDevice { name: args.name.clone(), resource_server: true, ..NewDevice::default() };
-    let AdminReply::Enrolled(info, Some(key)) = admin.call(AdminRequest::DeviceAdd(new)).await? else {
+    let (new, made) = match args.auth {
+        Auth::Psk => (NewDevice::default(), None),
+        Auth::Rpk => {
+            let (public_key, login) = raw_public_key(&mut admin).await?;
+            (NewDevice { public_key: Some(public_key), ..NewDevice::default() }, Some(login))
+        }
+    };
+    let new = NewDevice { name: args.name.clone(), resource_server: true, ..new };
+    let AdminReply::Enrolled(info, key) = admin.call(AdminRequest::DeviceAdd(new)).await? else {
         return Err(unexpected());
     };
-    let credential = Credential::psk(uri.clone(), &*info.name, &*info.name, key.expose().to_vec());
+    let credential = match (made, key) {
+        (Some(login), _) => Credential { broker: uri.clone(), name: info.name.clone(), login },
+        (None, Some(key)) => Credential::psk(uri.clone(), &*info.name, &*info.name, key.expose().to_vec()),
+        (None, None) => return Err(unexpected()),
+    };
     if let Err(error) = credential.write_new(&path) {
         // A resource server whose key nobody has is of no use.
         let removed = admin.call(AdminRequest::DeviceRemove(info.name.clone())).await;
@@ -116,7 +164,8 @@ async fn add_rs(args: AddRs) -> Result<(), Failure> {
     admin.close().await;
     if args.json {
         let file = path.display().to_string();
-        return output::line(json!({ "name": info.name, "uri": uri, "credential": file }));
+        let auth = info.login.auth().as_str();
+        return output::line(json!({ "name": info.name, "auth": auth, "uri": uri, "credential": file }));
     }
     let style = Style::stdout();
     let (name, file) = (style.bold(&info.name), style.bold(path.display()));

@@ -9,6 +9,7 @@ pub(crate) mod coap;
 pub(crate) mod device;
 pub(crate) mod probe;
 pub(crate) mod publish;
+pub(crate) mod role;
 pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod subscribe;

@@ -106,8 +106,14 @@ async fn list(args: List) -> Result<(), Failure> {
     if args.json {
         return output::line(tokens.iter().map(in_json).collect::<Json>());
     }
+    let now = super::ca::now();
     let row = |token: &TokenInfo| {
-        let state = if token.revoked { "revoked" } else { "good" };
+        let state = match token.revoked {
+            true => "revoked",
+            // Kept for a while after its end, where the clock may be wrong.
+            false if token.expires <= now => "over",
+            false => "good",
+        };
         vec![
             token.id.clone(),
             token.subject.clone(),
