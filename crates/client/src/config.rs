@@ -1,6 +1,9 @@
 //! What a client is told once.
 
+use sedge_coap::TransmissionParameters;
 use sedge_coap::block::BlockSize;
+use sedge_crypto::NamedGroup;
+use sedge_dtls::{CipherSuite, ClientConfig, ConnectionId, Transport, Versions};
 use sedge_time::Duration;
 
 /// The settings of a client. The defaults suit a device behind a slow, lossy link.
@@ -25,7 +28,48 @@ pub struct Config {
     /// The largest block of a body that does not fit one datagram. It is lowered to what the datagram holds.
     pub block_size: BlockSize,
     /// CoAP's and DTLS's own settings.
-    pub endpoint: sedge_endpoint::Config,
+    pub endpoint: Endpoint,
+}
+
+/// What a client is told of the protocols underneath.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// CoAP's timing ([RFC 7252 section 4.8](https://www.rfc-editor.org/rfc/rfc7252#section-4.8)), NSTART included.
+    pub transmission: TransmissionParameters,
+    /// How handshakes treat path and server: size of datagrams, patience, what to insist on.
+    pub dtls: Transport,
+    /// The versions of DTLS that are offered, of those that the [`Profile`](sedge_dtls::Profile) has.
+    pub versions: Versions,
+    /// The cipher suites that are offered, the preferred first.
+    pub suites: &'static [CipherSuite],
+    /// The groups for key agreement that are offered, the preferred first.
+    pub groups: &'static [NamedGroup],
+}
+
+impl Default for Endpoint {
+    /// Everything, and return routability checks are answered.
+    fn default() -> Self {
+        Self {
+            transmission: TransmissionParameters::DEFAULT,
+            dtls: Transport { return_routability: true, ..Transport::default() },
+            versions: Versions::ALL,
+            suites: CipherSuite::ALL,
+            groups: &[NamedGroup::Secp256r1, NamedGroup::X25519],
+        }
+    }
+}
+
+impl Endpoint {
+    /// What a handshake is told. An empty Connection ID asks the server for one, and gives none to put into its records.
+    pub(crate) const fn handshake(&self) -> ClientConfig<'_> {
+        ClientConfig {
+            versions: self.versions,
+            suites: self.suites,
+            groups: self.groups,
+            own_cid: Some(ConnectionId::EMPTY),
+            transport: self.dtls,
+        }
+    }
 }
 
 impl Config {
@@ -43,7 +87,7 @@ impl Default for Config {
             slack: Duration::ZERO,
             reserve: 0,
             block_size: BlockSize::MAX,
-            endpoint: sedge_endpoint::Config::default(),
+            endpoint: Endpoint::default(),
         }
     }
 }

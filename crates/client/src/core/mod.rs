@@ -45,24 +45,26 @@ pub(crate) use login::Login;
 /// [`deadline`](Self::deadline), [`counters`](Self::counters). Inputs: [`receive`](Self::receive), [`expire`](Self::expire),
 /// [`advance`](Self::advance). Commands: [`subscribe`](Self::subscribe), [`unsubscribe`](Self::unsubscribe),
 /// [`close`](Self::close). At most one [`Transfer`] is under way at a time; it is lent to every input.
+///
+/// In order of size, as [`Line`] is: what is near the beginning, a Cortex-M reaches with shorter instructions.
+#[repr(C)]
 pub struct Core<M: Memory> {
-    line: Line<M>,
-    login: Login<M>,
+    link: Link,
     /// The seconds since 1970 at the epoch of the clock, if known.
     unix_epoch: Option<u64>,
-    config: Config,
-    link: Link,
     /// How the last connection, or the last attempt at one, ended; and whether anyone was told.
     failure: Option<Disconnect>,
     unreported: bool,
     /// Whether anything came from the server during the handshake.
     heard: bool,
-    subscriptions: M::Subscriptions,
-    next_serial: u16,
     /// A registration is due but must wait for an earlier message to be acknowledged.
     registration_waits: bool,
-    inbox: Inbox<M::Inbox>,
+    next_serial: u16,
     random: Random,
+    line: Line<M>,
+    login: Login<M>,
+    subscriptions: M::Subscriptions,
+    inbox: Inbox<M::Inbox>,
 }
 
 /// What a client counts, beside its endpoint's [`Counters`].
@@ -102,12 +104,14 @@ impl<M: Memory> Core<M> {
         config.block_size = config.block_size.min(BlockSize::at_most(M::DATAGRAM.saturating_sub(OVERHEAD)));
         let mtu = u16::try_from(M::DATAGRAM.saturating_sub(2)).unwrap_or(u16::MAX);
         config.endpoint.dtls.mtu = config.endpoint.dtls.mtu.min(mtu);
+        if config.reserve > 0 {
+            config.reserve = config.reserve.max(Config::LEAST_RESERVE);
+        }
         let random = Random(rng.next_u32() | 1);
         Self {
-            line: Line::new(&config, crypto, rng),
+            line: Line::new(config, crypto, rng),
             login,
             unix_epoch: None,
-            config,
             link: Link::Down { until: now, failures: 0 },
             failure: None,
             unreported: false,
@@ -172,7 +176,7 @@ impl<M: Memory> Core<M> {
 
     /// The settings.
     pub const fn config(&self) -> &Config {
-        &self.config
+        &self.line.config
     }
 
     /// The last session as bytes, keys included, so that a device can resume it after a sleep that its memory does not
@@ -200,11 +204,11 @@ impl<M: Memory> Core<M> {
     /// When [`expire`](Self::expire) has something to do next. What can wait comes
     /// [`slack`](Config::slack) late, unless something else is to be done before.
     pub fn deadline(&self, operation: Option<&Transfer<'_>>) -> Option<Instant> {
-        let mut earliest = self.line.deadline(self.config.slack);
+        let mut earliest = self.line.deadline(self.line.config.slack);
         match self.link {
             Link::Down { until, .. } => earliest = earliest.min(until),
             Link::Up { .. } if !self.registration_waits => {
-                earliest = earliest.min(self.next_registration() + self.config.slack);
+                earliest = earliest.min(self.next_registration() + self.line.config.slack);
             }
             _ => {}
         }
@@ -281,7 +285,7 @@ impl<M: Memory> Core<M> {
     /// # Errors
     /// [`SaveError`].
     pub fn save<S: Storage>(&mut self, storage: &mut S) -> Result<(), SaveError<S::Error>> {
-        self.line.save(self.line.step, storage)
+        self.line.save(self.line.config.reserve, storage)
     }
 
     /// Saves the session as it is, to go to sleep: nothing is skipped when it is taken up again. Whoever goes on instead
@@ -299,7 +303,7 @@ impl<M: Memory> Core<M> {
     /// # Errors
     /// The storage cannot be read.
     pub fn restore<S: Storage>(&mut self, storage: &mut S) -> Result<bool, S::Error> {
-        if self.config.reserve == 0
+        if self.line.config.reserve == 0
             || !matches!(self.link, Link::Down { .. })
             || !self.line.restore(storage)?
         {
@@ -312,7 +316,7 @@ impl<M: Memory> Core<M> {
     /// Goes on with a session that is not saved: of one that must be, nothing is sent any more, and another one is made.
     pub fn stop_saving(&mut self, now: Instant) {
         let lost = self.must_save();
-        (self.config.reserve, self.line.step) = (0, 0);
+        self.line.config.reserve = 0;
         if lost {
             self.line.hang_up();
             self.link = Link::Down { until: now, failures: 0 };
@@ -329,7 +333,7 @@ impl<M: Memory> Core<M> {
             return;
         }
         let unix_time = self.unix_time(now);
-        match self.line.connect(now, &self.config, &mut self.login.at(unix_time)) {
+        match self.line.connect(now, &mut self.login.at(unix_time)) {
             Ok(()) => self.link = Link::Dialling { failures },
             Err(_) => self.lost(now, Disconnect::Misconfigured),
         }
@@ -377,7 +381,7 @@ impl<M: Memory> Core<M> {
             // Perhaps it was the session to resume that the server did not like.
             let _forgotten = self.login.set_resumption(None);
         }
-        self.link = self.link.lost(now, reason, &self.config.backoff, self.random.next());
+        self.link = self.link.lost(now, reason, &self.line.config.backoff, self.random.next());
         self.failure = Some(reason);
         self.unreported = true;
         self.subscriptions_lost(now);

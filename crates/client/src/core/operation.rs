@@ -75,7 +75,7 @@ impl<M: Memory> Core<M> {
         if operation.is_over() {
             return;
         }
-        let give_up_at = *operation.give_up_at.get_or_insert(now + self.config.patience);
+        let give_up_at = *operation.give_up_at.get_or_insert(now + self.line.config.patience);
         if give_up_at <= now {
             operation.fail(failure);
         }

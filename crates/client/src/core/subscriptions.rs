@@ -192,7 +192,7 @@ impl<M: Memory> Core<M> {
             if code == Code::NOT_FOUND && subscription.named == Named::Topic {
                 // Nobody has published yet.
                 subscription.answered = true;
-                subscription.state = State::Due(now + self.config.topic_poll);
+                subscription.state = State::Due(now + self.line.config.topic_poll);
             } else {
                 self.over(id, code);
             }

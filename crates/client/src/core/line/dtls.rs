@@ -1,7 +1,7 @@
 //! The session underneath: its handshake, its records, what it says on its own account.
 
 use sedge_dtls::{
-    Alert, ClientConfig, ClientHandshake, ConfigError, ConnectionId, Content, ContentType, Context,
+    Alert, ClientHandshake, ConfigError, Content, ContentType, Context,
     Credentials, Established, Failure, Of, PathMessage, PathMessageKind, Profile, Progress, Records,
     Transport,
 };
@@ -10,7 +10,6 @@ use sedge_time::{Duration, Instant};
 
 use super::transmit::copy;
 use super::{Channel, Event, Line};
-use crate::config::Config;
 use crate::memory::{CryptoOf, Memory};
 
 /// How often a message of the session's own is sent again. The wait doubles each time, from one second on.
@@ -31,17 +30,9 @@ impl<M: Memory> Line<M> {
     pub(crate) fn connect(
         &mut self,
         now: Instant,
-        config: &Config,
         credentials: &mut impl Credentials<CryptoOf<M>>,
     ) -> Result<(), ConfigError> {
-        let sedge_endpoint::Config { versions, suites, groups, dtls, path_validation, .. } = &config.endpoint;
-        let config = ClientConfig {
-            versions: *versions,
-            suites,
-            groups,
-            own_cid: Some(ConnectionId::EMPTY),
-            transport: Transport { return_routability: path_validation.offer, ..*dtls },
-        };
+        let config = self.config.endpoint.handshake();
         let mut cx = Context::new(&self.crypto, &mut self.rng, now);
         self.channel = Channel::Handshake(ClientHandshake::connect(&mut cx, credentials, &config)?);
         self.next_token = 0;

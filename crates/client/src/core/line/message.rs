@@ -134,7 +134,7 @@ impl<M: Memory> Line<M> {
         let what = self.find(|exchange| exchange.deadline(Duration::ZERO) <= now)?;
         let exchange = self.exchanges.as_mut().get_mut(usize::from(what))?;
         if let Awaits::Acknowledgement { transmission } | Awaits::Pong { transmission } = &mut exchange.awaits
-            && transmission.expire(now, &self.parameters) == Expiry::Retransmit
+            && transmission.expire(now, &self.config.endpoint.transmission) == Expiry::Retransmit
         {
             self.counters.retransmissions += 1;
             return Some(Event::Render(what));

@@ -17,7 +17,7 @@ mod saved;
 mod transmit;
 
 use rand_core::Rng as _;
-use sedge_coap::{Message, MessageIds, TransmissionParameters};
+use sedge_coap::{Message, MessageIds};
 use sedge_dtls::{ClientHandshake, Profile, Session};
 use sedge_endpoint::{Agreed, CloseReason, FailReason};
 use sedge_time::{Duration, Instant};
@@ -48,16 +48,9 @@ pub(super) enum Event<'d> {
     Render(Number),
 }
 
+/// What is small comes first: a Cortex-M reaches it with shorter instructions.
+#[repr(C)]
 pub(crate) struct Line<M: Memory> {
-    channel: Channel<M::Dtls>,
-    crypto: <M::Dtls as Profile>::Crypto,
-    rng: M::Rng,
-    outbox: Outbox<M::Datagram>,
-    /// The first is the request under way, the others are the subscriptions'.
-    exchanges: M::Exchanges,
-    parameters: TransmissionParameters,
-    /// EXCHANGE_LIFETIME of these parameters.
-    lifetime: Duration,
     message_ids: MessageIds,
     next_token: u32,
     next_serial: u16,
@@ -65,9 +58,8 @@ pub(crate) struct Line<M: Memory> {
     acknowledged: [Option<u16>; 4],
     acknowledged_at: u8,
     agreed: Option<Agreed>,
-    /// How many record numbers are reserved at a time, if the session is saved at all; those that are at present begin at
-    /// the first of these and end before the second.
-    pub(super) step: u32,
+    /// The record numbers that are reserved, if the session is saved at all, begin at the first of these and end before the
+    /// second.
     saved_at: u64,
     reserved_until: u64,
     cursor: Cursor,
@@ -75,6 +67,15 @@ pub(crate) struct Line<M: Memory> {
     resend_at: Option<Instant>,
     resends: u8,
     pub(super) counters: Counters,
+    /// EXCHANGE_LIFETIME of the settings.
+    lifetime: Duration,
+    pub(super) config: Config,
+    crypto: <M::Dtls as Profile>::Crypto,
+    rng: M::Rng,
+    /// The first is the request under way, the others are the subscriptions'.
+    exchanges: M::Exchanges,
+    outbox: Outbox<M::Datagram>,
+    channel: Channel<M::Dtls>,
 }
 
 #[expect(
@@ -91,7 +92,7 @@ enum Channel<D: Profile> {
 
 impl<M: Memory> Line<M> {
     #[inline(always)]
-    pub(super) fn new(config: &Config, crypto: <M::Dtls as Profile>::Crypto, mut rng: M::Rng) -> Self {
+    pub(super) fn new(config: Config, crypto: <M::Dtls as Profile>::Crypto, mut rng: M::Rng) -> Self {
         let (message_id, serial) = (rng.next_u32() as u16, rng.next_u32() as u16);
         Self {
             channel: Channel::Off,
@@ -99,15 +100,14 @@ impl<M: Memory> Line<M> {
             rng,
             outbox: Outbox::new(M::datagram()),
             exchanges: M::exchanges(),
-            parameters: config.endpoint.transmission,
             lifetime: config.endpoint.transmission.exchange_lifetime(),
+            config,
             message_ids: MessageIds::new(message_id),
             next_token: 0,
             next_serial: serial,
             acknowledged: [None; 4],
             acknowledged_at: 0,
             agreed: None,
-            step: if config.reserve == 0 { 0 } else { config.reserve.max(Config::LEAST_RESERVE) },
             saved_at: 0,
             reserved_until: 0,
             cursor: Cursor::default(),

@@ -11,7 +11,7 @@ impl<M: Memory> Line<M> {
     /// Whether nothing may be sealed before the session is saved.
     pub(crate) fn must_save(&self) -> bool {
         match &self.channel {
-            Channel::Session(session) if self.step > 0 => {
+            Channel::Session(session) if self.config.reserve > 0 => {
                 let next = session.next_record_number();
                 next < self.saved_at || next >= self.reserved_until
             }
@@ -31,7 +31,7 @@ impl<M: Memory> Line<M> {
         let numbers = Numbers {
             agreed: [agreed.authentication as u8, agreed.resumed.into()],
             reserved: reserve,
-            step: self.step,
+            step: self.config.reserve,
             token: self.next_token,
             message_id: self.message_ids.peek(),
         };

@@ -31,7 +31,7 @@ impl<M: Memory> Line<M> {
         }
         let confirmable = purpose != Purpose::NonConfirmable;
         let outstanding = self.exchanges.as_ref().iter().filter(|exchange| exchange.is_outstanding()).count();
-        if confirmable && outstanding >= usize::from(self.parameters.nstart) {
+        if confirmable && outstanding >= usize::from(self.config.endpoint.transmission.nstart) {
             return Err(SendError::Busy);
         }
         let before = (self.next_token, self.message_ids);
@@ -62,7 +62,7 @@ impl<M: Memory> Line<M> {
         let random = self.rng.next_u32();
         let exchange = self.exchanges.as_mut().get_mut(usize::from(number)).ok_or(SendError::Full)?;
         exchange.message_id = message_id;
-        let transmission = Transmission::start(now, &self.parameters, random);
+        let transmission = Transmission::start(now, &self.config.endpoint.transmission, random);
         exchange.observes = purpose == Purpose::Observe;
         exchange.awaits = match purpose {
             Purpose::Request | Purpose::Observe => Awaits::Acknowledgement { transmission },
