@@ -29,10 +29,12 @@ pub trait Memory {
     /// Messages that await something: one for requests, and one for each subscription.
     type Exchanges: AsRef<[Exchange]> + AsMut<[Exchange]>;
     /// Room for subscriptions.
-    type Subscriptions: AsRef<[Option<Subscription<Self::Name>>]> + AsMut<[Option<Subscription<Self::Name>>]>;
+    type Subscriptions: AsRef<[Subscription<Self::Name>]> + AsMut<[Subscription<Self::Name>]>;
 
     /// Whether certificates are understood, and not only raw public keys: what it takes to check them is linked only then.
     const X509: bool;
+    /// Whether plain CoAP can be spoken ([`Security::DangerousNone`](crate::Security::DangerousNone)).
+    const PLAIN: bool;
     /// The longest datagram, in bytes.
     const DATAGRAM: usize;
 
@@ -69,6 +71,7 @@ pub struct Fixed<
     const NAME: usize = 48,
     const CERTIFICATES: usize = 0,
     const RESUMPTION: usize = 0,
+    const PLAIN: bool = false,
 >(PhantomData<(D, R)>);
 
 /// `N` places for a session to resume.
@@ -101,7 +104,8 @@ impl<
     const NAME: usize,
     const CERTIFICATES: usize,
     const RESUMPTION: usize,
-> Memory for Fixed<D, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME, CERTIFICATES, RESUMPTION>
+    const PLAIN: bool,
+> Memory for Fixed<D, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME, CERTIFICATES, RESUMPTION, PLAIN>
 {
     type Dtls = ClientOnly<D>;
     type Rng = R;
@@ -111,8 +115,9 @@ impl<
     type Name = FixedBuffer<NAME>;
     type Certificates = FixedBuffer<CERTIFICATES>;
     type Resumption = Places<RESUMPTION>;
-    type Subscriptions = [Option<Subscription<FixedBuffer<NAME>>>; SUBSCRIPTIONS];
+    type Subscriptions = [Subscription<FixedBuffer<NAME>>; SUBSCRIPTIONS];
     const X509: bool = CERTIFICATES > 0;
+    const PLAIN: bool = PLAIN;
     const DATAGRAM: usize = DATAGRAM;
 
     fn exchanges() -> Self::Exchanges {
@@ -134,7 +139,7 @@ impl<
     }
 
     fn subscriptions() -> Self::Subscriptions {
-        [const { None }; SUBSCRIPTIONS]
+        core::array::from_fn(|_| Subscription::default())
     }
 }
 
@@ -163,8 +168,9 @@ mod growing {
         type Name = GrowingBuffer;
         type Certificates = GrowingBuffer;
         type Resumption = Places<1>;
-        type Subscriptions = Box<[Option<Subscription<GrowingBuffer>>]>;
+        type Subscriptions = Box<[Subscription<GrowingBuffer>]>;
         const X509: bool = true;
+        const PLAIN: bool = true;
         const DATAGRAM: usize = 1280;
 
         fn exchanges() -> Self::Exchanges {
@@ -180,7 +186,7 @@ mod growing {
         }
 
         fn subscriptions() -> Self::Subscriptions {
-            (0..SUBSCRIPTIONS).map(|_| None).collect()
+            (0..SUBSCRIPTIONS).map(|_| Subscription::default()).collect()
         }
     }
 }

@@ -49,15 +49,23 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
         self.key_log.as_mut().map(|log| log as &mut dyn sedge_dtls::KeyLog)
     }
 
-    /// Adds a datagram: `fill` writes it into the room that there is and says how long it is; zero means that it is none.
-    /// Without any room it is not called.
-    pub(crate) fn transmit(&mut self, fill: &mut dyn FnMut(&mut [u8]) -> usize) {
-        let rest = self.memory.as_mut().get_mut(self.end..);
-        let Some((length, room)) = rest.and_then(<[u8]>::split_first_chunk_mut) else { return };
-        let most = room.len().min(usize::from(u16::MAX));
-        let written = fill(room.get_mut(..most).unwrap_or_default()).min(most);
-        *length = (written as u16).to_be_bytes();
-        self.end += if written == 0 { 0 } else { 2 + written };
+    /// Where the next datagram is to be written, before it is [committed](Self::commit); `None` if there is no room.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn room(&mut self) -> Option<&mut [u8]> {
+        self.memory.as_mut().get_mut(self.end + 2..)
+    }
+
+    /// Adds the datagram whose first byte stands where the room begins; of no length, it is none.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn commit(&mut self, len: usize) {
+        let (Ok(encoded @ 1..), Some(place)) = (u16::try_from(len), self.memory.as_mut().get_mut(self.end..))
+        else {
+            return;
+        };
+        if let Some(length) = place.first_chunk_mut() {
+            *length = encoded.to_be_bytes();
+            self.end += 2 + len;
+        }
     }
 
     /// The datagram to send next.
@@ -82,17 +90,13 @@ mod tests {
     #[test]
     fn datagrams_queue_up_while_there_is_room() {
         let mut outbox = Outbox::new([0; 16]);
-        outbox.transmit(&mut |room| {
-            room[..3].copy_from_slice(b"abc");
-            3
-        });
-        outbox.transmit(&mut |_| 0);
-        outbox.transmit(&mut |room| {
-            assert_eq!(room.len(), 9);
-            room.fill(7);
-            9
-        });
-        outbox.transmit(&mut |_| unreachable!("there is no room"));
+        outbox.room().unwrap()[..3].copy_from_slice(b"abc");
+        outbox.commit(3);
+        outbox.commit(0);
+        assert_eq!(outbox.room().unwrap().len(), 9);
+        outbox.room().unwrap().fill(7);
+        outbox.commit(9);
+        assert!(outbox.room().is_none());
         assert_eq!(outbox.front(), Some(&b"abc"[..]));
         outbox.pop();
         assert_eq!(outbox.front(), Some(&[7; 9][..]));

@@ -19,8 +19,9 @@ pub enum Target<'a> {
 }
 
 /// Which kind of [`Target`] a name is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Named {
+    #[default]
     Topic,
     Keys,
     Path,
@@ -148,9 +149,9 @@ impl<'a> Request<'a> {
         !matches!(self.method, Code::POST | Code::PATCH)
     }
 
-    /// Writes the request's options, and those of `extra` (in ascending order, and after Accept), which belong to one
-    /// message of it.
-    pub(crate) fn write(&self, writer: &mut Writer<'_>, extra: &[(OptionNumber, Option<u32>)]) {
+    /// Writes the request's options as far as Accept. Those of one message of it come next, and then
+    /// [the end](Merge::finish).
+    pub(crate) fn write<'w, 'b>(&self, writer: &'w mut Writer<'b>) -> Merge<'w, 'b, 'a> {
         let mut options = Merge { writer, theirs: self.options };
         let query = self.target.place().write_path(&mut options);
         options.maybe(OptionNumber::CONTENT_FORMAT, self.content_format.map(|format| format.0.into()));
@@ -158,15 +159,12 @@ impl<'a> Request<'a> {
             options.put_each(OptionNumber::URI_QUERY, query, b'&');
         }
         options.maybe(OptionNumber::ACCEPT, self.accept.map(|format| format.0.into()));
-        for (number, value) in extra {
-            options.maybe(*number, *value);
-        }
-        options.finish();
+        options
     }
 }
 
 /// Writes two ascending lists of options as one.
-struct Merge<'w, 'b, 'a> {
+pub(crate) struct Merge<'w, 'b, 'a> {
     writer: &'w mut Writer<'b>,
     theirs: &'a [(OptionNumber, &'a [u8])],
 }
@@ -191,7 +189,7 @@ impl Merge<'_, '_, '_> {
         self.put(number, all);
     }
 
-    fn maybe(&mut self, number: OptionNumber, value: Option<u32>) {
+    pub(crate) fn maybe(&mut self, number: OptionNumber, value: Option<u32>) {
         if let Some(value) = value {
             self.uint(number, value);
         }
@@ -203,7 +201,7 @@ impl Merge<'_, '_, '_> {
         self.put(number, bytes.get(leading..).unwrap_or_default());
     }
 
-    fn finish(self) {
+    pub(crate) fn finish(self) {
         for (number, bytes) in self.theirs {
             self.writer.option(*number, bytes);
         }
@@ -231,7 +229,9 @@ mod tests {
     fn written(request: &Request<'_>, extra: &[(OptionNumber, Option<u32>)]) -> std::vec::Vec<u8> {
         let mut buffer = [0; 128];
         let mut writer = Writer::new(&mut buffer, Type::Con, request.method, 1, Token::EMPTY);
-        request.write(&mut writer, extra);
+        let mut options = request.write(&mut writer);
+        extra.iter().for_each(|(number, value)| options.maybe(*number, *value));
+        options.finish();
         let len = writer.finish().unwrap();
         buffer[..len].to_vec()
     }

@@ -178,15 +178,12 @@ impl<'a> Transfer<'a> {
         };
         let whole = u32::try_from(self.request.payload.len()).unwrap_or(u32::MAX);
         let size1 = block1.filter(|block| block.num() == 0).map(|_| whole);
-        self.request.write(
-            writer,
-            &[
-                (O::BLOCK2, self.wanted.or(early).map(Block::value)),
-                (O::BLOCK1, block1.map(Block::value)),
-                (O::SIZE1, size1),
-                (O::REQUEST_TAG, self.tagged.then_some(self.tag.into())),
-            ],
-        );
+        let mut options = self.request.write(writer);
+        options.maybe(O::BLOCK2, self.wanted.or(early).map(Block::value));
+        options.maybe(O::BLOCK1, block1.map(Block::value));
+        options.maybe(O::SIZE1, size1);
+        options.maybe(O::REQUEST_TAG, self.tagged.then_some(self.tag.into()));
+        options.finish();
         if let Some(slice) = slice {
             writer.payload(self.request.payload.get(slice.range).unwrap_or_default());
         }

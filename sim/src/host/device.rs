@@ -17,7 +17,7 @@ use crate::network::NodeId;
 use crate::record::{Kind, MessageId, Outcome};
 
 /// The memory of a simulated device: the client's, as in firmware.
-pub type DeviceMemory = Fixed<Hosted<Metered>, SimulatedRng, 4, 6, 1232, 48, 1024, 1>;
+pub type DeviceMemory = Fixed<Hosted<Metered>, SimulatedRng, 4, 6, 1232, 48, 1024, 1, true>;
 
 /// What a device does. It runs from power-on until the device dies, and again from the start when that comes back.
 ///

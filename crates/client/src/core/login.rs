@@ -56,7 +56,8 @@ impl<M: Memory> Login<M> {
                 }
                 Proof::PublicKey(PublicKeys::new(own, server, crypto)?)
             }
-            Security::DangerousNone => Proof::None,
+            Security::DangerousNone if M::PLAIN => Proof::None,
+            Security::DangerousNone => return Err(SecurityError::NotInProfile),
         };
         Ok(Self { proof, resumption: M::Resumption::default() })
     }

@@ -37,7 +37,7 @@ pub use subscriptions::{Standing, SubscribeError};
 pub use line::Exchange;
 
 use inbox::Inbox;
-use line::{Event, Incoming, Line, Number, Purpose};
+use line::{Event, Incoming, Line, Number, Outgoing};
 use link::Link;
 pub(crate) use login::Login;
 
@@ -327,7 +327,7 @@ impl<M: Memory> Core<M> {
     fn dial(&mut self, now: Instant) {
         let Link::Down { failures, .. } = self.link else { return };
         self.heard = false;
-        if self.login.is_none() {
+        if M::PLAIN && self.login.is_none() {
             self.line.connect_plain();
             self.connected();
             return;

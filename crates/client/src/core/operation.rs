@@ -1,11 +1,10 @@
 //! The one request under way.
 
-use sedge_coap::Code;
 use sedge_endpoint::{FailReason, SendError};
 use sedge_time::Instant;
 
 use super::link::Link;
-use super::{Core, Number, Purpose, REQUEST};
+use super::{Core, Number, Outgoing, REQUEST};
 use crate::disconnect::Disconnect;
 use crate::error::Failure;
 use crate::memory::Memory;
@@ -27,13 +26,7 @@ impl<M: Memory> Core<M> {
         if operation.tag == 0 {
             operation.tag = self.random.next() as u16 | 1;
         }
-        let method = operation.request.method;
-        let purpose = match operation.request.confirmable {
-            _ if method == Code::EMPTY => Purpose::Ping,
-            true => Purpose::Request,
-            false => Purpose::NonConfirmable,
-        };
-        match self.line.begin(now, REQUEST, purpose, method, &mut |writer| operation.write(writer)) {
+        match self.line.begin(now, REQUEST, Outgoing::Request(operation)) {
             Ok(serial) => {
                 operation.stage = Stage::Sent(serial);
                 true
@@ -55,9 +48,8 @@ impl<M: Memory> Core<M> {
     pub(super) fn repeat_operation(&mut self, operation: Option<&mut Transfer<'_>>) {
         match operation {
             Some(operation) if self.line.serial(REQUEST) == operation.serial() => {
-                let method = operation.request.method;
                 // A refusal is a lost datagram: the next repetition makes up for it.
-                let _lost = self.line.send_again(REQUEST, method, &mut |writer| operation.write(writer));
+                let _lost = self.line.send_again(REQUEST, Outgoing::Request(operation));
             }
             _ => self.line.cancel(REQUEST),
         }

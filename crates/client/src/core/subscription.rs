@@ -24,6 +24,7 @@ pub struct SubscriptionId {
 }
 
 /// What the memory of a client holds one of per subscription.
+#[derive(Default)]
 pub struct Subscription<N> {
     pub(crate) serial: u16,
     /// The name of a topic, or a path.
@@ -37,8 +38,11 @@ pub struct Subscription<N> {
 }
 
 /// Where a subscription stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum State {
+    /// There is none here.
+    #[default]
+    Free,
     /// To be registered with the server from this instant on.
     Due(Instant),
     /// The registration is on its way.
@@ -59,6 +63,11 @@ impl<N: Buffer> Subscription<N> {
     /// The same, as bytes.
     pub(crate) fn place(&self) -> Place<'_> {
         Place { named: self.named, name: self.name.bytes() }
+    }
+
+    /// Whether it is the one of this name.
+    pub(crate) fn is(&self, id: SubscriptionId) -> bool {
+        self.serial == id.serial && self.state != State::Free
     }
 
     /// Whether the server knows of it, or may.

@@ -1,11 +1,11 @@
 //! All subscriptions: registering them, and what comes of it.
 
-use sedge_coap::{Code, Message, Type, Writer, observe};
+use sedge_coap::{Code, Message, Type, observe};
 use sedge_endpoint::SendError;
 use sedge_endpoint::memory::Buffer;
 use sedge_time::Instant;
 
-use super::{Core, Entry, Kind, Number, Purpose, State, Subscription, SubscriptionId};
+use super::{Core, Entry, Kind, Number, Outgoing, State, Subscription, SubscriptionId};
 use crate::disconnect::Disconnect;
 use crate::memory::Memory;
 use crate::request::{Named, Target};
@@ -44,22 +44,22 @@ impl<M: Memory> Core<M> {
             return Err(SubscribeError::NameTooLong);
         }
         let mut slots = (0..).zip(self.subscriptions.as_mut());
-        let (slot, place) = slots.find(|(_, place)| place.is_none()).ok_or(SubscribeError::NoRoom)?;
+        let (slot, place) =
+            slots.find(|(_, place)| place.state == State::Free).ok_or(SubscribeError::NoRoom)?;
         self.next_serial = self.next_serial.wrapping_add(1);
         let serial = self.next_serial;
         let state = State::Due(now);
-        *place = Some(Subscription { serial, name, named, state, seen: 0, answered: false });
+        *place = Subscription { serial, name, named, state, seen: 0, answered: false };
         Ok(SubscriptionId { slot, serial })
     }
 
     /// Ends a subscription and tells the server. Says whether there was such a subscription.
     pub fn unsubscribe(&mut self, now: Instant, subscription: SubscriptionId) -> bool {
-        let Some(ended) = self.place(subscription).and_then(Option::take) else { return false };
+        let Some(ended) = place::<M>(&mut self.subscriptions, subscription) else { return false };
         self.inbox.forget(subscription);
-        let place = ended.place();
-        self.line.deregister(now, number(subscription.slot), &mut |writer| {
-            place.write_observation(writer, observe::DEREGISTER);
-        });
+        let message = Outgoing::Observation(ended.place(), observe::DEREGISTER);
+        self.line.deregister(now, number(subscription.slot), message);
+        ended.state = State::Free;
         true
     }
 
@@ -100,7 +100,7 @@ impl<M: Memory> Core<M> {
 
     /// The value with this key was handed on: the same one need not be again.
     pub(crate) fn handed_on(&mut self, subscription: SubscriptionId, key: u64) {
-        if let Some(Some(known)) = self.place(subscription) {
+        if let Some(known) = place::<M>(&mut self.subscriptions, subscription) {
             known.seen = key;
         }
     }
@@ -112,15 +112,15 @@ impl<M: Memory> Core<M> {
 
     /// Frees the place of a subscription that is over.
     pub(crate) fn forget(&mut self, subscription: SubscriptionId) {
-        if let Some(place) = self.place(subscription) {
-            *place = None;
+        if let Some(over) = place::<M>(&mut self.subscriptions, subscription) {
+            over.state = State::Free;
         }
     }
 
     /// When the next registration is due; never is [`Instant::DISTANT_FUTURE`].
     pub(super) fn next_registration(&self) -> Instant {
         let mut earliest = Instant::DISTANT_FUTURE;
-        for subscription in self.subscriptions.as_ref().iter().flatten() {
+        for subscription in self.subscriptions.as_ref() {
             if let State::Due(at) = subscription.state {
                 earliest = earliest.min(at);
             }
@@ -132,16 +132,10 @@ impl<M: Memory> Core<M> {
     pub(super) fn register_next(&mut self, now: Instant) -> bool {
         self.registration_waits = false;
         let mut all = (1..).zip(self.subscriptions.as_mut());
-        let due = all.find_map(|(number, place)| match place {
-            Some(one) if matches!(one.state, State::Due(at) if at <= now) => Some((number, one)),
-            _ => None,
-        });
+        let due = all.find(|(_, one)| matches!(one.state, State::Due(at) if at <= now));
         let Some((number, subscription)) = due else { return false };
-        let place = subscription.place();
-        let sent = self.line.begin(now, number, Purpose::Observe, Code::GET, &mut |writer| {
-            place.write_observation(writer, observe::REGISTER)
-        });
-        match sent {
+        let message = Outgoing::Observation(subscription.place(), observe::REGISTER);
+        match self.line.begin(now, number, message) {
             Ok(_) => {
                 subscription.state = State::Asked;
                 true
@@ -169,17 +163,15 @@ impl<M: Memory> Core<M> {
             self.line.cancel(number);
             return;
         };
-        let place = subscription.place();
-        let fill = &mut |writer: &mut Writer<'_>| place.write_observation(writer, observe::REGISTER);
+        let message = Outgoing::Observation(subscription.place(), observe::REGISTER);
         if self.line.is_observing(number) {
-            let renewed = self.line.send(now, number, Purpose::Observe, Code::GET, fill);
-            if renewed.is_err() {
+            if self.line.send(now, number, message).is_err() {
                 self.line.cancel(number);
                 subscription.state = State::Due(now);
             }
         } else {
             // A refusal is a lost datagram: the next repetition makes up for it.
-            let _lost = self.line.send_again(number, Code::GET, fill);
+            let _lost = self.line.send_again(number, message);
         }
     }
 
@@ -188,35 +180,29 @@ impl<M: Memory> Core<M> {
         let Some((id, subscription)) = find::<M>(&mut self.subscriptions, number) else { return };
         let code = message.code();
         let asked = subscription.state == State::Asked;
-        if last && !code.is_success() && asked {
-            if code == Code::NOT_FOUND && subscription.named == Named::Topic {
+        if last && !code.is_success() {
+            if asked && code == Code::NOT_FOUND && subscription.named == Named::Topic {
                 // Nobody has published yet.
                 subscription.answered = true;
                 subscription.state = State::Due(now + self.line.config.topic_poll);
+            } else if !asked && code == Code::NOT_ACCEPTABLE {
+                // The format of the values has changed, which ends an observation (RFC 7641 section 4.2).
+                subscription.state = State::Due(now);
             } else {
                 self.over(id, code);
             }
             return;
         }
-        if last && code == Code::NOT_ACCEPTABLE {
-            // The format of the values has changed, which ends an observation (RFC 7641 section 4.2).
-            subscription.state = State::Due(now);
-            return;
-        }
-        if last && !code.is_success() {
-            subscription.state = State::Over(code);
-            self.inbox.push(&Entry {
-                subscription: id,
-                kind: Kind::End(code),
-                content_format: None,
-                key: 0,
-                payload: &[],
-            });
-            return;
-        }
         let key = message.response_key();
         // The answer to a repeated registration brings what is there, and that is usually known.
         let repeated = key != 0 && key == subscription.seen && (asked || message.kind() == Type::Ack);
+        let kind = match message.block2() {
+            Some(block) if block.more() => Kind::FirstBlock(block.size()),
+            _ => Kind::Value,
+        };
+        if kind == Kind::Value {
+            subscription.seen = key;
+        }
         if last {
             self.over(id, code);
         } else {
@@ -225,15 +211,6 @@ impl<M: Memory> Core<M> {
         }
         if repeated {
             return;
-        }
-        let kind = match message.block2() {
-            Some(block) if block.more() => Kind::FirstBlock(block.size()),
-            _ => Kind::Value,
-        };
-        if kind == Kind::Value
-            && let Some(Some(known)) = self.place(id)
-        {
-            known.seen = key;
         }
         self.inbox.push(&Entry {
             subscription: id,
@@ -253,7 +230,7 @@ impl<M: Memory> Core<M> {
 
     /// All observations went with their session.
     pub(super) fn subscriptions_lost(&mut self, now: Instant) {
-        for subscription in self.subscriptions.as_mut().iter_mut().flatten() {
+        for subscription in self.subscriptions.as_mut() {
             if subscription.is_under_way() {
                 subscription.state = State::Due(now);
             }
@@ -263,7 +240,7 @@ impl<M: Memory> Core<M> {
     /// The server refuses, for the first time or at a later registration. Who waits in `subscribe` sees it in
     /// the standing; everyone else is told like a last notification.
     fn over(&mut self, id: SubscriptionId, code: Code) {
-        let Some(Some(subscription)) = self.place(id) else { return };
+        let Some(subscription) = place::<M>(&mut self.subscriptions, id) else { return };
         subscription.state = State::Over(code);
         if subscription.answered {
             let kind = Kind::End(code);
@@ -272,13 +249,16 @@ impl<M: Memory> Core<M> {
     }
 
     fn subscription(&self, id: SubscriptionId) -> Option<&Subscription<M::Name>> {
-        self.subscriptions.as_ref().get(usize::from(id.slot))?.as_ref().filter(|one| one.serial == id.serial)
+        self.subscriptions.as_ref().get(usize::from(id.slot)).filter(|one| one.is(id))
     }
+}
 
-    fn place(&mut self, id: SubscriptionId) -> Option<&mut Option<Subscription<M::Name>>> {
-        let place = self.subscriptions.as_mut().get_mut(usize::from(id.slot))?;
-        place.as_ref().is_some_and(|one| one.serial == id.serial).then_some(place)
-    }
+/// The place of a subscription that there still is.
+fn place<M: Memory>(
+    subscriptions: &mut M::Subscriptions,
+    id: SubscriptionId,
+) -> Option<&mut Subscription<M::Name>> {
+    subscriptions.as_mut().get_mut(usize::from(id.slot)).filter(|one| one.is(id))
 }
 
 /// The exchange of the subscription in a slot: the first one is the request's.
@@ -292,7 +272,7 @@ fn find<M: Memory>(
     number: Number,
 ) -> Option<(SubscriptionId, &mut Subscription<M::Name>)> {
     let slot = number.checked_sub(1)?;
-    let subscription = subscriptions.as_mut().get_mut(usize::from(slot))?.as_mut()?;
+    let subscription = subscriptions.as_mut().get_mut(usize::from(slot))?;
     let id = SubscriptionId { slot, serial: subscription.serial };
     subscription.is_under_way().then_some((id, subscription))
 }

@@ -1,14 +1,12 @@
 //! The session underneath: its handshake, its records, what it says on its own account.
 
 use sedge_dtls::{
-    Alert, ClientHandshake, ConfigError, Content, ContentType, Context,
-    Credentials, Established, Failure, Of, PathMessage, PathMessageKind, Profile, Progress, Records,
-    Transport,
+    Alert, ClientHandshake, ConfigError, Content, ContentType, Context, Credentials, Established, Failure,
+    Of, PathMessage, PathMessageKind, Profile, Progress, Records, Transport,
 };
 use sedge_endpoint::{Agreed, CloseReason, Version};
 use sedge_time::{Duration, Instant};
 
-use super::transmit::copy;
 use super::{Channel, Event, Line};
 use crate::memory::{CryptoOf, Memory};
 
@@ -54,7 +52,7 @@ impl<M: Memory> Line<M> {
     ) -> Option<Event<'d>> {
         loop {
             let datagram = core::mem::take(&mut incoming.0);
-            if matches!(self.channel, Channel::Plain) {
+            if self.is_plain() {
                 return if datagram.is_empty() { None } else { self.receive_message(now, datagram) };
             }
             let mut records = Records::new(datagram, 0);
@@ -101,22 +99,15 @@ impl<M: Memory> Line<M> {
     /// Sends whatever the handshake has to send, as far as there is room. Says whether there was anything.
     pub(crate) fn pump(&mut self) -> bool {
         let Channel::Handshake(handshake) = &mut self.channel else { return false };
-        let crypto = &self.crypto;
         let mut any = false;
-        loop {
-            let mut len = 0;
-            self.outbox.transmit(&mut |buffer| {
-                // What is left of the memory may be too short for anything.
-                if buffer.len() >= usize::from(Transport::MIN_MTU) {
-                    len = handshake.poll_transmit(crypto, buffer).unwrap_or(0);
-                }
-                len
-            });
-            if len == 0 {
-                return any;
-            }
+        // What is left of the memory may be too short for anything.
+        while let Some(room) = self.outbox.room().filter(|room| room.len() >= usize::from(Transport::MIN_MTU))
+            && let Some(len) = handshake.poll_transmit(&self.crypto, room)
+        {
+            self.outbox.commit(len);
             any = true;
         }
+        any
     }
 
     /// Says goodbye, if there are keys to say it with.
@@ -218,7 +209,7 @@ impl<M: Memory> Line<M> {
                 // RFC 9853 section 5.4: one answer at once.
                 let answer = PathMessage { kind: PathMessageKind::Response, ..message }.to_bytes();
                 let kind = ContentType::RETURN_ROUTABILITY_CHECK;
-                let _unreliable = self.seal(kind, &mut |room| copy(&answer, room));
+                let _unreliable = self.send_bytes(kind, &answer);
             }
             Content::Ticket(ticket) if <M::Dtls as Profile>::RESUMPTION => {
                 if let Some(agreed) = self.agreed
@@ -238,7 +229,11 @@ impl<M: Memory> Line<M> {
         }
         let Channel::Session(session) = &mut self.channel else { return };
         let layer = Of::<M::Dtls>::new(&self.crypto);
-        self.outbox.transmit(&mut |buffer| session.alert(&layer, alert, buffer).unwrap_or(0));
+        if let Some(room) = self.outbox.room()
+            && let Ok(len) = session.alert(&layer, alert, room)
+        {
+            self.outbox.commit(len);
+        }
     }
 
     fn send_last_flight(&mut self) {
@@ -247,7 +242,11 @@ impl<M: Memory> Line<M> {
         }
         let Channel::Session(session) = &mut self.channel else { return };
         let layer = Of::<M::Dtls>::new(&self.crypto);
-        self.outbox.transmit(&mut |buffer| session.last_flight(&layer, buffer).unwrap_or(0));
+        if let Some(room) = self.outbox.room()
+            && let Some(len) = session.last_flight(&layer, room)
+        {
+            self.outbox.commit(len);
+        }
     }
 
     /// Sends what the session has to say on its own account (RFC 9147 sections 7 to 9).
@@ -259,14 +258,10 @@ impl<M: Memory> Line<M> {
                 break;
             }
             let layer = Of::<M::Dtls>::new(&self.crypto);
-            let mut len = 0;
-            self.outbox.transmit(&mut |buffer| {
-                len = session.poll_transmit(&layer, buffer).unwrap_or(0);
-                len
-            });
-            if len == 0 {
+            let Some(len) = self.outbox.room().and_then(|room| session.poll_transmit(&layer, room)) else {
                 break;
-            }
+            };
+            self.outbox.commit(len);
         }
         let Channel::Session(session) = &mut self.channel else { return };
         if session.is_outstanding() && self.resend_at.is_none() {

@@ -15,9 +15,8 @@ pub struct Exchange {
     pub(super) serial: u16,
     pub(super) token: Token,
     pub(super) awaits: Awaits,
-    /// Whether it is a subscription's, and what is known of its notifications: also while it is renewed, for an older one
-    /// may come then.
-    pub(super) observes: bool,
+    pub(super) purpose: Purpose,
+    /// What is known of the notifications: also while an observation is renewed, for an older one may come then.
     pub(super) observation: Option<Observation>,
 }
 
@@ -26,10 +25,8 @@ pub struct Exchange {
 pub(super) enum Awaits {
     /// Nothing: the place is free.
     Nothing,
-    /// A confirmable request: its acknowledgement.
-    Acknowledgement { transmission: Transmission },
-    /// An empty confirmable message: the reset that proves that the server is there.
-    Pong { transmission: Transmission },
+    /// A confirmable message: its acknowledgement, or the reset that proves that the server is there.
+    Acknowledgement(Transmission),
     /// A request that was acknowledged, or needs no acknowledgement: its response.
     Response { until: Instant },
     /// An observation: notifications, until Max-Age and some patience have passed.
@@ -56,7 +53,7 @@ impl Exchange {
         serial: 0,
         token: Token::EMPTY,
         awaits: Awaits::Nothing,
-        observes: false,
+        purpose: Purpose::Request,
         observation: None,
     };
 
@@ -67,21 +64,24 @@ impl Exchange {
 
     /// Whether it counts against NSTART.
     pub(super) const fn is_outstanding(&self) -> bool {
-        matches!(self.awaits, Awaits::Acknowledgement { .. } | Awaits::Pong { .. })
+        matches!(self.awaits, Awaits::Acknowledgement(_))
     }
 
     /// Whether a response may come for it.
     pub(super) const fn awaits_response(&self) -> bool {
-        !matches!(self.awaits, Awaits::Nothing | Awaits::Pong { .. })
+        !matches!(self.awaits, Awaits::Nothing) && !matches!(self.purpose, Purpose::Ping)
+    }
+
+    /// Whether a response may come with the acknowledgement.
+    pub(super) const fn awaits_acknowledgement(&self) -> bool {
+        self.is_outstanding() && self.awaits_response()
     }
 
     /// When to do something about it; what can wait is done `slack` later, or when something else is due before.
     pub(super) fn deadline(&self, slack: Duration) -> Instant {
         match self.awaits {
             Awaits::Nothing => Instant::DISTANT_FUTURE,
-            Awaits::Acknowledgement { transmission } | Awaits::Pong { transmission } => {
-                transmission.deadline()
-            }
+            Awaits::Acknowledgement(transmission) => transmission.deadline(),
             Awaits::Response { until } => until,
             Awaits::Notifications => {
                 self.observation.map_or(Instant::EPOCH, |observation| observation.renew_at() + slack)

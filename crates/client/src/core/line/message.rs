@@ -8,7 +8,7 @@ use sedge_endpoint::FailReason;
 use sedge_time::{Duration, Instant};
 
 use super::exchange::{Awaits, Exchange};
-use super::{Event, Line, Number};
+use super::{Event, Line, Number, Purpose};
 use crate::memory::Memory;
 
 impl<M: Memory> Line<M> {
@@ -29,10 +29,9 @@ impl<M: Memory> Line<M> {
             (Type::Ack, Code::EMPTY) => self.acknowledged(now, id),
             (Type::Rst, Code::EMPTY) => self.reset(id),
             (Type::Ack, _) if code.is_response() => {
+                let token = message.token();
                 let answered = self.find(|exchange| {
-                    exchange.message_id == id
-                        && exchange.token == message.token()
-                        && matches!(exchange.awaits, Awaits::Acknowledgement { .. })
+                    exchange.awaits_acknowledgement() && exchange.message_id == id && exchange.token == token
                 });
                 self.deliver(now, answered, message)
             }
@@ -49,11 +48,8 @@ impl<M: Memory> Line<M> {
     /// An empty acknowledgement.
     fn acknowledged(&mut self, now: Instant, id: u16) -> Option<Event<'static>> {
         let until = now + self.lifetime;
-        let found = self.exchanges.as_mut().iter_mut().find_map(|exchange| match exchange.awaits {
-            Awaits::Acknowledgement { .. } if exchange.message_id == id => Some(exchange),
-            _ => None,
-        });
-        match found {
+        let mut all = self.exchanges.as_mut().iter_mut();
+        match all.find(|exchange| exchange.awaits_acknowledgement() && exchange.message_id == id) {
             Some(exchange) => exchange.awaits = Awaits::Response { until },
             None => self.counters.unmatched += 1,
         }
@@ -66,9 +62,13 @@ impl<M: Memory> Line<M> {
             exchange.message_id == id
                 && (exchange.is_outstanding() || matches!(exchange.awaits, Awaits::Response { .. }))
         })?;
-        let pinged = matches!(self.awaits(what)?, Awaits::Pong { .. });
-        self.cancel(what);
-        Some(if pinged { Event::Pong } else { Event::Failed { what, reason: FailReason::Reset } })
+        let exchange = self.exchanges.as_mut().get_mut(usize::from(what))?;
+        exchange.clear();
+        Some(if exchange.purpose == Purpose::Ping {
+            Event::Pong
+        } else {
+            Event::Failed { what, reason: FailReason::Reset }
+        })
     }
 
     /// A response in a message of its own, or a notification (RFC 7252 section 5.2.2, RFC 7641 section 3.2).
@@ -81,7 +81,8 @@ impl<M: Memory> Line<M> {
             self.send_empty(Type::Ack, id);
             return None;
         }
-        let found = self.find(|exchange| exchange.token == message.token() && exchange.awaits_response());
+        let token = message.token();
+        let found = self.find(|exchange| exchange.awaits_response() && exchange.token == token);
         match (found, confirmable) {
             (Some(_), true) => {
                 self.acknowledged_at = (self.acknowledged_at + 1) % self.acknowledged.len() as u8;
@@ -111,7 +112,7 @@ impl<M: Memory> Line<M> {
         let random = self.rng.next_u32();
         let exchange = self.exchanges.as_mut().get_mut(usize::from(to))?;
         let observation = match &mut exchange.observation {
-            _ if !exchange.observes => None,
+            _ if exchange.purpose != Purpose::Observe => None,
             // The answer to a renewal says what there is now, whatever its number.
             Some(known) if message.kind() != Type::Ack => match known.receive(now, &message, random) {
                 Notification::Stale => {
@@ -133,7 +134,7 @@ impl<M: Memory> Line<M> {
     pub(super) fn expire_exchange(&mut self, now: Instant) -> Option<Event<'static>> {
         let what = self.find(|exchange| exchange.deadline(Duration::ZERO) <= now)?;
         let exchange = self.exchanges.as_mut().get_mut(usize::from(what))?;
-        if let Awaits::Acknowledgement { transmission } | Awaits::Pong { transmission } = &mut exchange.awaits
+        if let Awaits::Acknowledgement(transmission) = &mut exchange.awaits
             && transmission.expire(now, &self.config.endpoint.transmission) == Expiry::Retransmit
         {
             self.counters.retransmissions += 1;
@@ -149,7 +150,8 @@ impl<M: Memory> Line<M> {
 
     /// Whether an observation is to be renewed, rather than a message to be repeated.
     pub(crate) fn is_observing(&self, number: Number) -> bool {
-        matches!(self.awaits(number), Some(Awaits::Notifications))
+        let exchange = self.exchanges.as_ref().get(usize::from(number));
+        exchange.is_some_and(|exchange| matches!(exchange.awaits, Awaits::Notifications))
     }
 
     /// Forgets an exchange without telling the server, who learns it by a reset.
@@ -163,10 +165,6 @@ impl<M: Memory> Line<M> {
     pub(crate) fn serial(&self, number: Number) -> Option<u16> {
         let exchange = self.exchanges.as_ref().get(usize::from(number))?;
         (!matches!(exchange.awaits, Awaits::Nothing)).then_some(exchange.serial)
-    }
-
-    fn awaits(&self, number: Number) -> Option<Awaits> {
-        Some(self.exchanges.as_ref().get(usize::from(number))?.awaits)
     }
 
     fn find(&self, is_it: impl Fn(&Exchange) -> bool) -> Option<Number> {

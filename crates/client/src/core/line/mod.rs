@@ -13,6 +13,7 @@
 mod dtls;
 mod exchange;
 mod message;
+mod outgoing;
 mod saved;
 mod transmit;
 
@@ -30,7 +31,10 @@ use crate::saved::Cursor;
 
 pub(crate) use dtls::Incoming;
 pub use exchange::Exchange;
-pub(crate) use exchange::{Number, Purpose};
+pub(crate) use exchange::Number;
+pub(crate) use outgoing::Outgoing;
+
+use exchange::Purpose;
 
 /// What came of a datagram, or of time.
 pub(super) enum Event<'d> {
@@ -44,7 +48,7 @@ pub(super) enum Event<'d> {
     Failed { what: Number, reason: FailReason },
     /// The server answered a ping.
     Pong,
-    /// A message is to be sent again, or an observation to be renewed: to be written by [`Line::send`].
+    /// A message is to be sent again, or an observation to be renewed: to be written again.
     Render(Number),
 }
 

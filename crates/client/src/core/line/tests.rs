@@ -2,14 +2,16 @@ use core::convert::Infallible;
 use std::vec::Vec;
 
 use rand_core::{TryCryptoRng, TryRng};
-use sedge_coap::{Code, OptionNumber, Token, Type, Writer};
+use sedge_coap::block::BlockSize;
+use sedge_coap::{Code, ContentFormat, OptionNumber, Token, Type, Writer};
 use sedge_crypto::RustCrypto;
 use sedge_dtls::{ClientPsk, Psk, PskOnly};
 use sedge_time::Instant;
 
 use super::*;
 use crate::memory::Fixed;
-use crate::request::{Place, Target};
+use crate::request::{Request, Target};
+use crate::transfer::Transfer;
 
 struct Rng(u64);
 
@@ -32,11 +34,11 @@ impl TryRng for Rng {
 
 impl TryCryptoRng for Rng {}
 
-type TestLine = Line<Fixed<PskOnly<RustCrypto>, Rng>>;
+type TestLine = Line<Fixed<PskOnly<RustCrypto>, Rng, 2, 3, 576, 48, 0, 0, true>>;
 
 /// A line without DTLS, so that its messages can be read and written by hand.
 fn line() -> TestLine {
-    let mut line = Line::new(&Config::default(), RustCrypto, Rng(3));
+    let mut line = Line::new(Config::default(), RustCrypto, Rng(3));
     line.connect_plain();
     line
 }
@@ -72,9 +74,8 @@ fn take(line: &mut TestLine, now: Instant, mut datagram: Vec<u8>) -> Option<Vec<
 fn what_is_older_is_known_while_an_observation_is_renewed() {
     let mut line = line();
     let now = Instant::EPOCH;
-    let place: Place<'_> = Target::Topic("a").place();
-    let mut register = |writer: &mut Writer<'_>| place.write_observation(writer, 0);
-    line.begin(now, 1, Purpose::Observe, Code::GET, &mut register).unwrap();
+    let register = Outgoing::Observation(Target::Topic("a").place(), 0);
+    line.begin(now, 1, register).unwrap();
     let asked = sent(&mut line);
     let asked = Message::parse(&asked[0]).unwrap();
     let token = asked.token();
@@ -83,7 +84,7 @@ fn what_is_older_is_known_while_an_observation_is_renewed() {
     assert_eq!(take(&mut line, now, notification(Type::Con, 1, token, 12, b"v2")), Some(b"v2".to_vec()));
 
     // The renewal is on its way when older notifications arrive, and the last one once more.
-    line.send(now, 1, Purpose::Observe, Code::GET, &mut register).unwrap();
+    line.send(now, 1, register).unwrap();
     let renewed = sent(&mut line);
     let renewed = Message::parse(renewed.last().unwrap()).unwrap();
     assert_eq!((renewed.token(), renewed.observe()), (token, Some(0)));
@@ -114,16 +115,16 @@ fn a_message_that_is_not_acknowledged_is_asked_for_again() {
     let mut line = line();
     let psk = Psk::new(b"sixteen bytes...").unwrap();
     let mut nobody = ClientPsk { identity: b"", psk: &psk };
-    let mut write = |writer: &mut Writer<'_>| {
-        writer.payload(b"x");
-    };
-    line.begin(Instant::EPOCH, 0, Purpose::Request, Code::PUT, &mut write).unwrap();
+    let request = Request::publish("a", ContentFormat::TEXT, b"x");
+    let transfer = Transfer::new(request, BlockSize::MAX, &mut []);
+    let message = Outgoing::Request(&transfer);
+    line.begin(Instant::EPOCH, 0, message).unwrap();
     let first = sent(&mut line);
-    assert!(line.begin(Instant::EPOCH, 1, Purpose::Observe, Code::GET, &mut write).is_err(), "NSTART is 1");
+    assert!(line.begin(Instant::EPOCH, 1, message).is_err(), "NSTART is 1");
     for _ in 0..4 {
         let due = line.deadline(Duration::ZERO);
         assert!(matches!(line.expire(due, &mut nobody), Some(Event::Render(0))));
-        line.send_again(0, Code::PUT, &mut write).unwrap();
+        line.send_again(0, message).unwrap();
         assert_eq!(sent(&mut line), first, "the same message");
     }
     let due = line.deadline(Duration::ZERO);
