@@ -111,8 +111,11 @@ impl Default for Backoff {
 impl Backoff {
     /// The wait after `failures` failures in a row (at least one), given 32 random bits.
     pub fn wait(&self, failures: u32, random: u32) -> Duration {
-        let doublings = failures.saturating_sub(1).min(32);
-        let full = self.first.saturating_mul(1 << doublings).min(self.most);
+        let mut full = self.first.min(self.most);
+        // Step by step: a multiplication that saturates at 64 bits is long on a Cortex-M.
+        for _ in 1..failures.min(33) {
+            full = (full + full).min(self.most);
+        }
         let half = full.part(1 << 31);
         // One more than half, so that the whole can come.
         half + (half + Duration::from_micros(1)).part(random)

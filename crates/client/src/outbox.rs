@@ -16,13 +16,14 @@ impl sedge_dtls::KeyLog for Log {
 }
 
 /// Holds the datagrams that one call makes until the caller sends them, each after its length in two bytes.
+#[repr(C)]
 pub(crate) struct Outbox<B> {
-    memory: B,
     /// What waits stands in between. Both are zero when nothing does.
     start: usize,
     end: usize,
     #[cfg(feature = "std")]
     key_log: Option<Log>,
+    memory: B,
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {

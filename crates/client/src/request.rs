@@ -189,12 +189,14 @@ impl Merge<'_, '_, '_> {
         self.put(number, all);
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn maybe(&mut self, number: OptionNumber, value: Option<u32>) {
         if let Some(value) = value {
             self.uint(number, value);
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn uint(&mut self, number: OptionNumber, value: u32) {
         let bytes = value.to_be_bytes();
         let leading = (value.leading_zeros() / 8) as usize;

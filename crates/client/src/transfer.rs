@@ -253,6 +253,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Goes back to the beginning of the answer, unless that has been done too often.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn restart(&mut self) -> bool {
         if self.restarts == RESTARTS {
             return false;

@@ -65,6 +65,7 @@ impl<'a> Message<'a> {
     }
 
     /// The token, which matches responses to requests.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn token(&self) -> Token {
         self.datagram.get(4..options_at(self.header)).and_then(Token::new).unwrap_or_default()
     }

@@ -205,6 +205,7 @@ impl<'b> Writer<'b> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn push(&mut self, bytes: &[u8]) {
         match self.buffer.get_mut(self.len..).and_then(|free| free.get_mut(..bytes.len())) {
             Some(place) => {
@@ -217,6 +218,7 @@ impl<'b> Writer<'b> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn fail(&mut self, error: WriteError) -> &mut Self {
         self.error.get_or_insert(error);
         self

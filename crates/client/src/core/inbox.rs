@@ -23,28 +23,55 @@ pub(crate) enum Kind {
 pub(crate) struct Entry<'i> {
     pub(crate) subscription: SubscriptionId,
     pub(crate) kind: Kind,
+    /// Of a value; an end has none.
     pub(crate) content_format: Option<ContentFormat>,
     /// A digest of the value's ETag.
     pub(crate) key: u64,
     pub(crate) payload: &'i [u8],
 }
 
-/// Bytes of an entry before its payload: length, subscription (2 + 1), kind, its detail, format (1 + 2), key.
-const HEAD: usize = 2 + 3 + 2 + 3 + 8;
+/// Bytes of an entry before its payload: one word for all that is small, and the key.
+const HEAD: usize = 8 + 8;
+/// Kinds in that word, which also are the exponents of block sizes.
+const VALUE: u8 = 7;
+const END: u8 = 8;
+/// Set with the kind if there is a format.
+const HAS_FORMAT: u8 = 0x80;
+
+impl Entry<'_> {
+    /// Length 2 B, serial number 2 B, slot 1 B, kind 1 B, format (at the end, the code) 2 B.
+    fn word(&self, size: u16) -> u64 {
+        let kind = match self.kind {
+            Kind::FirstBlock(size) => size.szx(),
+            Kind::Value => VALUE,
+            Kind::End(_) => END,
+        };
+        let (has_format, detail) = match (self.kind, self.content_format) {
+            (Kind::End(code), _) => (0, code.0.into()),
+            (_, Some(format)) => (HAS_FORMAT, format.0),
+            (_, None) => (0, 0),
+        };
+        let SubscriptionId { slot, serial } = self.subscription;
+        let low = u32::from(size) | u32::from(serial) << 16;
+        let high = u32::from(slot) | u32::from(kind | has_format) << 8 | u32::from(detail) << 16;
+        u64::from(low) | u64::from(high) << 32
+    }
+}
 
 /// A queue of entries in the caller's memory.
+#[repr(C)]
 pub(crate) struct Inbox<B> {
-    memory: B,
     len: usize,
     /// Goes up whenever the oldest entry goes, so that it can be named.
     removed: u32,
     /// Values pushed out before anyone saw them.
-    pub(crate) lost: u64,
+    pub(crate) lost: u32,
+    memory: B,
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
     pub(crate) const fn new(memory: B) -> Self {
-        Self { memory, len: 0, removed: 0, lost: 0 }
+        Self { len: 0, removed: 0, lost: 0, memory }
     }
 
     /// Adds an entry at the end. A value in blocks replaces an earlier one of its subscription: the server has
@@ -54,48 +81,24 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
             self.remove_superseded(entry.subscription);
         }
         let size = HEAD + entry.payload.len();
-        let Ok(encoded) = u16::try_from(size) else {
-            self.lost += 1;
-            return;
-        };
-        if size > self.memory.as_ref().len() {
+        let room = self.memory.as_ref().len();
+        if size > room.min(u16::MAX.into()) {
             self.lost += 1;
             return;
         }
-        while self.memory.as_ref().len() - self.len < size {
+        while room - self.len < size {
             self.lost += 1;
             self.remove_at(0);
         }
-        let [length_high, length_low] = encoded.to_be_bytes();
-        let [serial_high, serial_low] = entry.subscription.serial.to_be_bytes();
-        let (kind, detail) = match entry.kind {
-            Kind::Value => (0, 0),
-            Kind::FirstBlock(size) => (1, size.szx()),
-            Kind::End(code) => (2, code.0),
-        };
-        let (has_format, format) = match entry.content_format {
-            Some(format) => (1, format.0),
-            None => (0, 0),
-        };
-        let [format_high, format_low] = format.to_be_bytes();
-        let head = [
-            length_high,
-            length_low,
-            serial_high,
-            serial_low,
-            entry.subscription.slot,
-            kind,
-            detail,
-            has_format,
-            format_high,
-            format_low,
-        ];
-        for part in [&head[..], &entry.key.to_be_bytes(), entry.payload] {
-            let end = self.len + part.len();
-            if let Some(place) = self.memory.as_mut().get_mut(self.len..end) {
-                place.copy_from_slice(part);
-                self.len = end;
-            }
+        let free = self.memory.as_mut().get_mut(self.len..).unwrap_or_default();
+        if let Some((word, rest)) = free.split_first_chunk_mut()
+            && let Some((key, rest)) = rest.split_first_chunk_mut()
+            && let Some(payload) = rest.get_mut(..entry.payload.len())
+        {
+            *word = entry.word(size as u16).to_le_bytes();
+            *key = entry.key.to_le_bytes();
+            payload.copy_from_slice(entry.payload);
+            self.len += size;
         }
     }
 
@@ -142,7 +145,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
     }
 
     /// Takes out what `keep` refuses; says how many those were.
-    fn retain(&mut self, mut keep: impl FnMut(&Entry<'_>) -> bool) -> u64 {
+    fn retain(&mut self, mut keep: impl FnMut(&Entry<'_>) -> bool) -> u32 {
         let (mut at, mut count) = (0, 0);
         while let Some((entry, size)) = self.entry_at(at) {
             if keep(&entry) {
@@ -176,24 +179,20 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
 
     /// The entry that starts at `at`, and its size.
     fn entry_at(&self, at: usize) -> Option<(Entry<'_>, usize)> {
-        let rest = self.memory.as_ref().get(at..self.len)?;
-        let (
-            &[high, low, serial_high, serial_low, slot, kind, detail, has_format, format_high, format_low],
-            rest,
-        ) = rest.split_first_chunk()?;
+        let (&word, rest) = self.memory.as_ref().get(at..self.len)?.split_first_chunk()?;
         let (&key, rest) = rest.split_first_chunk()?;
-        let size = usize::from(u16::from_be_bytes([high, low]));
-        let kind = match kind {
-            0 => Kind::Value,
-            1 => Kind::FirstBlock(BlockSize::from_szx(detail)?),
-            _ => Kind::End(Code(detail)),
-        };
-        let format = ContentFormat(u16::from_be_bytes([format_high, format_low]));
+        let word = u64::from_le_bytes(word);
+        let (low, high) = (word as u32, (word >> 32) as u32);
+        let (size, kind, detail) = (usize::from(low as u16), (high >> 8) as u8, (high >> 16) as u16);
         let entry = Entry {
-            subscription: SubscriptionId { slot, serial: u16::from_be_bytes([serial_high, serial_low]) },
-            kind,
-            content_format: (has_format == 1).then_some(format),
-            key: u64::from_be_bytes(key),
+            subscription: SubscriptionId { slot: high as u8, serial: (low >> 16) as u16 },
+            kind: match (BlockSize::from_szx(kind & !HAS_FORMAT), kind & !HAS_FORMAT) {
+                (Some(size), _) => Kind::FirstBlock(size),
+                (None, VALUE) => Kind::Value,
+                (None, _) => Kind::End(Code(detail as u8)),
+            },
+            content_format: (kind & HAS_FORMAT != 0).then_some(ContentFormat(detail)),
+            key: u64::from_le_bytes(key),
             payload: rest.get(..size.checked_sub(HEAD)?)?,
         };
         Some((entry, size))
@@ -236,7 +235,7 @@ mod tests {
         let all = [
             entry(1, Kind::Value, b"21.5"),
             Entry { content_format: None, ..entry(2, Kind::Value, b"") },
-            entry(3, Kind::End(Code::NOT_FOUND), b""),
+            Entry { content_format: None, ..entry(3, Kind::End(Code::NOT_FOUND), b"") },
             entry(4, Kind::FirstBlock(BlockSize::at_most(64)), &[7; 64]),
         ];
         for entry in &all {

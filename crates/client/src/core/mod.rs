@@ -171,7 +171,7 @@ impl<M: Memory> Core<M> {
 
     /// What was lost or turned away.
     pub fn missed(&self) -> Missed {
-        Missed { values: self.inbox.lost, datagrams: self.line.counters.unknown_peer.into() }
+        Missed { values: self.inbox.lost.into(), datagrams: self.line.counters.unknown_peer.into() }
     }
 
     /// The settings.

@@ -155,6 +155,7 @@ impl<M: Memory> Line<M> {
     }
 
     /// Forgets an exchange without telling the server, who learns it by a reset.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn cancel(&mut self, number: Number) {
         if let Some(exchange) = self.exchanges.as_mut().get_mut(usize::from(number)) {
             exchange.clear();

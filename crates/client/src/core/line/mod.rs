@@ -148,6 +148,7 @@ impl<M: Memory> Line<M> {
     }
 
     /// Forgets the session and everything on it.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn hang_up(&mut self) {
         self.channel = Channel::Off;
         self.agreed = None;
