@@ -59,6 +59,19 @@ impl Default for Endpoint {
     }
 }
 
+impl From<&sedge_endpoint::Config> for Endpoint {
+    /// What of an endpoint's settings matters to a client.
+    fn from(config: &sedge_endpoint::Config) -> Self {
+        Self {
+            transmission: config.transmission,
+            dtls: Transport { return_routability: config.path_validation.offer, ..config.dtls },
+            versions: config.versions,
+            suites: config.suites,
+            groups: config.groups,
+        }
+    }
+}
+
 impl Endpoint {
     /// What a handshake is told. An empty Connection ID asks the server for one, and gives none to put into its records.
     pub(crate) const fn handshake(&self) -> ClientConfig<'_> {

@@ -42,7 +42,7 @@
 //! that the memory does not outlive there is [`Client::export_resumption`].
 //!
 //! On a device the same methods are called; [`Client::new`] is given the device's [`Datagram`] socket, [`Clock`],
-//! cryptography and randomness, and [`Fixed`] says how much memory it takes. Any executor will do, or none:
+//! cryptography and randomness, and [`ClientResources`] says how much memory it takes. Any executor will do, or none:
 //! [`core::Core`] is the same client as a state machine.
 #![no_std]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -82,7 +82,7 @@ pub mod tokio;
 mod transfer;
 
 pub use client::Client;
-pub use config::{Backoff, Config};
+pub use config::{Backoff, Config, Endpoint};
 pub use counters::Counters;
 #[cfg(feature = "std")]
 pub use credential::{BrokerKey, Credential, CredentialError, Login};
@@ -91,7 +91,7 @@ pub use error::{Error, Failure};
 pub use io::{Clock, Datagram};
 #[cfg(feature = "std")]
 pub use memory::Growing;
-pub use memory::{Fixed, Memory};
+pub use memory::{ClientResources, Memory};
 pub use polled::{Next, Polled};
 pub use request::{Request, Response, TOPIC_DATA, Target};
 pub use saved::{SAVED_LEN, SaveError, SavedSession, Storage};
@@ -107,3 +107,4 @@ pub use sedge_dtls::{CipherSuite, Full, Profile, Psk, PskOnly, Versions};
 #[cfg(feature = "std")]
 pub use sedge_endpoint::memory::Hosted;
 pub use sedge_endpoint::{Agreed, Authentication, Version};
+pub use sedge_time::{Duration, Instant};

@@ -1,16 +1,22 @@
 //! Where a client keeps its state: the caller's memory, sized by the type chosen.
 
+#[cfg(feature = "std")]
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 
 use rand_core::CryptoRng;
 use sedge_dtls::{ClientOnly, Profile, Resumption};
 use sedge_endpoint::memory::{Buffer, FixedBuffer};
+use sedge_time::Instant;
 
-use crate::core::{Exchange, Subscription};
+use crate::config::Config;
+use crate::core::{Exchange, Login, Subscription};
+use crate::polled::Polled;
+use crate::security::{Security, SecurityError};
 
 /// The memory of a client, bundled as types, and how its empty state is made.
 ///
-/// [`Fixed`] is all arrays, for firmware; [`Growing`](crate::Growing) is for hosts.
+/// [`ClientResources`] is all arrays, for firmware; [`Growing`](crate::Growing) is for hosts.
 pub trait Memory {
     /// What of DTLS the client speaks, and with which provider of cryptography.
     type Dtls: Profile;
@@ -53,26 +59,117 @@ pub(crate) type CryptoOf<M> = <<M as Memory>::Dtls as Profile>::Crypto;
 /// The source of randomness that comes with a client's memory.
 pub(crate) type RngOf<M> = <M as Memory>::Rng;
 
-/// Memory in arrays: `SUBSCRIPTIONS` observed topics, `EXCHANGES` requests that await something (each
-/// observation is one), datagrams of `DATAGRAM` bytes, names of `NAME` bytes, own certificates of `CERTIFICATES`
-/// bytes together (none with pre-shared keys; with none, only raw public keys are understood of the server, too), and if `RESUMPTION` is 1 and not 0 the last session,
-/// which the next handshake takes up again if the profile can.
+/// All the memory of a device's client, for one `static`: its session or the handshake that leads to it, what it awaits, its
+/// buffers, and the source of randomness `R`. What of DTLS it speaks, `P` says.
 ///
-/// `DATAGRAM` has to hold the longest datagram that the server sends. With certificates or raw public keys that is as
-/// long as the path takes, 1152 bytes from a server of this project, unless the server is told less.
+/// There is one session, for a client has one server. The numbers are those of what can be under way on it:
 ///
-/// `EXCHANGES` has to be one more than `SUBSCRIPTIONS`.
-pub struct Fixed<
-    D,
-    R,
+/// - `SUBSCRIPTIONS`: how many topics are observed;
+/// - `EXCHANGES`: how many requests await something: each subscription is one, and one more is for everything else;
+/// - `BUFFER`: bytes of the longest datagram, and of the values that wait to be fetched. It has to hold the longest datagram
+///   that the server sends. With certificates or raw public keys that is as long as the path takes, 1152 bytes from a server of
+///   this project, unless the server is told less;
+/// - `NAME`: bytes of the longest name of a topic, and of the identity;
+/// - `CERTIFICATES`: bytes of the client's own certificates. With none, certificates of the server are not understood
+///   either, only raw public keys;
+/// - `RESUMPTION`: 1 if the last session is kept to be taken up by the next handshake, if the profile can;
+/// - `PLAIN`: whether [no security](crate::Security::DangerousNone) can be asked for.
+///
+/// ```
+/// # struct Rng;
+/// # impl sedge_crypto::TryRng for Rng {
+/// #     type Error = core::convert::Infallible;
+/// #     fn try_next_u32(&mut self) -> Result<u32, Self::Error> { Ok(4) }
+/// #     fn try_next_u64(&mut self) -> Result<u64, Self::Error> { Ok(4) }
+/// #     fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> { Ok(()) }
+/// # }
+/// # impl sedge_crypto::TryCryptoRng for Rng {}
+/// use sedge_client::{ClientResources, Config, Instant, Polled, Psk, PskOnly, Security, SecurityError};
+/// use sedge_crypto::{Rfc7925, RustCrypto};
+///
+/// // Two subscriptions, and datagrams of 256 bytes.
+/// type Resources = ClientResources<PskOnly<Rfc7925<RustCrypto>>, Rng, 2, 3, 256>;
+/// // The build fails if it grows beyond what the board has for it.
+/// const _: () = assert!(Resources::SIZE <= 3072);
+///
+/// /// `resources` come from a `static`, such as a `static_cell::ConstStaticCell`, by `take`.
+/// fn begin(resources: &'static mut Resources, key: Psk) -> Result<&'static mut Polled<Resources>, SecurityError> {
+///     let security = Security::Psk { identity: b"boiler-7", key };
+///     resources.start(Instant::EPOCH, Config::default(), security, Rfc7925(RustCrypto), Rng)
+/// }
+/// # begin(Box::leak(Box::new(Resources::new())), Psk::new(b"sixteen secrets!").unwrap()).unwrap();
+/// # println!("{} bytes", Resources::SIZE);
+/// ```
+///
+/// The asynchronous [`Client`](crate::Client) has the same in itself, beside a buffer for what arrives; executors for devices
+/// keep their tasks in statics.
+pub struct ClientResources<
+    P: Profile,
+    R: CryptoRng,
     const SUBSCRIPTIONS: usize = 2,
     const EXCHANGES: usize = 3,
-    const DATAGRAM: usize = 576,
+    const BUFFER: usize = 576,
     const NAME: usize = 48,
     const CERTIFICATES: usize = 0,
     const RESUMPTION: usize = 0,
     const PLAIN: bool = false,
->(PhantomData<(D, R)>);
+>(MaybeUninit<Polled<Self>>);
+
+impl<
+    P: Profile,
+    R: CryptoRng,
+    const SUBSCRIPTIONS: usize,
+    const EXCHANGES: usize,
+    const BUFFER: usize,
+    const NAME: usize,
+    const CERTIFICATES: usize,
+    const RESUMPTION: usize,
+    const PLAIN: bool,
+> ClientResources<P, R, SUBSCRIPTIONS, EXCHANGES, BUFFER, NAME, CERTIFICATES, RESUMPTION, PLAIN>
+{
+    /// How many bytes of RAM it takes.
+    pub const SIZE: usize = size_of::<Self>();
+
+    /// Memory that nobody has used yet: all zeros, so that it takes no flash.
+    pub const fn new() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+
+    /// A client in this memory, which will dial when it is first asked what to do. It is made where it stays: with
+    /// [`Polled::new`] the stack has to hold it for a moment.
+    ///
+    /// # Errors
+    /// [`SecurityError`].
+    #[inline(always)]
+    pub fn start(
+        &'static mut self,
+        now: Instant,
+        config: Config,
+        security: Security<'_>,
+        crypto: P::Crypto,
+        rng: R,
+    ) -> Result<&'static mut Polled<Self>, SecurityError> {
+        let login = Login::new(security, &crypto)?;
+        Ok(self.0.write(Polled::with_login(now, config, login, crypto, rng)))
+    }
+}
+
+impl<
+    P: Profile,
+    R: CryptoRng,
+    const SUBSCRIPTIONS: usize,
+    const EXCHANGES: usize,
+    const BUFFER: usize,
+    const NAME: usize,
+    const CERTIFICATES: usize,
+    const RESUMPTION: usize,
+    const PLAIN: bool,
+> Default for ClientResources<P, R, SUBSCRIPTIONS, EXCHANGES, BUFFER, NAME, CERTIFICATES, RESUMPTION, PLAIN>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 /// `N` places for a session to resume.
 pub struct Places<const N: usize>([Option<Resumption>; N]);
@@ -96,29 +193,29 @@ impl<const N: usize> AsMut<[Option<Resumption>]> for Places<N> {
 }
 
 impl<
-    D: Profile,
+    P: Profile,
     R: CryptoRng,
     const SUBSCRIPTIONS: usize,
     const EXCHANGES: usize,
-    const DATAGRAM: usize,
+    const BUFFER: usize,
     const NAME: usize,
     const CERTIFICATES: usize,
     const RESUMPTION: usize,
     const PLAIN: bool,
-> Memory for Fixed<D, R, SUBSCRIPTIONS, EXCHANGES, DATAGRAM, NAME, CERTIFICATES, RESUMPTION, PLAIN>
+> Memory for ClientResources<P, R, SUBSCRIPTIONS, EXCHANGES, BUFFER, NAME, CERTIFICATES, RESUMPTION, PLAIN>
 {
-    type Dtls = ClientOnly<D>;
+    type Dtls = ClientOnly<P>;
     type Rng = R;
     type Exchanges = [Exchange; EXCHANGES];
-    type Datagram = [u8; DATAGRAM];
-    type Inbox = [u8; DATAGRAM];
+    type Datagram = [u8; BUFFER];
+    type Inbox = [u8; BUFFER];
     type Name = FixedBuffer<NAME>;
     type Certificates = FixedBuffer<CERTIFICATES>;
     type Resumption = Places<RESUMPTION>;
     type Subscriptions = [Subscription<FixedBuffer<NAME>>; SUBSCRIPTIONS];
     const X509: bool = CERTIFICATES > 0;
     const PLAIN: bool = PLAIN;
-    const DATAGRAM: usize = DATAGRAM;
+    const DATAGRAM: usize = BUFFER;
 
     fn exchanges() -> Self::Exchanges {
         const {
@@ -131,11 +228,11 @@ impl<
     }
 
     fn datagram() -> Self::Datagram {
-        [0; DATAGRAM]
+        [0; BUFFER]
     }
 
     fn inbox() -> Self::Inbox {
-        [0; DATAGRAM]
+        [0; BUFFER]
     }
 
     fn subscriptions() -> Self::Subscriptions {

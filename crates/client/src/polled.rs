@@ -1,7 +1,5 @@
 //! The client for a loop without an executor: it is asked what to do next.
 
-use core::mem::MaybeUninit;
-
 use sedge_coap::Code;
 use sedge_coap::block::BlockSize;
 use sedge_time::Instant;
@@ -22,7 +20,7 @@ use crate::transfer::Transfer;
 /// after each new connection, and sends again what was not acknowledged.
 ///
 /// ```
-/// use sedge_client::{ContentFormat, Config, Fixed, Next, Polled, Profile, Request, Security, Target, Transfer};
+/// use sedge_client::{ContentFormat, ClientResources, Config, Next, Polled, Profile, Request, Security, Target, Transfer};
 /// # use sedge_crypto::CryptoRng;
 /// # use sedge_time::Instant;
 ///
@@ -36,7 +34,7 @@ use crate::transfer::Transfer;
 ///     fn sleep(&mut self, deadline: Option<Instant>);
 /// }
 ///
-/// fn report<P: Profile, R: CryptoRng>(client: &mut Polled<Fixed<P, R>>, board: &mut impl Board, value: &[u8]) -> bool {
+/// fn report<P: Profile, R: CryptoRng>(client: &mut Polled<ClientResources<P, R>>, board: &mut impl Board, value: &[u8]) -> bool {
 ///     let mut buffer = [0; 256];
 ///     let request = Request::publish("site/7/temp", ContentFormat::TEXT, value);
 ///     let mut transfer = Transfer::new(request, client.block_size(), &mut []);
@@ -58,12 +56,13 @@ use crate::transfer::Transfer;
 /// }
 /// # let _ = Target::Topic("");
 /// ```
+#[repr(C)]
 pub struct Polled<M: Memory> {
-    core: Core<M>,
     /// The application has been given the first datagram to send, or the first value that came.
     sending: bool,
     showing: Option<u32>,
     was_connected: bool,
+    core: Core<M>,
 }
 
 /// What a client wants next, or has to tell.
@@ -91,28 +90,8 @@ pub enum Next<'c> {
 }
 
 impl<M: Memory> Polled<M> {
-    /// All the memory that a client takes, in bytes: its session and handshake, what it awaits, its buffers. It is best put
-    /// into one `static` (a `static_cell::StaticCell<Polled<..>>`), and checked when the firmware is built:
-    ///
-    /// ```
-    /// # struct Rng;
-    /// # impl sedge_crypto::TryRng for Rng {
-    /// #     type Error = core::convert::Infallible;
-    /// #     fn try_next_u32(&mut self) -> Result<u32, Self::Error> { Ok(4) }
-    /// #     fn try_next_u64(&mut self) -> Result<u64, Self::Error> { Ok(4) }
-    /// #     fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> { Ok(()) }
-    /// # }
-    /// # impl sedge_crypto::TryCryptoRng for Rng {}
-    /// use sedge_client::{Fixed, Polled, PskOnly};
-    /// use sedge_crypto::{Rfc7925, RustCrypto};
-    ///
-    /// // Two subscriptions, and datagrams of 256 bytes.
-    /// type Client = Polled<Fixed<PskOnly<Rfc7925<RustCrypto>>, Rng, 2, 3, 256>>;
-    /// const _: () = assert!(Client::SIZE <= 4096);
-    /// ```
-    pub const SIZE: usize = size_of::<Self>();
-
-    /// A client that will dial when it is first asked what to do.
+    /// A client that will dial when it is first asked what to do. On a device it is rather made in its place, by
+    /// [`ClientResources::start`](crate::ClientResources::start).
     ///
     /// # Errors
     /// [`SecurityError`].
@@ -123,26 +102,21 @@ impl<M: Memory> Polled<M> {
         crypto: CryptoOf<M>,
         rng: RngOf<M>,
     ) -> Result<Self, SecurityError> {
-        let core = Core::new(now, config, security, crypto, rng)?;
-        Ok(Self { core, sending: false, showing: None, was_connected: false })
+        let login = Login::new(security, &crypto)?;
+        Ok(Self::with_login(now, config, login, crypto, rng))
     }
 
-    /// The same, made where it stays: with [`new`](Self::new) the stack has to hold it for a moment.
-    ///
-    /// # Errors
-    /// [`SecurityError`].
+    /// The same; some kilobytes long, and to be made where it stays.
     #[inline(always)]
-    pub fn start<'p>(
-        place: &'p mut MaybeUninit<Self>,
+    pub(crate) fn with_login(
         now: Instant,
         config: Config,
-        security: Security<'_>,
+        login: Login<M>,
         crypto: CryptoOf<M>,
         rng: RngOf<M>,
-    ) -> Result<&'p mut Self, SecurityError> {
-        let login = Login::new(security, &crypto)?;
+    ) -> Self {
         let core = Core::with_login(now, config, login, crypto, rng);
-        Ok(place.write(Self { core, sending: false, showing: None, was_connected: false }))
+        Self { sending: false, showing: None, was_connected: false, core }
     }
 
     /// What to do next. To be called until it is [`Next::Wait`].

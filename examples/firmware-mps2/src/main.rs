@@ -8,7 +8,7 @@
 
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
-use sedge_client::{Client, Config, ContentFormat, Error, Fixed, PskOnly};
+use sedge_client::{Client, ClientResources, Config, ContentFormat, Error, PskOnly};
 use sedge_crypto::{Rfc7925, RustCrypto};
 use sedge_firmware_mps2::board::{self, Entropy, Ticks, host};
 use sedge_firmware_mps2::command_line::Credential;
@@ -18,7 +18,7 @@ use sedge_time::Duration;
 /// The cryptography of a constrained device, in portable Rust.
 type Provider = Rfc7925<RustCrypto>;
 /// All of the client's memory: no heap, two subscriptions.
-type Memory = Fixed<PskOnly<Provider>, Entropy, 2, 3>;
+type Memory = ClientResources<PskOnly<Provider>, Entropy, 2, 3>;
 
 #[entry]
 fn main() -> ! {

@@ -23,7 +23,7 @@ use embassy_nrf::temp::Temp;
 use embassy_nrf::{bind_interrupts, pac, peripherals, radio as chip_radio, temp};
 use embassy_time::{Duration, Timer};
 use sedge_client::protected::Group;
-use sedge_client::{Client, Config, ContentFormat, Error, Fixed, PskOnly};
+use sedge_client::{Client, ClientResources, Config, ContentFormat, Error, PskOnly};
 use sedge_crypto::{Rfc7925, RustCrypto};
 use smoltcp::wire::Ieee802154Address;
 
@@ -36,7 +36,7 @@ use crate::radio::Frames;
 /// The cryptography of a constrained device, in portable Rust.
 type Provider = Rfc7925<RustCrypto>;
 /// All of the client's memory: no heap, one subscription. The chip's random number generator is in it.
-type Memory = Fixed<PskOnly<Provider>, Rng<'static, Blocking>, 1, 2>;
+type Memory = ClientResources<PskOnly<Provider>, Rng<'static, Blocking>, 1, 2>;
 
 bind_interrupts!(struct Irqs {
     RADIO => chip_radio::InterruptHandler<peripherals::RADIO>;

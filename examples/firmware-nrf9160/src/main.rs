@@ -19,7 +19,7 @@ use embassy_nrf::mode::Blocking;
 use embassy_nrf::nvmc::Nvmc;
 use embassy_time::{Duration, Instant, Timer};
 use sedge_client::protected::Group;
-use sedge_client::{Client, Config, ContentFormat, Error, Fixed, PskOnly};
+use sedge_client::{Client, ClientResources, Config, ContentFormat, Error, PskOnly};
 use sedge_crypto::{Rfc7925, RustCrypto};
 
 use crate::clock::Rtc;
@@ -30,7 +30,7 @@ use crate::network::{Memory as NetworkMemory, Network};
 /// The cryptography of a constrained device, in portable Rust.
 type Provider = Rfc7925<RustCrypto>;
 /// All of the client's memory: no heap, one subscription. The random number generator of the chip's CryptoCell is in it.
-type Memory = Fixed<PskOnly<Provider>, CcRng<'static, Blocking>, 1, 2>;
+type Memory = ClientResources<PskOnly<Provider>, CcRng<'static, Blocking>, 1, 2>;
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {

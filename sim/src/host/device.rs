@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
-use sedge_client::{Client, Clock as _, ContentFormat, Error, Fixed, Request, SubscriptionId};
+use sedge_client::{Client, ClientResources, Clock as _, ContentFormat, Error, Request, SubscriptionId};
 use sedge_endpoint::memory::Hosted;
 use sedge_time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::network::NodeId;
 use crate::record::{Kind, MessageId, Outcome};
 
 /// The memory of a simulated device: the client's, as in firmware.
-pub type DeviceMemory = Fixed<Hosted<Metered>, SimulatedRng, 4, 6, 1232, 48, 1024, 1, true>;
+pub type DeviceMemory = ClientResources<Hosted<Metered>, SimulatedRng, 4, 6, 1232, 48, 1024, 1, true>;
 
 /// What a device does. It runs from power-on until the device dies, and again from the start when that comes back.
 ///

@@ -284,7 +284,7 @@ impl Simulation {
         let slot = &self.nodes[node.index()];
         let port = slot.port().clone();
         port.borrow_mut().now = self.now;
-        let endpoint = endpoint_config(&self.protocol);
+        let endpoint = (&endpoint_config(&self.protocol)).into();
         let config = Config { block_size: self.protocol.block, endpoint, ..Config::default() };
         let (socket, clock) = (Socket(port.clone()), VirtualClock(port.clone()));
         let rng = self.rng(CLIENT, index);

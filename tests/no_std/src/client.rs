@@ -9,11 +9,12 @@ mod board;
 mod counted;
 
 use core::cell::UnsafeCell;
-use core::mem::{MaybeUninit, size_of};
+use core::mem::size_of;
 
 use board::{Noise, clock, serial, stack};
 use sedge_client::{
-    Config, ContentFormat, Fixed, Next, Polled, Profile, Request, Security, Target, Transfer, Versions,
+    ClientResources, Config, ContentFormat, Next, Polled, Profile, Request, Security, Target, Transfer,
+    Versions,
 };
 use sedge_crypto::{NamedGroup, Rfc7925, RustCrypto};
 use sedge_dtls::{CipherSuite, ClientHandshake, Session};
@@ -22,7 +23,7 @@ use sedge_time::Instant;
 /// The cryptography of all images: what RFC 7925 asks for, in portable Rust.
 pub type Provider = Rfc7925<RustCrypto>;
 /// Two subscriptions, and datagrams of so many bytes.
-pub type Memory<P, const DATAGRAM: usize> = Fixed<P, Noise, 2, 3, DATAGRAM, 24>;
+pub type Memory<P, const DATAGRAM: usize> = ClientResources<P, Noise, 2, 3, DATAGRAM, 24>;
 
 /// One line of the table.
 pub trait Image {
@@ -46,16 +47,14 @@ pub trait Image {
 }
 
 /// Where the image's memory is: not on the stack, which is what is measured.
-pub struct Static<I: Image, const DATAGRAM: usize>(
-    UnsafeCell<MaybeUninit<Polled<Memory<I::Profile, DATAGRAM>>>>,
-);
+pub struct Static<I: Image, const DATAGRAM: usize>(UnsafeCell<Memory<I::Profile, DATAGRAM>>);
 
 // SAFETY: there is one thread, and `run` borrows the memory once.
 unsafe impl<I: Image, const DATAGRAM: usize> Sync for Static<I, DATAGRAM> {}
 
 impl<I: Image, const DATAGRAM: usize> Static<I, DATAGRAM> {
     pub const fn new() -> Self {
-        Self(UnsafeCell::new(MaybeUninit::uninit()))
+        Self(UnsafeCell::new(Memory::new()))
     }
 }
 
@@ -89,8 +88,8 @@ type Device<P, const DATAGRAM: usize> = Polled<Memory<P, DATAGRAM>>;
 
 #[inline(never)]
 fn start<I: Image, const DATAGRAM: usize>(
-    memory: &mut MaybeUninit<Device<I::Profile, DATAGRAM>>,
-) -> Option<&mut Device<I::Profile, DATAGRAM>> {
+    memory: &'static mut Memory<I::Profile, DATAGRAM>,
+) -> Option<&'static mut Device<I::Profile, DATAGRAM>> {
     let mut config = Config::default();
     config.endpoint.versions = I::VERSIONS;
     config.endpoint.groups = &[NamedGroup::Secp256r1];
@@ -100,7 +99,7 @@ fn start<I: Image, const DATAGRAM: usize>(
         CipherSuite::TLS_PSK_WITH_AES_128_CCM_8,
     ];
     let rng = Noise(0x2545_f491_4f6c_dd1d);
-    Polled::start(memory, NOW, config, I::security()?, Rfc7925(RustCrypto), rng).ok()
+    memory.start(NOW, config, I::security()?, Rfc7925(RustCrypto), rng).ok()
 }
 
 /// Does what a device does: says how many ticks it took to connect, the serial line's not counted.

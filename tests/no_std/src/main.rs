@@ -15,7 +15,9 @@ use core::task::{Context, Poll, Waker};
 
 use rand_core::{TryCryptoRng, TryRng};
 use sedge_client::protected::{Group, Received, Record, SequenceStorage};
-use sedge_client::{Client, Clock, Config, ContentFormat, Datagram, Fixed, Psk, Request, Secret, Security};
+use sedge_client::{
+    Client, ClientResources, Clock, Config, ContentFormat, Datagram, Psk, Request, Secret, Security,
+};
 use sedge_crypto::RustCrypto;
 use sedge_dtls::PskOnly;
 use sedge_time::Instant;
@@ -112,7 +114,7 @@ impl SequenceStorage for Flash<'_> {
 
 async fn run(board: &Board, key: &[u8; 16]) -> Option<usize> {
     let security = Security::Psk { identity: b"boiler", key: Psk::new(key)? };
-    let mut client: Client<Fixed<PskOnly<RustCrypto>, Noise<'_>>, _, _> =
+    let mut client: Client<ClientResources<PskOnly<RustCrypto>, Noise<'_>>, _, _> =
         Client::new(Config::default(), security, Radio(board), Ticks(board), RustCrypto, Noise(board))
             .ok()?;
     client.connect().await.ok()?;

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use sedge_client::{
-    Client, Config, Error, Fixed, Full, Psk, SAVED_LEN, SaveError, SavedSession, Security, Storage, Versions,
+    Client, ClientResources, Config, Error, Full, Psk, SAVED_LEN, SaveError, SavedSession, Security, Storage,
+    Versions,
 };
 use sedge_crypto::RustCrypto;
 use sedge_dtls::Discard;
@@ -12,7 +13,7 @@ use sedge_dtls::Discard;
 use crate::TEXT;
 use crate::world::{IDENTITY, KEY, Shared, Socket, TestRng, VirtualClock, World, run, socket};
 
-type Device = Client<Fixed<Full<RustCrypto>, TestRng, 3, 4, 1024, 32>, Socket, VirtualClock>;
+type Device = Client<ClientResources<Full<RustCrypto>, TestRng, 3, 4, 1024, 32>, Socket, VirtualClock>;
 
 /// What a loss of power leaves of the write that it comes into.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,8 +1,8 @@
 //! Every way to authenticate, in both versions; resumption; a NAT that forgets in the middle of a transfer.
 
 use sedge_client::{
-    Agreed, Authentication, Client, Code, Config, Disconnect, Error, Fixed, Full, Identity, NotBelieved,
-    PublicKey, Request, Secret, Security, Target, Trust, Version, Versions,
+    Agreed, Authentication, Client, ClientResources, Code, Config, Disconnect, Error, Full, Identity,
+    NotBelieved, PublicKey, Request, Secret, Security, Target, Trust, Version, Versions,
 };
 use sedge_crypto::{Crypto as _, RustCrypto};
 use sedge_dtls::{ClientCertificate, TicketKeys};
@@ -16,7 +16,7 @@ use crate::world::{
 };
 
 /// A device that can do everything, and keeps its last session.
-type Memory = Fixed<Full<RustCrypto>, TestRng, 3, 5, 1024, 32, 512, 1>;
+type Memory = ClientResources<Full<RustCrypto>, TestRng, 3, 5, 1024, 32, 512, 1>;
 type Device = Client<Memory, Socket, VirtualClock>;
 
 const NAME: &str = "broker.example";
@@ -139,7 +139,7 @@ fn the_version_is_one_that_both_speak() {
 /// Memory for one datagram at a time, and flights that take two of them.
 #[test]
 fn a_flight_goes_out_piece_by_piece() {
-    type Small = Fixed<Full<RustCrypto>, TestRng, 3, 5, 450, 32, 512, 1>;
+    type Small = ClientResources<Full<RustCrypto>, TestRng, 3, 5, 450, 32, 512, 1>;
     for (versions, _) in BOTH {
         let (world, ca) = world();
         world.borrow_mut().broker.reconfigure(|config| config.dtls.mtu = 448);

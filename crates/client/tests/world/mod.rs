@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use sedge_client::{Client, Clock, Config, Datagram, Fixed, Psk, Security};
+use sedge_client::{Client, ClientResources, Clock, Config, Datagram, Psk, Security};
 use sedge_crypto::RustCrypto;
 use sedge_dtls::PskOnly;
 use sedge_time::{Duration, Instant};
@@ -21,7 +21,7 @@ pub(crate) use random::TestRng;
 pub(crate) use server::{BY_CERTIFICATE, BY_KEY, BY_PSK};
 
 /// A device's memory, with everything it does under test on it.
-pub(crate) type Memory = Fixed<PskOnly<RustCrypto>, TestRng, 3, 5, 640, 32>;
+pub(crate) type Memory = ClientResources<PskOnly<RustCrypto>, TestRng, 3, 5, 640, 32>;
 pub(crate) type TestClient = Client<Memory, Socket, VirtualClock>;
 
 pub(crate) const IDENTITY: &[u8] = b"boiler-7";

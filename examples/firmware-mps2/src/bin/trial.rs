@@ -33,7 +33,7 @@ use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 use sedge_client::protected::Group;
 use sedge_client::{
-    Client, Clock as _, Config, ContentFormat, Error, Fixed, PskOnly, Request, SubscriptionId,
+    Client, ClientResources, Clock as _, Config, ContentFormat, Error, PskOnly, Request, SubscriptionId,
 };
 use sedge_crypto::{Crypto as _, Hash as _, Rfc7925, RustCrypto};
 use sedge_firmware_mps2::board::{self, Entropy, Flash, Ticks, host};
@@ -42,7 +42,7 @@ use sedge_firmware_mps2::network::Network;
 use sedge_time::Duration;
 
 type Provider = Rfc7925<RustCrypto>;
-type Memory = Fixed<PskOnly<Provider>, Entropy, 2, 3>;
+type Memory = ClientResources<PskOnly<Provider>, Entropy, 2, 3>;
 type Device = Client<Memory, Network, Ticks>;
 
 /// The longest value that the broker keeps.

@@ -9,7 +9,7 @@ use sedge_dtls::{ClientPsk, Psk, PskOnly};
 use sedge_time::Instant;
 
 use super::*;
-use crate::memory::Fixed;
+use crate::memory::ClientResources;
 use crate::request::{Request, Target};
 use crate::transfer::Transfer;
 
@@ -34,7 +34,7 @@ impl TryRng for Rng {
 
 impl TryCryptoRng for Rng {}
 
-type TestLine = Line<Fixed<PskOnly<RustCrypto>, Rng, 2, 3, 576, 48, 0, 0, true>>;
+type TestLine = Line<ClientResources<PskOnly<RustCrypto>, Rng, 2, 3, 576, 48, 0, 0, true>>;
 
 /// A line without DTLS, so that its messages can be read and written by hand.
 fn line() -> TestLine {
