@@ -90,7 +90,7 @@ pub(crate) type RngOf<M> = <M as Memory>::Rng;
 /// // Two subscriptions, and datagrams of 256 bytes.
 /// type Resources = ClientResources<PskOnly<Rfc7925<RustCrypto>>, Rng, 2, 3, 256>;
 /// // The build fails if it grows beyond what the board has for it.
-/// const _: () = assert!(Resources::SIZE <= 3072);
+/// const _: () = assert!(Resources::SIZE <= 4096);
 ///
 /// /// `resources` come from a `static`, such as a `static_cell::ConstStaticCell`, by `take`.
 /// fn begin(resources: &'static mut Resources, key: Psk) -> Result<&'static mut Polled<Resources>, SecurityError> {
