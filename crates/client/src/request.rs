@@ -1,5 +1,6 @@
 //! Requests and their answers, as an application sees them: whole bodies, no blocks.
 
+use sedge_coap::block::{Block, BlockSize};
 use sedge_coap::{Code, ContentFormat, OptionNumber, Writer};
 use sedge_group::keying::ACE_GROUP;
 
@@ -90,14 +91,21 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Writes the options of a GET with this value of Observe.
-    pub(crate) fn write_observation(self, writer: &mut Writer<'_>, observe: u32) {
+    /// Writes the options of a GET with this value of Observe, which asks for blocks of this size of what is longer
+    /// ([RFC 7959 section 2.6](https://www.rfc-editor.org/rfc/rfc7959#section-2.6)).
+    pub(crate) fn write_observation(self, writer: &mut Writer<'_>, observe: u32, size: BlockSize) {
         let mut options = Merge { writer, theirs: &[] };
         options.uint(OptionNumber::OBSERVE, observe);
         if let Some(query) = self.write_path(&mut options) {
             options.put_each(OptionNumber::URI_QUERY, query, b'&');
         }
+        options.maybe(OptionNumber::BLOCK2, asked(size).map(Block::value));
     }
+}
+
+/// The Block2 option of a request for answers in blocks of this size; none if any size will do.
+pub(crate) fn asked(size: BlockSize) -> Option<Block> {
+    Block::new(0, false, size).filter(|_| size < BlockSize::MAX)
 }
 
 /// A request.

@@ -14,7 +14,7 @@ use sedge_endpoint::SendError;
 use sedge_time::Instant;
 
 use crate::error::Failure;
-use crate::request::{Request, Response, Target};
+use crate::request::{Request, Response, Target, asked};
 
 /// How often a transfer starts again before it gives up: because the connection was lost, the server lost
 /// blocks, or the representation changed.
@@ -170,12 +170,8 @@ impl<'a> Transfer<'a> {
         use OptionNumber as O;
         let slice = self.upload.as_ref().map(Slicer::current);
         let block1 = slice.as_ref().and_then(|slice| slice.block);
-        let asks = matches!(self.request.method, Code::GET | Code::FETCH) && self.size < BlockSize::MAX;
-        let early = if asks && block1.is_none_or(|block| !block.more()) {
-            Block::new(0, false, self.size)
-        } else {
-            None
-        };
+        let asks = matches!(self.request.method, Code::GET | Code::FETCH);
+        let early = asked(self.size).filter(|_| asks && block1.is_none_or(|block| !block.more()));
         let whole = u32::try_from(self.request.payload.len()).unwrap_or(u32::MAX);
         let size1 = block1.filter(|block| block.num() == 0).map(|_| whole);
         let mut options = self.request.write(writer);

@@ -6,6 +6,7 @@ mod security;
 mod world;
 
 use sedge_client::{Code, Config, ContentFormat, Disconnect, Error, Request, Target};
+use sedge_coap::block::BlockSize;
 use sedge_time::{Duration, Instant};
 use world::{KEY, World, abandon, client, client_with, run, socket};
 
@@ -296,6 +297,24 @@ fn a_long_request_may_have_a_long_answer() {
     let response = run(client.request(&request, &mut buffer)).unwrap();
     assert_eq!(response.code, Code::CHANGED);
     assert!(response.payload == body, "the answer is what was sent");
+}
+
+#[test]
+fn long_values_come_in_blocks_that_fit_the_memory() {
+    let world = World::new();
+    world.borrow_mut().broker.block = BlockSize::MAX;
+    let mut client = client(&world);
+    run(client.publish("a", TEXT, b"short")).unwrap();
+    run(client.subscribe("a")).unwrap();
+    let mut buffer = [0; 3000];
+    assert_eq!(run(client.next(&mut buffer)).unwrap().payload, b"short");
+    let long: Vec<u8> = (0..3000).map(|i| (i % 251) as u8).collect();
+    let now = world.borrow().now;
+    world.borrow_mut().broker.publish(now, "a", &long);
+    assert!(
+        run(client.next(&mut buffer)).unwrap().payload == long,
+        "its blocks are those that were asked for"
+    );
 }
 
 #[test]

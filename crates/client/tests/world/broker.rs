@@ -40,6 +40,8 @@ struct Observer {
     token: Token,
     topic: String,
     sequence: u32,
+    /// As long as the blocks it asked for (RFC 7959 section 2.6).
+    block: BlockSize,
 }
 
 pub(crate) struct Broker {
@@ -152,7 +154,8 @@ impl Broker {
             if let Event::Render { notification, key, .. } = event {
                 let observer = &mut self.observers[key as usize];
                 observer.sequence += 1;
-                let (topic, block, sequence) = (&self.topics[&observer.topic], self.block, observer.sequence);
+                let (topic, block, sequence) =
+                    (&self.topics[&observer.topic], observer.block, observer.sequence);
                 let _ = self.endpoint.renotify(
                     now,
                     notification,
@@ -264,7 +267,8 @@ impl Broker {
         match message.observe() {
             Some(0) => {
                 if !self.observers.iter().any(same) {
-                    self.observers.push(Observer { session, token, topic: name.into(), sequence: 2 });
+                    let block = message.block2().map_or(self.block, |asked| asked.size().min(self.block));
+                    self.observers.push(Observer { session, token, topic: name.into(), sequence: 2, block });
                 }
                 let observer = self.observers.iter_mut().find(|observer| same(observer)).unwrap();
                 observer.sequence += 1;
@@ -323,7 +327,7 @@ impl Broker {
                 continue;
             }
             observer.sequence += 1;
-            let (topic, block, sequence) = (self.topics.get(name), self.block, observer.sequence);
+            let (topic, block, sequence) = (self.topics.get(name), observer.block, observer.sequence);
             let notification =
                 Notification { key, token: observer.token, code, confirmable: self.confirmable };
             let _ = self.endpoint.notify(now, observer.session, notification, &mut self.server, |writer| {

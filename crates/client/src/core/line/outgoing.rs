@@ -1,5 +1,6 @@
 //! What a message of ours says.
 
+use sedge_coap::block::BlockSize;
 use sedge_coap::{Code, Writer};
 
 use super::Purpose;
@@ -32,10 +33,10 @@ impl Outgoing<'_> {
         }
     }
 
-    /// Writes its options and its payload.
-    pub(super) fn write(self, writer: &mut Writer<'_>) {
+    /// Writes its options and its payload. Notifications are wanted in blocks of at most `size`.
+    pub(super) fn write(self, writer: &mut Writer<'_>, size: BlockSize) {
         match self {
-            Self::Observation(place, observe) => place.write_observation(writer, observe),
+            Self::Observation(place, observe) => place.write_observation(writer, observe, size),
             Self::Request(transfer) => transfer.write(writer),
         }
     }

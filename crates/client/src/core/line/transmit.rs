@@ -90,8 +90,9 @@ impl<M: Memory> Line<M> {
         token: Token,
         message: Outgoing<'_>,
     ) -> Result<(), SendError> {
+        let size = self.config.block_size;
         let mut writer = Writer::new(self.room()?, kind, message.method(), message_id, token);
-        message.write(&mut writer);
+        message.write(&mut writer, size);
         let len = writer.finish().map_err(|error| match error {
             WriteError::BufferTooSmall => SendError::TooLong,
             _ => SendError::Malformed,
