@@ -40,7 +40,7 @@ use sedge_time::{Duration, Instant};
 use crate::energy::Energy;
 use crate::kernel::Streams;
 pub use config::{Config, ConfigError, Ideal, Jammer, Medium, NodeConfig, Prefix, Role, TraceOptions};
-pub(crate) use core::{Core, node_of, short_address};
+pub(crate) use core::{Core, Cut, node_of, short_address};
 pub use core::{Counters, Delivered};
 pub use ieee802154::Ieee802154;
 pub use packet::udp_packet;

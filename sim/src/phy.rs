@@ -10,8 +10,10 @@ mod bursts;
 mod config;
 mod hearing;
 mod interferer;
+mod lock;
 mod noise;
 mod oqpsk;
+mod past;
 mod power;
 mod propagation;
 

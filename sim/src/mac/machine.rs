@@ -21,6 +21,8 @@ pub(crate) struct Macs {
     pub(super) indications: VecDeque<Indication>,
     pub(super) received: Vec<crate::phy::Reception>,
     pub(super) jammer: Option<usize>,
+    /// Who may be awaiting an acknowledgement.
+    pub(super) awaiting: Vec<NodeId>,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,13 @@ pub(super) struct Node {
     pub(super) waiting: VecDeque<Job>,
 }
 
+impl Node {
+    /// Whether it awaits an acknowledgement.
+    pub(super) const fn awaits(&self) -> bool {
+        matches!(self.phase, Phase::Await { .. })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Idle,
@@ -70,7 +79,7 @@ pub(super) enum Step {
     Assess(NodeId, u32),
     Assessed(NodeId, u32),
     Transmit(NodeId, u32),
-    Sent(NodeId, usize),
+    Sent(NodeId, u64),
     Ready(NodeId),
     AckTimeout(NodeId, u32),
     Spaced(NodeId, u32),
@@ -116,6 +125,7 @@ impl Macs {
             indications: VecDeque::new(),
             received: Vec::new(),
             jammer: None,
+            awaiting: Vec::new(),
         };
         macs.start(core);
         macs
@@ -194,7 +204,7 @@ impl Macs {
                 Step::Assess(node, epoch) if self.is(node, epoch) => self.assess(core, at, node),
                 Step::Assessed(node, epoch) if self.is(node, epoch) => self.assessed(core, at, node),
                 Step::Transmit(node, epoch) if self.is(node, epoch) => self.transmit(core, at, node),
-                Step::Sent(node, slot) => self.sent(core, at, node, slot),
+                Step::Sent(node, number) => self.sent(core, at, node, number),
                 Step::Ready(node) => self.settle(core, at, node),
                 Step::AckTimeout(node, epoch) if self.is(node, epoch) => self.ack_timeout(core, at, node),
                 Step::Spaced(node, epoch) if self.is(node, epoch) => self.spaced(core, at, node),
@@ -305,6 +315,9 @@ impl Macs {
         if self.mac.acknowledge && matches!(to, To::Node(_)) {
             // Kept until the frame has ended.
             self.nodes[node.index()].phase = Phase::Await { sequence, frame };
+            let nodes = &self.nodes;
+            self.awaiting.retain(|&other| other != node && nodes[other.index()].awaits());
+            self.awaiting.push(node);
         }
         self.put_on_air(core, now, node, sent, attempt);
     }
@@ -335,14 +348,13 @@ impl Macs {
         self.nodes[node.index()].on_air = true;
         self.air.set_mode(node, Mode::Deaf);
         core.radio(now, node, RadioState::Transmit);
-        let core = &*core;
-        let slot = self.air.begin(now, sent, |other| core.cut(node, other));
-        self.queue.push(until, Step::Sent(node, slot));
+        let number = self.air.begin(now, sent, core.present_cut());
+        self.queue.push(until, Step::Sent(node, number));
     }
 
-    fn sent(&mut self, core: &mut Core, now: Instant, node: NodeId, slot: usize) {
+    fn sent(&mut self, core: &mut Core, now: Instant, node: NodeId, number: u64) {
         let mut received = std::mem::take(&mut self.received);
-        let ended = self.air.end(now, slot, &mut received);
+        let ended = self.air.end(now, number, &mut received);
         let state = &mut self.nodes[node.index()];
         state.on_air = false;
         let Some(sent) = ended else { return };

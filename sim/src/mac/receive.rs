@@ -156,13 +156,16 @@ impl Macs {
     /// To whom an acknowledgement goes: it does not say, but its sequence number is that of the last frame of one
     /// neighbour, who awaits it.
     fn owed(&self, bytes: &[u8], node: NodeId) -> Wanted {
-        let awaited = |other: &NodeId| {
-            let other = &self.nodes[other.index()];
-            let to = other.jobs.front().map(|job| job.to);
-            matches!(other.phase, Phase::Await { sequence, .. } if Some(&sequence) == bytes.get(2))
+        let heard = &self.nodes[node.index()].heard;
+        let awaits = |other: &NodeId| {
+            let state = &self.nodes[other.index()];
+            let to = state.jobs.front().map(|job| job.to);
+            matches!(state.phase, Phase::Await { sequence, .. } if Some(&sequence) == bytes.get(2))
                 && to == Some(super::To::Node(node))
+                && heard.contains_key(other)
         };
-        let neighbours = self.nodes[node.index()].heard.keys().copied();
-        neighbours.into_iter().find(|other| awaited(other)).map_or(Wanted::Nobody, Wanted::Node)
+        // Of several who await the same number, one at most can be told: always the same.
+        let first = self.awaiting.iter().copied().filter(awaits).min();
+        first.map_or(Wanted::Nobody, Wanted::Node)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::Ipv6Addr;
+use std::rc::Rc;
 
 use sedge_time::{Duration, Instant};
 
@@ -57,6 +58,24 @@ pub struct Counters {
     pub airtime: Duration,
 }
 
+/// Which side of a cut each node is on, while there is one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cut(Option<Rc<[bool]>>);
+
+impl Cut {
+    /// One that keeps these of so many nodes from the others.
+    pub(crate) fn around(count: usize, island: &[NodeId]) -> Self {
+        let mut inside = vec![false; count];
+        island.iter().for_each(|node| inside[node.index()] = true);
+        Self(Some(inside.into()))
+    }
+
+    /// Whether it lies between two nodes.
+    pub(crate) fn between(&self, one: NodeId, other: NodeId) -> bool {
+        self.0.as_ref().is_some_and(|island| island[one.index()] != island[other.index()])
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) streams: Streams,
@@ -67,8 +86,7 @@ pub(crate) struct Core {
     pub(crate) powers_dbm: Vec<f64>,
     pub(crate) counters: Vec<Counters>,
     pub(crate) delivered: VecDeque<Delivered>,
-    /// Which side of a cut each node is on, while there is one.
-    island: Option<Vec<bool>>,
+    cut: Cut,
     /// Addresses end with what frames name a node by.
     pub(crate) addressing: Addressing,
     prefix: Prefix,
@@ -88,7 +106,7 @@ impl Core {
             powers_dbm: nodes.iter().map(|node| node.power_dbm).collect(),
             counters: vec![Counters::default(); nodes.len()],
             delivered: VecDeque::new(),
-            island: None,
+            cut: Cut::default(),
             addressing: Addressing::default(),
             prefix: config.prefix,
             options: config.trace,
@@ -130,15 +148,16 @@ impl Core {
 
     /// Whether a cut lies between two nodes.
     pub(crate) fn cut(&self, one: NodeId, other: NodeId) -> bool {
-        self.island.as_ref().is_some_and(|island| island[one.index()] != island[other.index()])
+        self.cut.between(one, other)
+    }
+
+    /// The cut that there is at present.
+    pub(crate) fn present_cut(&self) -> Cut {
+        self.cut.clone()
     }
 
     pub(super) fn set_island(&mut self, now: Instant, island: Option<&[NodeId]>) {
-        self.island = island.map(|nodes| {
-            let mut inside = vec![false; self.positions.len()];
-            nodes.iter().for_each(|node| inside[node.index()] = true);
-            inside
-        });
+        self.cut = island.map_or_else(Cut::default, |nodes| Cut::around(self.positions.len(), nodes));
         self.fingerprint.absorb_words([now.as_micros(), u64::MAX, island.map_or(0, <[_]>::len) as u64]);
     }
 

@@ -6,13 +6,15 @@ use sedge_time::{Duration, Instant};
 
 use super::bursts::BurstLosses;
 use super::hearing::Hearing;
+use super::lock::Lock;
 use super::noise::floor_dbm;
 use super::oqpsk::ln_survival;
+use super::past::{Emission, Order, Past};
 use super::power::{attowatts, dbm};
-use super::{BYTE, HEADER_BYTES, Interferer, Phy, ReceptionModel};
+use super::{Interferer, Phy, ReceptionModel};
 use crate::Random;
 use crate::kernel::{Purpose, Streams};
-use crate::network::{LinkReport, NodeConfig, NodeId, Outcome, PacketId};
+use crate::network::{Cut, LinkReport, NodeConfig, NodeId, Outcome, PacketId};
 
 /// What a radio does at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +53,17 @@ pub(crate) struct Reception {
     pub(crate) outcome: Outcome,
 }
 
+/// Most receivers neither want a frame nor sense the channel while it is on the air. What happens to a receiver is
+/// therefore worked out when somebody asks: it follows from what it has heard since the last time ([`Past`]).
 #[derive(Debug)]
 pub(crate) struct Air {
     phy: Phy,
     streams: Streams,
     hearing: Hearing,
     receivers: Vec<Receiver>,
+    /// Of receivers that have locked on a frame that they want: kept as things happen.
     locks: Vec<Lock>,
-    /// What is on the air, with the time of its first bit; places are used again.
-    slots: Vec<Option<(Instant, Transmission)>>,
-    free: Vec<usize>,
+    past: Past,
     frames: u64,
     detection: f64,
     capture: f64,
@@ -68,55 +71,40 @@ pub(crate) struct Air {
     sources: Vec<Source>,
 }
 
-/// What a transmission's beginning and end touch for each hearer: kept small.
 #[derive(Clone, Copy, Debug)]
 struct Receiver {
-    /// Power of everything that is on the air and heard here.
-    ambient: u64,
     floor: u64,
-    /// Power of the frame that it has locked on.
-    signal: u64,
-    /// The place of that frame, or [`NOTHING`].
-    slot: u32,
+    /// Up to which place of the [`Past`] it is known what it has locked on.
+    known: Order,
+    /// What it had locked on then, or [`NOTHING`].
+    locked: Order,
     listens: bool,
-    /// Whether the frame's fate is to be decided here; its [`Lock`] counts only then.
-    wanted: bool,
+    /// Whether it has a [`Lock`], and is known up to now.
+    decides: bool,
 }
 
-/// The slot of a receiver that has locked on nothing.
-const NOTHING: u32 = u32::MAX;
-
-/// A frame that is being received, by whoever wants it.
-#[derive(Clone, Copy, Debug)]
-struct Lock {
-    attowatts: u64,
-    noise: u64,
-    /// From here on the present segment goes.
-    since: Instant,
-    /// Logarithms of the chances that all bits so far survived: everything counted, and noise alone.
-    ln_all: f64,
-    ln_noise: f64,
-}
+/// No emission has this number.
+const NOTHING: Order = 0;
 
 #[derive(Debug)]
 struct Source {
     interferer: Interferer,
     random: Random,
     row: usize,
-    slot: Option<usize>,
+    on_air: Option<Order>,
 }
 
 impl Air {
     pub(crate) fn new(phy: Phy, streams: Streams, nodes: &[NodeConfig], positions: &[[f64; 3]]) -> Self {
         let floors = nodes.iter().map(|node| attowatts(floor_dbm(node.profile.sensitivity_dbm.value)));
-        let receivers: Vec<Receiver> =
-            floors.map(|floor| Receiver { floor, ..Receiver::default() }).collect();
+        let receivers: Vec<Receiver> = floors
+            .map(|floor| Receiver { floor, known: 0, locked: NOTHING, listens: false, decides: false })
+            .collect();
         let mut air = Self {
             hearing: Hearing::new(&phy, streams, nodes, positions),
-            locks: vec![Lock::new(Instant::EPOCH, 0, 0); receivers.len()],
             receivers,
-            slots: Vec::new(),
-            free: Vec::new(),
+            locks: Vec::new(),
+            past: Past::default(),
             frames: 0,
             detection: phy.detection(),
             capture: 10_f64.powf(phy.capture_db / 10.0),
@@ -135,7 +123,7 @@ impl Air {
     pub(crate) fn add_source(&mut self, positions: &[[f64; 3]], interferer: Interferer) -> usize {
         let row = self.hearing.add_source(positions, interferer.position, interferer.power_dbm);
         let random = self.streams.stream(Purpose::INTERFERER, self.sources.len() as u64);
-        self.sources.push(Source { interferer, random, row, slot: None });
+        self.sources.push(Source { interferer, random, row, on_air: None });
         self.sources.len() - 1
     }
 
@@ -146,7 +134,7 @@ impl Air {
 
     /// Turns an interferer from silence to noise or back, and says for how long.
     pub(crate) fn toggle(&mut self, now: Instant, source: usize) -> Duration {
-        if self.sources[source].slot.is_some() {
+        if self.sources[source].on_air.is_some() {
             self.silence(now, source);
         } else {
             let noise = Transmission {
@@ -157,16 +145,16 @@ impl Air {
                 bytes: Rc::from([]),
                 row: self.sources[source].row,
             };
-            self.sources[source].slot = Some(self.begin(now, noise, |_| false));
+            self.sources[source].on_air = Some(self.begin(now, noise, Cut::default()));
         }
-        let Source { interferer, random, slot, .. } = &mut self.sources[source];
-        interferer.next(random, slot.is_some())
+        let Source { interferer, random, on_air, .. } = &mut self.sources[source];
+        interferer.next(random, on_air.is_some())
     }
 
     /// Silences an interferer.
     pub(crate) fn silence(&mut self, now: Instant, source: usize) {
-        if let Some(slot) = self.sources[source].slot.take() {
-            self.end(now, slot, &mut Vec::new());
+        if let Some(number) = self.sources[source].on_air.take() {
+            self.end(now, number, &mut Vec::new());
         }
     }
 
@@ -176,109 +164,143 @@ impl Air {
         self.frames
     }
 
-    /// Puts something on the air; `cut` says whom a partition keeps from understanding it.
-    pub(crate) fn begin(&mut self, now: Instant, sent: Transmission, cut: impl Fn(NodeId) -> bool) -> usize {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
-        let first_bit = now + BYTE.saturating_mul(HEADER_BYTES);
-        let Self { hearing, receivers, locks, streams, phy, slots, .. } = self;
-        let row = hearing.of(sent.row);
-        for hearer in &row.strong {
-            let node = usize::from(hearer.node);
-            let receiver = &mut receivers[node];
-            if receiver.listens {
-                let mut takes = sent.wanted != Wanted::Nobody;
-                if receiver.is_locked() {
-                    if receiver.wanted {
-                        locks[node].close(now, receiver.ambient);
-                    }
-                    let stronger = hearer.attowatts as f64 >= self.capture * receiver.signal as f64;
-                    let until = slots[receiver.slot as usize].as_ref().map(|(first_bit, _)| *first_bit);
-                    takes &= stronger && until.is_some_and(|until| now < until - Duration::from_micros(32));
-                }
-                if takes && !cut(NodeId(hearer.node)) {
-                    let noise = phy.noise.attowatts(streams, receiver.floor, node, now);
-                    let against = noise + receiver.ambient;
-                    // In the quiet it is noticed by all of these.
-                    if against == receiver.floor || hearer.attowatts as f64 >= against as f64 * self.detection
-                    {
-                        receiver.slot = place as u32;
-                        receiver.signal = hearer.attowatts;
-                        receiver.wanted = sent.wanted.by(hearer.node);
-                        if receiver.wanted {
-                            locks[node] = Lock::new(first_bit, hearer.attowatts, noise);
-                        }
-                    }
-                }
-            }
-            receiver.ambient += hearer.attowatts;
+    /// Puts something on the air, and returns its number. A cut keeps nodes from understanding one another.
+    pub(crate) fn begin(&mut self, now: Instant, sent: Transmission, cut: Cut) -> u64 {
+        if self.past.is_full() {
+            self.forget();
         }
-        for hearer in &row.weak {
-            let node = usize::from(hearer.node);
-            let receiver = &mut receivers[node];
-            if receiver.wanted {
-                locks[node].close(now, receiver.ambient);
+        let (row, wanted) = (sent.row, sent.wanted);
+        self.close_segments(now, row);
+        let number = self.past.begin(now, sent, cut);
+        for place in (0..self.locks.len()).rev() {
+            let Lock { node, on, .. } = self.locks[place];
+            if self.captured(node, on, number) {
+                let _lost = self.locks.swap_remove(place);
+                self.lock(node, number, wanted);
             }
-            receiver.ambient += hearer.attowatts;
         }
-        slots[place] = Some((first_bit, sent));
-        place
+        match wanted {
+            Wanted::Nobody => {}
+            Wanted::Node(node) => self.hear(node.0, number),
+            Wanted::Everyone => {
+                let hearers: Vec<u16> = self.hearing.of(row).strong.iter().map(|hearer| hearer.0).collect();
+                hearers.into_iter().for_each(|node| self.hear(node, number));
+            }
+        }
+        number
+    }
+
+    /// A frame begins that this receiver wants if it can have it.
+    fn hear(&mut self, node: u16, number: Order) {
+        if !self.receivers[usize::from(node)].decides {
+            let locked = self.locked_on(node);
+            if locked == number {
+                self.lock(node, number, Wanted::Everyone);
+            } else {
+                self.receivers[usize::from(node)].know(self.past.now(), locked);
+            }
+        }
+    }
+
+    /// A receiver locks on an emission.
+    fn lock(&mut self, node: u16, number: Order, wanted: Wanted) {
+        let decides = wanted.by(node);
+        if decides && let Some(emission) = self.past.emission(number) {
+            let attowatts = self.hearing.of(emission.sent.row).strong.at(node).unwrap_or(0);
+            let noise = self.noise(emission.at, node);
+            self.locks.push(Lock::new(node, number, emission.first_bit(), attowatts, noise));
+        }
+        let receiver = &mut self.receivers[usize::from(node)];
+        receiver.know(self.past.now(), number);
+        receiver.decides = decides;
+    }
+
+    /// Whether what has just begun takes a receiver from what it has locked on.
+    fn captured(&self, node: u16, locked: Order, number: Order) -> bool {
+        let [locked, emission] = [locked, number].map(|number| self.past.emission(number));
+        emission.is_some_and(|emission| self.takes(node, locked, emission))
+    }
+
+    /// What a receiver has locked on.
+    fn locked_on(&self, node: u16) -> Order {
+        let Receiver { known, locked, listens, decides, .. } = self.receivers[usize::from(node)];
+        if decides || !listens {
+            return locked;
+        }
+        let since = self.past.since();
+        let mut locked = if known < since { None } else { self.past.emission(locked) };
+        let noticed = |emission: &Emission| {
+            emission.is_frame() && self.hearing.of(emission.sent.row).strong.at(node).is_some()
+        };
+        for emission in self.past.chain(known.max(since), noticed) {
+            locked = locked.filter(|locked| !locked.ended_before(emission));
+            if self.takes(node, locked, emission) {
+                locked = Some(emission);
+            }
+        }
+        locked.filter(|locked| locked.is_on_air()).map_or(NOTHING, |locked| locked.number)
+    }
+
+    /// Whether a receiver that listens and has locked on this, or nothing, locks on an emission when it begins.
+    fn takes(&self, node: u16, locked: Option<&Emission>, emission: &Emission) -> bool {
+        let strength = |emission: &Emission| self.hearing.of(emission.sent.row).strong.at(node);
+        let Some(attowatts) = strength(emission).filter(|_| emission.is_frame()) else { return false };
+        if let Some(locked) = locked {
+            let stronger = attowatts as f64 >= self.capture * strength(locked).unwrap_or(0) as f64;
+            if !stronger || emission.at >= locked.yields_until() {
+                return false;
+            }
+        }
+        if emission.cut.between(NodeId(emission.sent.row as u16), NodeId(node)) {
+            return false;
+        }
+        let others = self.past.rows_before(emission).filter_map(|row| self.hearing.of(row).at(node));
+        let against = self.noise(emission.at, node) + others.sum::<u64>();
+        // In the quiet it is noticed by all who hear it well.
+        against == self.receivers[usize::from(node)].floor
+            || attowatts as f64 >= against as f64 * self.detection
+    }
+
+    /// Ends the present segment of all locks that hear this row.
+    fn close_segments(&mut self, now: Instant, row: usize) {
+        let Self { hearing, locks, past, .. } = self;
+        for lock in locks {
+            if hearing.of(row).at(lock.node).is_some() {
+                let heard = past.rows().filter_map(|row| hearing.of(row).at(lock.node));
+                lock.close(now, heard.sum());
+            }
+        }
     }
 
     /// Takes something off the air and says who received it how.
     pub(crate) fn end(
         &mut self,
         now: Instant,
-        slot: usize,
+        number: u64,
         received: &mut Vec<Reception>,
     ) -> Option<Transmission> {
-        let (_, sent) = self.slots[slot].take()?;
-        self.free.push(slot);
-        let Self { hearing, receivers, locks, .. } = self;
+        let row = self.past.emission(number).filter(|emission| emission.is_on_air())?.sent.row;
+        self.close_segments(now, row);
+        let sent = self.past.end(number)?;
         let first = received.len();
-        let row = hearing.of(sent.row);
-        for hearer in &row.strong {
-            let node = usize::from(hearer.node);
-            let receiver = &mut receivers[node];
-            if receiver.wanted {
-                locks[node].close(now, receiver.ambient);
+        for place in (0..self.locks.len()).rev() {
+            if self.locks[place].on == number {
+                let lock = self.locks.swap_remove(place);
+                self.receivers[usize::from(lock.node)].release(self.past.now());
+                received.push(self.decide(&sent, &lock));
             }
-            if receiver.slot == slot as u32 {
-                if receiver.wanted {
-                    received.push(Reception {
-                        node: NodeId(hearer.node),
-                        rssi_dbm: dbm(receiver.signal),
-                        lqi: 0,
-                        outcome: Outcome::Ok,
-                    });
-                }
-                receiver.release();
-            }
-            receiver.ambient -= hearer.attowatts;
         }
-        for hearer in &row.weak {
-            let node = usize::from(hearer.node);
-            let receiver = &mut receivers[node];
-            if receiver.wanted {
-                locks[node].close(now, receiver.ambient);
-            }
-            receiver.ambient -= hearer.attowatts;
-        }
-        for reception in &mut received[first..] {
-            self.decide(&sent, reception);
-        }
+        received[first..].sort_unstable_by_key(|reception| reception.node);
         Some(sent)
     }
 
-    fn decide(&mut self, sent: &Transmission, reception: &mut Reception) {
-        let node = reception.node;
-        let lock = &self.locks[node.index()];
+    fn decide(&mut self, sent: &Transmission, lock: &Lock) -> Reception {
+        let node = NodeId(lock.node);
+        let rssi_dbm = dbm(lock.attowatts);
         let mut alone = match self.phy.reception {
             ReceptionModel::BitErrors => lock.ln_noise.exp(),
             ReceptionModel::Logistic { rssi50_dbm, scale_db } => {
-                1.0 / (1.0 + (-(reception.rssi_dbm - rssi50_dbm) / scale_db).exp())
+                1.0 / (1.0 + (-(rssi_dbm - rssi50_dbm) / scale_db).exp())
             }
         };
         let loss = &self.phy.loss;
@@ -289,7 +311,7 @@ impl Air {
         }
         let all = alone * (lock.ln_all - lock.ln_noise).exp();
         let draw = self.streams.unit(Purpose::RECEPTION, sent.frame, node.0.into());
-        reception.outcome = if draw < all {
+        let outcome = if draw < all {
             Outcome::Ok
         } else if draw < alone {
             Outcome::Collision
@@ -297,16 +319,33 @@ impl Air {
             Outcome::Noise
         };
         // Four steps a decibel above the sensitivity of the parts in use.
-        reception.lqi = ((reception.rssi_dbm + 100.0) * 4.0).clamp(0.0, 255.0) as u8;
+        let lqi = ((rssi_dbm + 100.0) * 4.0).clamp(0.0, 255.0) as u8;
+        Reception { node, rssi_dbm, lqi, outcome }
+    }
+
+    /// Forgets what is no longer on the air. What it decided is noted for all who can have locked on something.
+    fn forget(&mut self) {
+        let rows: Vec<usize> = self.past.rows().collect();
+        for row in rows {
+            let hearers: Vec<u16> = self.hearing.of(row).strong.iter().map(|hearer| hearer.0).collect();
+            for node in hearers {
+                let locked = self.locked_on(node);
+                self.receivers[usize::from(node)].know(self.past.now(), locked);
+            }
+        }
+        self.past.forget();
     }
 
     /// Turns a receiver on or off; `true` if it was receiving a frame it wanted.
     pub(crate) fn set_mode(&mut self, node: NodeId, mode: Mode) -> bool {
         let receiver = &mut self.receivers[node.index()];
-        receiver.listens = mode == Mode::Listen;
-        let lost = receiver.wanted && !receiver.listens;
-        if !receiver.listens {
-            receiver.release();
+        let (listens, lost) = (mode == Mode::Listen, receiver.decides && mode != Mode::Listen);
+        if receiver.listens != listens {
+            receiver.listens = listens;
+            receiver.release(self.past.now());
+        }
+        if lost {
+            self.locks.retain(|lock| lock.node != node.0);
         }
         lost
     }
@@ -317,13 +356,18 @@ impl Air {
 
     /// Whether the receiver has locked on a frame.
     pub(crate) fn is_locked(&self, node: NodeId) -> bool {
-        self.receivers[node.index()].is_locked()
+        self.locked_on(node.0) != NOTHING
     }
 
     /// Power of everything at a node.
     pub(crate) fn energy_dbm(&self, now: Instant, node: NodeId) -> f64 {
-        let receiver = &self.receivers[node.index()];
-        dbm(receiver.ambient + self.phy.noise.attowatts(&self.streams, receiver.floor, node.index(), now))
+        let heard = self.past.rows().filter_map(|row| self.hearing.of(row).at(node.0));
+        dbm(heard.sum::<u64>() + self.noise(now, node.0))
+    }
+
+    fn noise(&self, now: Instant, node: u16) -> u64 {
+        let node = usize::from(node);
+        self.phy.noise.attowatts(&self.streams, self.receivers[node].floor, node, now)
     }
 
     pub(crate) fn channel(&self) -> u8 {
@@ -337,7 +381,7 @@ impl Air {
 
     /// Whether anything is on the air.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.free.len() == self.slots.len()
+        self.past.is_quiet()
     }
 
     /// Chance that a frame of this many bytes survives without interference.
@@ -357,9 +401,9 @@ impl Air {
     pub(crate) fn links(&self) -> Vec<LinkReport> {
         let mut links = Vec::new();
         for from in 0..self.receivers.len() {
-            for hearer in &self.hearing.of(from).strong {
-                let [from, to] = [NodeId(from as u16), NodeId(hearer.node)];
-                let rssi_dbm = dbm(hearer.attowatts);
+            for (node, attowatts) in self.hearing.of(from).strong.iter() {
+                let [from, to] = [NodeId(from as u16), NodeId(node)];
+                let rssi_dbm = dbm(attowatts);
                 let prr = self.prr(rssi_dbm, to, 127);
                 if prr > 0.001 {
                     links.push(LinkReport { from, to, rssi_dbm, prr, etx: None });
@@ -380,44 +424,18 @@ impl Wanted {
     }
 }
 
-impl Default for Receiver {
-    fn default() -> Self {
-        Self { ambient: 0, floor: 0, signal: 0, slot: NOTHING, listens: false, wanted: false }
-    }
-}
-
 impl Receiver {
-    const fn is_locked(&self) -> bool {
-        self.slot != NOTHING
+    /// From now on this is what it has locked on.
+    const fn know(&mut self, now: Order, locked: Order) {
+        self.known = now;
+        self.locked = locked;
     }
 
-    const fn release(&mut self) {
-        self.slot = NOTHING;
-        self.wanted = false;
-    }
-}
-
-impl Lock {
-    const fn new(first_bit: Instant, attowatts: u64, noise: u64) -> Self {
-        Self { attowatts, noise, since: first_bit, ln_all: 0.0, ln_noise: 0.0 }
-    }
-
-    /// Ends a segment: `ambient` is the power of everything on the air during it, this frame included.
-    fn close(&mut self, now: Instant, ambient: u64) {
-        if now <= self.since {
-            return;
-        }
-        let bits = now.saturating_since(self.since).as_micros() as f64 / MICROS_A_BIT;
-        let others = ambient.saturating_sub(self.attowatts);
-        let against = |power: u64| bits * ln_survival(self.attowatts as f64 / power as f64);
-        let noise = against(self.noise);
-        self.ln_all += if others == 0 { noise } else { against(self.noise + others) };
-        self.ln_noise += noise;
-        self.since = now;
+    const fn release(&mut self, now: Order) {
+        self.know(now, NOTHING);
+        self.decides = false;
     }
 }
-
-const MICROS_A_BIT: f64 = 4.0;
 
 #[cfg(test)]
 mod tests;

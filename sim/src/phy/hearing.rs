@@ -6,21 +6,55 @@ use super::{Phy, Propagation};
 use crate::kernel::Streams;
 use crate::network::NodeConfig;
 
-/// Somebody who hears a transmitter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Hearer {
-    pub(super) node: u16,
-    /// Power of the transmitter's signal there.
-    pub(super) attowatts: u64,
+/// Nodes in the order of their numbers, and the power of a transmitter's signal at each: apart, because there are as
+/// many of these as there are pairs of neighbours.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Hearers {
+    nodes: Box<[u16]>,
+    attowatts: Box<[u64]>,
 }
 
-/// Those who hear one transmitter, in the order of their numbers.
+/// Those who hear one transmitter.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Row {
     /// Whoever can notice a frame of it.
-    pub(super) strong: Vec<Hearer>,
+    pub(super) strong: Hearers,
     /// Those to whom it is noise and no more, whatever else is on the air.
-    pub(super) weak: Vec<Hearer>,
+    pub(super) weak: Hearers,
+}
+
+impl Hearers {
+    /// The power at a node; `None` if it hears nothing.
+    #[inline]
+    pub(super) fn at(&self, node: u16) -> Option<u64> {
+        self.nodes.binary_search(&node).ok().map(|place| self.attowatts[place])
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.nodes.iter().copied().zip(self.attowatts.iter().copied())
+    }
+
+    /// The same but for one node.
+    fn with(&self, node: u16, attowatts: Option<u64>) -> Self {
+        let before = self.iter().take_while(|hearer| hearer.0 < node);
+        let after = self.iter().skip_while(|hearer| hearer.0 <= node);
+        before.chain(attowatts.map(|attowatts| (node, attowatts))).chain(after).collect()
+    }
+}
+
+impl FromIterator<(u16, u64)> for Hearers {
+    fn from_iter<I: IntoIterator<Item = (u16, u64)>>(hearers: I) -> Self {
+        let (nodes, attowatts): (Vec<u16>, Vec<u64>) = hearers.into_iter().unzip();
+        Self { nodes: nodes.into(), attowatts: attowatts.into() }
+    }
+}
+
+impl Row {
+    /// The power at a node; `None` if it hears nothing.
+    #[inline]
+    pub(super) fn at(&self, node: u16) -> Option<u64> {
+        self.strong.at(node).or_else(|| self.weak.at(node))
+    }
 }
 
 /// For each transmitter, those who hear it. After the nodes come the interferers.
@@ -84,16 +118,16 @@ impl Hearing {
         let heard = |other: usize| {
             let loss = self.propagation.decibels(&self.streams, position, positions[other])?;
             let level = radiated - loss;
-            (level >= self.horizon_dbm).then(|| Hearer { node: other as u16, attowatts: attowatts(level) })
+            (level >= self.horizon_dbm).then(|| (other as u16, attowatts(level)))
         };
         let hearers = candidates.into_iter().filter(|&other| Some(other) != node).filter_map(heard);
-        let (strong, weak) = hearers.partition(|hearer| self.notices(hearer));
-        Row { strong, weak }
+        let (strong, weak): (Vec<_>, Vec<_>) = hearers.partition(|hearer| self.notices(hearer));
+        Row { strong: strong.into_iter().collect(), weak: weak.into_iter().collect() }
     }
 
     /// Whether a frame can be noticed at all: in the quiet, then.
-    fn notices(&self, hearer: &Hearer) -> bool {
-        hearer.attowatts as f64 >= self.noticed[usize::from(hearer.node)]
+    fn notices(&self, &(node, attowatts): &(u16, u64)) -> bool {
+        attowatts as f64 >= self.noticed[usize::from(node)]
     }
 
     /// Looks again who hears whom after a node has moved.
@@ -102,12 +136,11 @@ impl Hearing {
         self.rows[node] = self.row(positions, everyone(), positions[node], Some(node), powers_dbm[node]);
         for other in (0..positions.len()).filter(|&other| other != node) {
             let now = self.row(positions, vec![node], positions[other], Some(other), powers_dbm[other]);
-            let row = &mut self.rows[other];
-            for (list, now) in [(&mut row.strong, now.strong), (&mut row.weak, now.weak)] {
-                list.retain(|hearer| usize::from(hearer.node) != node);
-                if let Some(&hearer) = now.first() {
-                    let place = list.partition_point(|present| usize::from(present.node) < node);
-                    list.insert(place, hearer);
+            let Row { strong, weak } = &mut self.rows[other];
+            let moved = node as u16;
+            for (hearers, now) in [(strong, now.strong.at(moved)), (weak, now.weak.at(moved))] {
+                if hearers.at(moved) != now {
+                    *hearers = hearers.with(moved, now);
                 }
             }
         }
@@ -176,10 +209,8 @@ mod tests {
         for node in 0..300 {
             let all = hearing.row(&positions, (0..300).collect(), positions[node], Some(node), 0.0);
             assert_eq!(*hearing.of(node), all);
-            assert!(
-                all.strong.iter().all(|strong| all.weak.iter().all(|weak| strong.attowatts > weak.attowatts))
-            );
-            heard += all.strong.len() + all.weak.len();
+            assert!(all.strong.iter().all(|strong| all.weak.iter().all(|weak| strong.1 > weak.1)));
+            heard += all.strong.iter().chain(all.weak.iter()).count();
         }
         assert!((2_000..60_000).contains(&heard), "some but not all: {heard}");
     }
