@@ -155,6 +155,11 @@ impl Network {
         }
     }
 
+    /// Whether [`poll`](Self::poll) has a packet ready.
+    pub fn has_arrived(&self) -> bool {
+        !self.core.delivered.is_empty()
+    }
+
     /// Takes the next packet that has arrived at a node's host.
     pub fn poll(&mut self) -> Option<Delivered> {
         self.core.delivered.pop_front()

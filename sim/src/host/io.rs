@@ -56,6 +56,7 @@ impl Port {
         stack: Stack,
         broker: SocketAddrV6,
         record: SharedRecord,
+        crypto: Metered,
     ) -> Self {
         Self {
             now,
@@ -69,7 +70,7 @@ impl Port {
             node,
             drift: Drift::NONE,
             heard: false,
-            crypto: Metered::default(),
+            crypto,
             broker,
         }
     }

@@ -20,6 +20,9 @@ pub(crate) struct Stack {
     interface: Interface,
     sockets: SocketSet<'static>,
     socket: SocketHandle,
+    /// Datagrams that have arrived: as long as they are, where the socket's buffers would be as long as they may be.
+    received: VecDeque<(SocketAddrV6, Box<[u8]>)>,
+    room: usize,
 }
 
 /// Packets between the stack and the network below.
@@ -30,7 +33,7 @@ struct Wire {
 }
 
 impl Stack {
-    /// A host at `address` whose socket has `port`, with room for so many datagrams in each direction.
+    /// A host at `address` whose socket has `port`, with room for so many datagrams that have arrived.
     pub(crate) fn new(address: Ipv6Addr, port: u16, room: usize, seed: u64) -> Self {
         let mut wire = Wire::default();
         let mut config = Config::new(HardwareAddress::Ip);
@@ -40,18 +43,14 @@ impl Stack {
         interface.update_ip_addrs(|addresses| {
             let _room = addresses.push(IpCidr::new(IpAddress::Ipv6(address), 64));
         });
-        let buffer = || {
-            udp::PacketBuffer::new(
-                vec![udp::PacketMetadata::EMPTY; room],
-                vec![0; room.max(2) * MAX_DATAGRAM],
-            )
-        };
+        // What is sent leaves at once, and what arrives is taken out at once.
+        let buffer = || udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY], vec![0; MAX_DATAGRAM]);
         let mut socket = udp::Socket::new(buffer(), buffer());
         // Fails for port 0 only.
         let _bound = socket.bind(port);
         let mut sockets = SocketSet::new(Vec::with_capacity(1));
         let socket = sockets.add(socket);
-        Self { wire, interface, sockets, socket }
+        Self { wire, interface, sockets, socket, received: VecDeque::new(), room }
     }
 
     /// Takes in a packet from the network.
@@ -75,11 +74,10 @@ impl Stack {
 
     /// The next datagram, its length and its sender. What does not fit `buffer` is dropped.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Option<(usize, SocketAddrV6)> {
-        let socket = self.sockets.get_mut::<udp::Socket<'_>>(self.socket);
-        while socket.can_recv() {
-            if let Ok((len, from)) = socket.recv_slice(buffer) {
-                let IpAddress::Ipv6(address) = from.endpoint.addr;
-                return Some((len, SocketAddrV6::new(address, from.endpoint.port, 0, 0)));
+        while let Some((from, datagram)) = self.received.pop_front() {
+            if let Some(buffer) = buffer.get_mut(..datagram.len()) {
+                buffer.copy_from_slice(&datagram);
+                return Some((datagram.len(), from));
             }
         }
         None
@@ -88,6 +86,14 @@ impl Stack {
     fn poll(&mut self, now: Instant) {
         let now = smoltcp::time::Instant::from_micros(i64::try_from(now.as_micros()).unwrap_or(i64::MAX));
         while self.interface.poll(now, &mut self.wire, &mut self.sockets) == PollResult::SocketStateChanged {}
+        let socket = self.sockets.get_mut::<udp::Socket<'_>>(self.socket);
+        while let Ok((datagram, from)) = socket.recv() {
+            let IpAddress::Ipv6(address) = from.endpoint.addr;
+            if self.received.len() < self.room {
+                let from = SocketAddrV6::new(address, from.endpoint.port, 0, 0);
+                self.received.push_back((from, datagram.into()));
+            }
+        }
     }
 }
 

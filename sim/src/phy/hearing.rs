@@ -83,17 +83,24 @@ impl Hearing {
             streams,
         };
         let cells = Cells::new(positions, hearing.reach_m(nodes, phy));
-        hearing.rows = (0..nodes.len())
-            .map(|node| {
-                hearing.row(
-                    positions,
-                    cells.near(positions[node]),
-                    positions[node],
-                    Some(node),
-                    nodes[node].power_dbm,
-                )
-            })
-            .collect();
+        let radiated: Vec<f64> =
+            (0..nodes.len()).map(|node| hearing.radiated(nodes[node].power_dbm, Some(node))).collect();
+        // What is lost between two nodes is the same both ways.
+        let mut heard = vec![Vec::new(); nodes.len()];
+        for one in 0..nodes.len() {
+            for other in cells.near(positions[one]).filter(|&other| other > one) {
+                let loss = hearing.propagation.decibels(&streams, positions[one], positions[other]);
+                for (from, to) in [(one, other), (other, one)] {
+                    let level = loss.map(|loss| radiated[from] - loss);
+                    heard[from].extend(level.and_then(|level| hearing.hearer(to, level)));
+                }
+            }
+        }
+        let row = |mut hearers: Vec<(u16, u64)>| {
+            hearers.sort_unstable_by_key(|hearer| hearer.0);
+            hearing.row_of(hearers)
+        };
+        hearing.rows = heard.into_iter().map(row).collect();
         hearing
     }
 
@@ -114,14 +121,25 @@ impl Hearing {
         node: Option<usize>,
         power_dbm: f64,
     ) -> Row {
-        let radiated = power_dbm + node.map_or(0.0, |node| self.propagation.offset_db(&self.streams, node));
+        let radiated = self.radiated(power_dbm, node);
         let heard = |other: usize| {
             let loss = self.propagation.decibels(&self.streams, position, positions[other])?;
-            let level = radiated - loss;
-            (level >= self.horizon_dbm).then(|| (other as u16, attowatts(level)))
+            self.hearer(other, radiated - loss)
         };
         let hearers = candidates.into_iter().filter(|&other| Some(other) != node).filter_map(heard);
-        let (strong, weak): (Vec<_>, Vec<_>) = hearers.partition(|hearer| self.notices(hearer));
+        self.row_of(hearers.collect())
+    }
+
+    fn radiated(&self, power_dbm: f64, node: Option<usize>) -> f64 {
+        power_dbm + node.map_or(0.0, |node| self.propagation.offset_db(&self.streams, node))
+    }
+
+    fn hearer(&self, node: usize, level_dbm: f64) -> Option<(u16, u64)> {
+        (level_dbm >= self.horizon_dbm).then(|| (node as u16, attowatts(level_dbm)))
+    }
+
+    fn row_of(&self, hearers: Vec<(u16, u64)>) -> Row {
+        let (strong, weak): (Vec<_>, Vec<_>) = hearers.into_iter().partition(|hearer| self.notices(hearer));
         Row { strong: strong.into_iter().collect(), weak: weak.into_iter().collect() }
     }
 
@@ -178,14 +196,11 @@ impl Cells {
         ((position[0] / self.side_m).floor() as i64, (position[1] / self.side_m).floor() as i64)
     }
 
-    /// Everyone who may be within reach, in order.
-    fn near(&self, position: [f64; 3]) -> Vec<usize> {
+    /// Everyone who may be within reach.
+    fn near(&self, position: [f64; 3]) -> impl Iterator<Item = usize> {
         let (x, y) = self.square(position);
-        let around = (x - 1..=x + 1).flat_map(|x| (y - 1..=y + 1).map(move |y| (x, y)));
-        let mut near: Vec<usize> =
-            around.filter_map(|square| self.squares.get(&square)).flatten().copied().collect();
-        near.sort_unstable();
-        near
+        let around = (x - 1..=x + 1).flat_map(move |x| (y - 1..=y + 1).map(move |y| (x, y)));
+        around.filter_map(|square| self.squares.get(&square)).flatten().copied()
     }
 }
 

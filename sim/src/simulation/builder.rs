@@ -213,8 +213,8 @@ impl Builder {
         let processor = Rc::new(Processor::cortex_m4());
         let nodes = (0..=devices as u16).map(NodeId).map(|node| {
             let stack = Stack::new(network.address(node), DEVICE_PORT, 4, u64::from(node.0));
-            let mut port = Port::new(node, Instant::EPOCH, stack, broker_at, record.clone());
-            port.crypto = Metered::new(processor.clone(), clocks[node.index()]);
+            let crypto = Metered::new(processor.clone(), clocks[node.index()]);
+            let port = Port::new(node, Instant::EPOCH, stack, broker_at, record.clone(), crypto);
             let own = self.programs.iter().rfind(|(owner, _)| *owner == node);
             let program = own.map(|(_, program)| program.clone()).or_else(|| self.program.clone());
             Node::new(Rc::new(RefCell::new(port)), program.filter(|_| node.0 > 0))

@@ -117,15 +117,15 @@ fn a_stronger_preamble_takes_the_receiver_and_a_stronger_frame_does_not() {
 fn power_comes_and_goes_without_a_trace() {
     let mut air = air(&[10.0, 12.0, 15.0]);
     let quiet = air.energy_dbm(START, NodeId(0));
-    let slots: Vec<usize> = (1..=3)
+    let numbers: Vec<u64> = (1..=3)
         .map(|from| {
             let sent = frame(&mut air, from, 20);
             air.begin(START, sent, Cut::default())
         })
         .collect();
     assert!(air.energy_dbm(START, NodeId(0)) > -76.0);
-    for slot in [slots[1], slots[2], slots[0]] {
-        air.end(START + airtime(20), slot, &mut Vec::new());
+    for number in [numbers[1], numbers[2], numbers[0]] {
+        air.end(START + airtime(20), number, &mut Vec::new());
     }
     assert_eq!(air.energy_dbm(START, NodeId(0)), quiet);
     assert!(air.is_quiet());
@@ -156,7 +156,9 @@ fn it_does_not_matter_when_a_receiver_is_asked() {
         let on = Duration::from_millis(1);
         let interferer = Interferer { position: [75.0; 3], power_dbm: -20.0, on, off: on };
         let _source = air.add_source(&positions, interferer);
-        (0..NODES).for_each(|node| drop(air.set_mode(NodeId(node as u16), Mode::Listen)));
+        for node in 0..NODES as u16 {
+            air.set_mode(NodeId(node), Mode::Listen);
+        }
         air
     });
     let mut now = START;
@@ -174,12 +176,11 @@ fn it_does_not_matter_when_a_receiver_is_asked() {
                 air.end(until, number, received);
                 air.set_mode(NodeId(sender), Mode::Listen);
             }
-            match what {
-                _ if busy => {}
-                0.0..0.1 => drop(air.set_mode(NodeId(node), Mode::Deaf)),
-                0.1..0.3 => drop(air.set_mode(NodeId(node), Mode::Listen)),
-                0.3..0.35 => drop(air.toggle(now, 0)),
-                _ => drop(air.set_mode(NodeId(node), Mode::Deaf)),
+            if !busy && (0.3..0.35).contains(&what) {
+                air.toggle(now, 0);
+            } else if !busy {
+                let mode = if (0.1..0.3).contains(&what) { Mode::Listen } else { Mode::Deaf };
+                air.set_mode(NodeId(node), mode);
             }
         }
         if what >= 0.35 && !busy {
@@ -202,7 +203,7 @@ fn it_does_not_matter_when_a_receiver_is_asked() {
             asked.receivers[usize::from(node)].know(asked.past.now(), locked);
         }
         for (air, locked) in airs.iter().zip(&mut locked) {
-            *locked += u32::from(air.is_locked(NodeId(node)));
+            *locked += u32::from(air.is_locked(NodeId((node + 1) % NODES as u16)));
         }
         assert_eq!(locked[0], locked[1], "round {round}");
     }
@@ -212,7 +213,7 @@ fn it_does_not_matter_when_a_receiver_is_asked() {
     assert_eq!(outcomes(0), outcomes(1));
     let lost = outcomes(0).iter().filter(|(_, outcome)| *outcome == Outcome::Collision).count();
     assert!(
-        received[0].len() > 500 && lost > 100 && locked[0] > 500,
+        received[0].len() > 500 && lost > 100 && locked[0] > 300,
         "{} {lost} {}",
         received[0].len(),
         locked[0]
