@@ -41,6 +41,9 @@
 //! A session that is lost is resumed if the profile can and the memory has a place for it; to resume one after a sleep
 //! that the memory does not outlive there is [`Client::export_resumption`].
 //!
+//! With the feature `log` or `defmt` the client says how its connection fares: handshakes, refusals, how long it waits
+//! before the next attempt, sessions saved and taken up again. Neither what it carries nor any key is ever said.
+//!
 //! On a device the same methods are called; [`Client::new`] is given the device's [`Datagram`] socket, [`Clock`],
 //! cryptography and randomness, and [`ClientResources`] says how much memory it takes. Any executor will do, or none:
 //! [`core::Core`] is the same client as a state machine.
@@ -76,6 +79,7 @@ pub mod protected;
 mod request;
 mod saved;
 mod security;
+mod tell;
 mod token;
 #[cfg(feature = "tokio")]
 pub mod tokio;

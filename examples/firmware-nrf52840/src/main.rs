@@ -1,35 +1,39 @@
 //! A device on an nRF52840: it connects to its broker over 802.15.4 and 6LoWPAN, publishes the temperature of its chip
-//! every ten seconds, in the open and for the members of a group, and listens for what its valve is to do.
+//! every ten seconds, in the open and for the members of a group, and listens for what its valve is to do. Told to sleep, it
+//! switches everything off, memory included, until its button is pressed; then it goes on with the session that it had.
 #![no_std]
 #![no_main]
 
-mod clock;
-mod credential;
-mod flash;
 mod network;
 mod radio;
 
+use core::cell::RefCell;
+use core::net::SocketAddrV6;
 use core::panic::PanicInfo;
+use core::pin::pin;
 
 use defmt_rtt as _;
 use embassy_executor::Spawner;
+use embassy_futures::poll_once;
 use embassy_futures::select::{Either, select};
 use embassy_nrf::config::HfclkSource;
+use embassy_nrf::gpio::{Input, Pull};
 use embassy_nrf::mode::Blocking;
-use embassy_nrf::nvmc::Nvmc;
+use embassy_nrf::nvmc::{FLASH_SIZE, Nvmc, PAGE_SIZE};
+use embassy_nrf::power::set_system_off;
 use embassy_nrf::radio::ieee802154::Radio;
 use embassy_nrf::rng::Rng;
 use embassy_nrf::temp::Temp;
 use embassy_nrf::{bind_interrupts, pac, peripherals, radio as chip_radio, temp};
 use embassy_time::{Duration, Timer};
-use sedge_client::protected::Group;
+use sedge_board::credential::Credential;
+use sedge_board::embassy::Clock;
+use sedge_board::flash::{self, Pages};
+use sedge_client::protected::{Group, ProtectError};
 use sedge_client::{Client, ClientResources, Config, ContentFormat, Error, PskOnly};
 use sedge_crypto::{Rfc7925, RustCrypto};
 use smoltcp::wire::Ieee802154Address;
 
-use crate::clock::Rtc;
-use crate::credential::Credential;
-use crate::flash::Flash;
 use crate::network::{CHANNEL, Memory as NetworkMemory, Network, PAN};
 use crate::radio::Frames;
 
@@ -37,6 +41,14 @@ use crate::radio::Frames;
 type Provider = Rfc7925<RustCrypto>;
 /// All of the client's memory: no heap, one subscription. The chip's random number generator is in it.
 type Memory = ClientResources<PskOnly<Provider>, Rng<'static, Blocking>, 1, 2>;
+type Device<'d> = Client<Memory, Network<'d>, Clock>;
+type Sessions<'f, 'd> = Pages<'f, Nvmc<'d>>;
+
+/// The last pages of the flash, which memory.x keeps free of code: the credential, the session, and the numbers of what is
+/// encrypted for the group.
+const SEQUENCES: u32 = FLASH_SIZE as u32 - 4 * PAGE_SIZE as u32;
+const SESSIONS: u32 = SEQUENCES - 4 * PAGE_SIZE as u32;
+const CREDENTIAL: u32 = SESSIONS - PAGE_SIZE as u32;
 
 bind_interrupts!(struct Irqs {
     RADIO => chip_radio::InterruptHandler<peripherals::RADIO>;
@@ -58,10 +70,14 @@ async fn run() -> Result<(), &'static str> {
     config.hfclk_source = HfclkSource::ExternalXtal;
     let parts = embassy_nrf::init(config);
 
-    let mut flash = Flash(Nvmc::new(parts.NVMC));
-    let mut text = [0; 256];
-    let text = flash.credential(&mut text).ok_or("the page of the credential is empty; see README.md")?;
-    let credential = Credential::parse(text).ok_or("the credential makes no sense; see README.md")?;
+    let flash = RefCell::new(Nvmc::new(parts.NVMC));
+    let mut line = [0; 256];
+    let line = flash::text(&flash, CREDENTIAL, &mut line);
+    let line = line.ok_or("the page of the credential is empty; see README.md")?;
+    let credential: Credential<'_, SocketAddrV6> =
+        Credential::parse(line).ok_or("the credential makes no sense; see README.md")?;
+    let mut sessions = Pages::new(&flash, SESSIONS..SEQUENCES).ok_or("the flash has other pages")?;
+    let sequences = Pages::new(&flash, SEQUENCES..FLASH_SIZE as u32).ok_or("the flash has other pages")?;
     let security = credential.security().ok_or("the key is too long")?;
 
     let mut rng = Rng::new_blocking(parts.RNG);
@@ -74,33 +90,50 @@ async fn run() -> Result<(), &'static str> {
     let address = hardware_address();
     let frames = Frames::new(radio, Ieee802154Address::Extended(address), PAN, seed as u32);
     let memory = cortex_m::singleton!(: NetworkMemory = NetworkMemory::EMPTY).ok_or("started twice")?;
-    let network = Network::new(frames, address, credential.broker.into(), seed, memory)
+    let network = network::start(frames, address, credential.broker, seed, memory)
         .ok_or("the network does not start")?;
 
-    let mut client: Client<Memory, _, _> =
-        Client::new(Config::default(), security, network, Rtc, Rfc7925(RustCrypto), rng)
-            .map_err(|_| "the credential does not fit its memory")?;
-    // Each attempt comes later after the last one than that came after the one before.
+    // Numbers of records are reserved so many at a time, and the session is saved as often.
+    let config = Config { reserve: 256, ..Config::default() };
+    let mut client: Device<'_> = Client::new(config, security, network, Clock, Rfc7925(RustCrypto), rng)
+        .map_err(|_| "the credential does not fit its memory")?;
+    // Without a session to go on with there is a handshake, and each attempt comes later after the last one than that came
+    // after the one before.
+    client.restore(&mut sessions).map_err(|_| "the flash cannot be read")?;
     while let Err(error) = client.connect().await {
-        defmt::warn!("{}", defmt::Display2Format(&error));
+        defmt::warn!("{}", error);
     }
-    defmt::info!("connected");
+    save(&mut client, &mut sessions)?;
 
-    let _valve = client.subscribe("site/7/valve").await.map_err(|_| "the valve cannot be observed")?;
-    let group = Group::<_, 1, 2, 32>::new("site/7/secret", flash);
+    loop {
+        match client.subscribe("site/7/valve").await {
+            Err(Error::Refused(_) | Error::NotObserved) => return Err("the valve cannot be observed"),
+            Err(Error::Disconnected(why)) => defmt::warn!("the valve is not observed yet: {}", why),
+            _ => break,
+        }
+    }
+    let group = Group::<_, 1, 2, 32>::new("site/7/secret", sequences);
     let group = group.and_then(|group| group.named(credential.identity)).ok_or("a name is too long")?;
     let (mut groups, mut scratch) = ([group], [0; 128]);
     let mut sensor = Temp::new(parts.TEMP, Irqs);
+    let mut button = Input::new(parts.P0_11, Pull::Up);
     let mut buffer = [0; 64];
     loop {
         let mut text = [0; 6];
         let reading = tenths(sensor.read().await.to_bits() * 10 / 4, &mut text);
-        if let Err(error) = client.publish("site/7/temp", ContentFormat::TEXT, reading).await {
-            defmt::warn!("not published: {}", defmt::Display2Format(&error));
+        while let Err(error) = client.publish("site/7/temp", ContentFormat::TEXT, reading).await {
+            if error != Error::Unsaved {
+                defmt::warn!("not published: {}", error);
+                break;
+            }
+            save(&mut client, &mut sessions)?;
         }
         let mut protected = client.protected(&mut groups, &mut scratch);
-        if let Err(error) = protected.publish("site/7/secret", ContentFormat::TEXT, reading).await {
-            defmt::warn!("not published: {}", defmt::Display2Format(&error));
+        match protected.publish("site/7/secret", ContentFormat::TEXT, reading).await {
+            // It is left to the next reading.
+            Err(ProtectError::Client(Error::Unsaved)) => save(&mut client, &mut sessions)?,
+            Err(error) => defmt::warn!("not published: {}", defmt::Display2Format(&error)),
+            Ok(()) => {}
         }
 
         // Until the next reading is due, what the valve is to do.
@@ -109,16 +142,29 @@ async fn run() -> Result<(), &'static str> {
             match order {
                 Ok(order) if order.payload == b"stop" => {
                     client.close().await;
-                    defmt::info!("{=u32} frames were for others", client.socket_mut().dropped());
+                    defmt::info!("{=u32} frames were for others", client.socket_mut().wire_mut().dropped());
                     return Ok(());
+                }
+                Ok(order) if order.payload == b"sleep" => {
+                    client.suspend(&mut sessions).map_err(|_| "the session cannot be saved")?;
+                    // A press of the button wakes the chip, by a reset.
+                    let mut pressed = pin!(button.wait_for_low());
+                    let _not_yet = poll_once(pressed.as_mut());
+                    set_system_off();
                 }
                 Ok(order) => defmt::info!("valve: {=[u8]:a}", order.payload),
                 Err(Error::Ended { .. }) => return Err("the valve is no more to be observed"),
+                Err(Error::Unsaved) => save(&mut client, &mut sessions)?,
                 // The connection was lost and is being made again.
-                Err(error) => defmt::warn!("{}", defmt::Display2Format(&error)),
+                Err(error) => defmt::warn!("{}", error),
             }
         }
     }
+}
+
+/// Before more is sent, the flash has to say so: or the same numbers would be used again after a loss of power.
+fn save(client: &mut Device<'_>, sessions: &mut Sessions<'_, '_>) -> Result<(), &'static str> {
+    client.save(sessions).map_err(|_| "the session cannot be saved")
 }
 
 /// The number that the chip was made with.

@@ -47,15 +47,17 @@ impl<'d> Frames<'d> {
 
     /// Sends the frame that waits, when the air is free. Says whether there was one.
     pub async fn send(&mut self) -> bool {
-        let Some(mut packet) = self.to_send.take() else { return false };
         let (first, most, attempts) = BACKOFF;
         for attempt in 0..=attempts {
             let slots = self.draw() % (1 << (first + attempt).min(most));
+            // The frame stays where it is until it is out: whoever waits for this may give up and come again.
+            let Some(packet) = &mut self.to_send else { return false };
             Timer::after(UNIT * slots).await;
-            if self.radio.try_send(&mut packet).await.is_ok() {
+            if self.radio.try_send(packet).await.is_ok() {
                 break;
             }
         }
+        self.to_send = None;
         true
     }
 

@@ -27,6 +27,7 @@ use crate::memory::{CryptoOf, Memory, RngOf};
 use crate::outbox::Outbox;
 use crate::saved::{SaveError, Storage};
 use crate::security::{Security, SecurityError};
+use crate::tell::tell;
 use crate::transfer::Transfer;
 
 pub(crate) use inbox::{Entry, Kind};
@@ -269,6 +270,7 @@ impl<M: Memory> Core<M> {
 
     /// Says goodbye and stays disconnected.
     pub fn close(&mut self) {
+        tell!(info, "closed");
         self.line.close();
         self.link = Link::Closed;
         self.failure = Some(Disconnect::ByUs);
@@ -285,7 +287,9 @@ impl<M: Memory> Core<M> {
     /// # Errors
     /// [`SaveError`].
     pub fn save<S: Storage>(&mut self, storage: &mut S) -> Result<(), SaveError<S::Error>> {
-        self.line.save(self.line.config.reserve, storage)
+        let reserve = self.line.config.reserve;
+        let saved = self.line.save(reserve, storage);
+        told_of_saving(reserve, saved)
     }
 
     /// Saves the session as it is, to go to sleep: nothing is skipped when it is taken up again. Whoever goes on instead
@@ -294,7 +298,8 @@ impl<M: Memory> Core<M> {
     /// # Errors
     /// [`SaveError`].
     pub fn suspend<S: Storage>(&mut self, storage: &mut S) -> Result<(), SaveError<S::Error>> {
-        self.line.save(0, storage)
+        let saved = self.line.save(0, storage);
+        told_of_saving(0, saved)
     }
 
     /// Takes up the session that was saved last, instead of a handshake; subscriptions are registered anew. Says whether
@@ -309,12 +314,14 @@ impl<M: Memory> Core<M> {
         {
             return Ok(false);
         }
+        tell!(info, "session restored");
         self.connected();
         Ok(true)
     }
 
     /// Goes on with a session that is not saved: of one that must be, nothing is sent any more, and another one is made.
     pub fn stop_saving(&mut self, now: Instant) {
+        tell!(warn, "sessions are saved no more");
         let lost = self.must_save();
         self.line.config.reserve = 0;
         if lost {
@@ -334,14 +341,20 @@ impl<M: Memory> Core<M> {
         }
         let unix_time = self.unix_time(now);
         match self.line.connect(now, &mut self.login.at(unix_time)) {
-            Ok(()) => self.link = Link::Dialling { failures },
+            Ok(()) => {
+                tell!(debug, "handshake begins");
+                self.link = Link::Dialling { failures };
+            }
             Err(_) => self.lost(now, Disconnect::Misconfigured),
         }
     }
 
     fn handle(&mut self, now: Instant, event: Event<'_>, operation: Option<&mut Transfer<'_>>) {
         match event {
-            Event::Connected => self.connected(),
+            Event::Connected => {
+                tell!(info, "connected");
+                self.connected();
+            }
             Event::Closed(reason) => {
                 let reason = match self.login.take_refusal() {
                     Some(refusal) => Disconnect::NotBelieved(refusal),
@@ -382,10 +395,30 @@ impl<M: Memory> Core<M> {
             let _forgotten = self.login.set_resumption(None);
         }
         self.link = self.link.lost(now, reason, &self.line.config.backoff, self.random.next());
+        if let Link::Down { until, failures } = self.link {
+            let wait = until.saturating_since(now).as_millis();
+            tell!(
+                warn,
+                "no connection: {}; next attempt in {} ms, after {} failures",
+                reason,
+                wait,
+                failures
+            );
+        }
         self.failure = Some(reason);
         self.unreported = true;
         self.subscriptions_lost(now);
     }
+}
+
+fn told_of_saving<E>(reserve: u32, saved: Result<(), SaveError<E>>) -> Result<(), SaveError<E>> {
+    match &saved {
+        Ok(()) => tell!(info, "session saved, {} records reserved", reserve),
+        Err(SaveError::Storage(_)) => tell!(warn, "session not saved: the storage fails"),
+        Err(SaveError::TooFewSlots) => tell!(warn, "session not saved: the storage has too few slots"),
+        Err(SaveError::NoSession) => tell!(warn, "session not saved: there is none"),
+    }
+    saved
 }
 
 /// What a message needs beside its payload: DTLS's record and CoAP's header and options.

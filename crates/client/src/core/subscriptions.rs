@@ -9,6 +9,7 @@ use super::{Core, Entry, Kind, Number, Outgoing, State, Subscription, Subscripti
 use crate::disconnect::Disconnect;
 use crate::memory::Memory;
 use crate::request::{Named, Target};
+use crate::tell::tell;
 
 /// What a subscription has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,6 +241,7 @@ impl<M: Memory> Core<M> {
     /// The server refuses, for the first time or at a later registration. Who waits in `subscribe` sees it in
     /// the standing; everyone else is told like a last notification.
     fn over(&mut self, id: SubscriptionId, code: Code) {
+        tell!(warn, "subscription {} is over: {}.{:02}", id.slot, code.0 >> 5, code.0 & 31);
         let Some(subscription) = place::<M>(&mut self.subscriptions, id) else { return };
         subscription.state = State::Over(code);
         if subscription.answered {
