@@ -1,7 +1,7 @@
 //! What the client says through `log`: how the connection fares, and nothing that nobody else should read.
 #![allow(missing_docs, reason = "a test crate has no readers but this file's")]
 
-#[expect(dead_code, reason = "other tests use the rest")]
+#[allow(dead_code, unused_imports, reason = "other tests use the rest")]
 mod world;
 
 use std::sync::Mutex;
