@@ -11,7 +11,7 @@
 //! [`handle`] answers a request. What it changes, it says in a [`Change`]: every shard is to hear of it
 //! ([`Subscriptions::sync`]) and then has something to send ([`Subscriptions::deliver`]), and the store is to
 //! keep it ([`Persist`]). Time is passed in; nothing here waits, sends or stores. [`notify`] takes what is to be sent
-//! to an endpoint.
+//! to an endpoint, and [`Frontend`] stands between that and everything else: it is all of a broker that needs no socket.
 //!
 //! ```
 //! # use sedge_access::{Caller, Grants, Policy as Rules, Subject};
@@ -76,6 +76,7 @@ mod change;
 mod configuration;
 mod counters;
 mod denied;
+mod frontend;
 mod name;
 mod outlet;
 mod parameters;
@@ -100,6 +101,7 @@ pub use change::{Change, Persist, Stored, TopicId, TopicOptions, TopicRecord};
 pub use configuration::{CORE_PS_DATA, Configuration, Identity, MAX_TEXT_LEN};
 pub use counters::{SubscriptionCounters, TopicCounters};
 pub use denied::Denied;
+pub use frontend::{Frontend, Intake, Outlet};
 pub use name::{COLLECTION, DATA, TopicName};
 pub use outlet::{TooLong, notify, renotify};
 pub use parameters::Parameters;

@@ -19,6 +19,7 @@ pub struct Rendered<'b> {
     block2: Option<Block>,
     /// The size of the whole body, told with its first block.
     size2: Option<u32>,
+    size1: Option<u32>,
     payload: &'b [u8],
 }
 
@@ -33,6 +34,7 @@ impl<'b> Rendered<'b> {
             max_age: None,
             block2: None,
             size2: None,
+            size1: None,
             payload: &[],
         }
     }
@@ -73,6 +75,9 @@ impl<'b> Rendered<'b> {
         if let Some(size) = self.size2 {
             writer.option_uint(OptionNumber::SIZE2, size);
         }
+        if let Some(size) = self.size1 {
+            writer.option_uint(OptionNumber::SIZE1, size);
+        }
         writer.payload(self.payload);
     }
 }
@@ -87,6 +92,7 @@ impl Response {
             location: &self.location,
             content_format: self.content_format,
             max_age: self.max_age,
+            size1: self.size1,
             ..Rendered::new(self.code)
         };
         // What has no payload has no blocks, whatever was asked for.

@@ -41,6 +41,9 @@ pub struct Response {
     pub content_format: Option<ContentFormat>,
     /// How many seconds it is fresh, or when to try again.
     pub max_age: Option<u32>,
+    /// The longest body that would have been taken, in bytes
+    /// ([RFC 7959 section 2.9.3](https://www.rfc-editor.org/rfc/rfc7959#section-2.9.3)).
+    pub size1: Option<u32>,
     /// The payload.
     pub payload: Payload,
 }
@@ -66,6 +69,7 @@ impl Response {
             location: Vec::new(),
             content_format: None,
             max_age: None,
+            size1: None,
             payload: Payload::Bytes(Vec::new()),
         }
     }

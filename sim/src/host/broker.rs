@@ -8,13 +8,10 @@ use std::net::{Ipv6Addr, SocketAddrV6};
 use std::rc::Rc;
 
 use sedge_access::Policy as Rules;
-use sedge_coap::block::BlockSize;
 use sedge_crypto::RustCrypto;
 use sedge_endpoint::memory::{Hosted, PagedMemory};
-use sedge_endpoint::{CidLayout, Event, Incoming, SessionId};
-use sedge_pubsub::{
-    Bodies, BodyLimits, Notification, ObservationId, Policy, Settings, Subscriptions, Topics, UnixTime,
-};
+use sedge_endpoint::{CidLayout, Event, Incoming};
+use sedge_pubsub::{BodyLimits, Frontend, Policy, Settings, Topics, UnixTime};
 use sedge_time::{Duration, Instant};
 
 use super::credentials::Directory;
@@ -23,7 +20,7 @@ use super::random::SimulatedRng;
 use super::stack::{MAX_DATAGRAM, Stack};
 use crate::network::NodeId;
 use crate::record::{Kind, MessageId, SharedRecord};
-use wire::{Link, Wire};
+use wire::{Link, Outlet, Wire};
 
 pub(crate) use wire::Peer;
 
@@ -42,9 +39,8 @@ pub(crate) struct Broker {
     config: BrokerConfig,
     stack: Stack,
     link: Link,
-    subscriptions: Subscriptions,
+    frontend: Frontend,
     topics: Topics,
-    bodies: Bodies,
     /// No roles and no segments: each device's own rights decide.
     policy: Rules,
     directory: Rc<Directory>,
@@ -54,6 +50,9 @@ pub(crate) struct Broker {
 
 /// The wall clock at the beginning of every run: 22 November 2026.
 pub(super) const EPOCH: u64 = 1_795_305_600;
+/// What devices may send in blocks.
+const LIMITS: BodyLimits =
+    BodyLimits { bytes: 4 << 20, bodies: 4096, per_session: 2, timeout: Duration::from_secs(300) };
 /// How many handshakes may be under way.
 const HANDSHAKES: usize = 4096;
 
@@ -78,14 +77,11 @@ impl Broker {
     ) -> Self {
         let stack = Stack::new(address, super::COAPS, 64, 1);
         let settings = Settings { max_value: 4 << 20, history_bytes: 8 << 20, ..Settings::default() };
-        let limits =
-            BodyLimits { bytes: 4 << 20, bodies: 4096, per_session: 2, timeout: Duration::from_secs(300) };
         let wire = Wire::new(directory.clone(), record.clone());
         Self {
             link: Link::new(now, &config, wire, rng),
-            subscriptions: Subscriptions::new(config.policy),
+            frontend: Frontend::new(config.policy, LIMITS),
             topics: Topics::new(settings),
-            bodies: Bodies::new(limits),
             config,
             stack,
             policy: Rules::default(),
@@ -97,7 +93,7 @@ impl Broker {
 
     /// When [`expire`](Self::expire) has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.link.endpoint.deadline(), self.subscriptions.deadline()].into_iter().flatten().min()
+        [self.link.endpoint.deadline(), self.frontend.deadline()].into_iter().flatten().min()
     }
 
     /// How many sessions there are.
@@ -145,9 +141,8 @@ impl Broker {
         while let Some(event) = self.link.endpoint.expire(now, &mut self.link.wire) {
             self.event(now, event);
         }
-        let link = &mut self.link;
-        self.subscriptions.expire(now, &mut |notification| link.notify(now, &notification));
-        self.bodies.expire(now);
+        self.frontend.expire(now, &mut Outlet { link: &mut self.link, now });
+        self.frontend.expire_bodies(now);
         self.deliver(now);
         self.link.wire.repeating = false;
     }
@@ -157,7 +152,7 @@ impl Broker {
         let mut wire = Wire::new(self.directory.clone(), self.record.clone());
         wire.nat = std::mem::take(&mut self.link.wire.nat);
         self.link = Link::new(now, &self.config, wire, rng);
-        self.subscriptions = Subscriptions::new(self.config.policy);
+        self.frontend = Frontend::new(self.config.policy, LIMITS);
     }
 
     /// From now on the device's datagrams come from another port.
@@ -197,61 +192,19 @@ impl Broker {
         match event {
             Event::Request { ticket, message } => self.request(now, ticket, &message),
             Event::Connected { replaced, .. } => {
-                replaced.into_iter().for_each(|replaced| self.forget(replaced));
+                replaced.into_iter().for_each(|replaced| self.frontend.close(replaced.to_u64()));
                 let mut record = self.record.borrow_mut();
                 record.sessions += 1;
                 if let Some(handshake) = self.link.wire.cause {
                     record.arrived(now, NodeId(0), handshake);
                 }
             }
-            Event::Closed { session, .. } => self.forget(session),
-            Event::Acknowledged { session, key } => {
-                let (link, id) = (&mut self.link, ObservationId::from_u64(key));
-                self.subscriptions.acknowledged(now, session.to_u64(), id, &mut |notification| {
-                    link.notify(now, &notification)
-                });
-            }
-            Event::Rejected { session, key } | Event::Lost { session, key } => {
-                self.failed(now, session, ObservationId::from_u64(key));
-            }
-            Event::Render { notification, key, .. } => {
-                if let Some(resend) = self.subscriptions.resend(now, ObservationId::from_u64(key)) {
-                    self.link.renotify(now, notification, &resend);
-                }
-            }
-            Event::Delivered { session } | Event::Moved { session } => self.ready(now, session),
-            Event::Reset { session, message_id } => {
-                if let Some(observation) = self.link.resets.rejected(session.to_u64(), message_id) {
-                    self.failed(now, session, observation);
-                }
-            }
-            _ => {}
+            Event::Closed { session, .. } => self.frontend.close(session.to_u64()),
+            event => self.frontend.event(now, &event, &mut Outlet { link: &mut self.link, now }),
         }
     }
 
-    fn forget(&mut self, session: SessionId) {
-        self.subscriptions.close(session.to_u64());
-        self.bodies.close(session.to_u64());
-    }
-
-    fn failed(&mut self, now: Instant, session: SessionId, observation: ObservationId) {
-        let link = &mut self.link;
-        let mut outlet = |notification: Notification<'_>| link.notify(now, &notification);
-        self.subscriptions.failed(now, session.to_u64(), observation, &mut outlet);
-    }
-
-    fn ready(&mut self, now: Instant, session: SessionId) {
-        let link = &mut self.link;
-        self.subscriptions.ready(now, session.to_u64(), &mut |notification| link.notify(now, &notification));
-    }
-
     fn deliver(&mut self, now: Instant) {
-        let link = &mut self.link;
-        while self.subscriptions.deliver(now, 512, &mut |notification| link.notify(now, &notification)) {}
-    }
-
-    /// The largest block that fits a datagram.
-    fn block(&self) -> BlockSize {
-        self.config.policy.block
+        while self.frontend.deliver(now, 512, &mut Outlet { link: &mut self.link, now }) {}
     }
 }

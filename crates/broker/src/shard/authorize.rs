@@ -242,7 +242,8 @@ impl Shard {
             if !subject.is_revoked() && subject.valid_until().is_none_or(|end| end > now) {
                 return false;
             }
-            let hears = self.subscriptions.has_any(session.to_u64()) || self.watchers.has_any(*session);
+            let hears =
+                self.frontend.subscriptions().has_any(session.to_u64()) || self.watchers.has_any(*session);
             let stays = *until > now && hears;
             if !stays {
                 self.end(*session);

@@ -1,13 +1,11 @@
 //! What the endpoint says happened, and what follows from it.
 
-use sedge_endpoint::{Agreed, CloseReason, Event, ExchangeId, SessionId};
-use sedge_pubsub::{Content, ObservationId};
+use sedge_endpoint::{Agreed, CloseReason, Event, SessionId};
 use sedge_time::Instant;
 
 use super::Shard;
 use super::authorize::goes_by_token;
 use super::watched::Watchers;
-use crate::clock;
 
 impl Shard {
     pub(super) fn event(&mut self, now: Instant, event: Event<'_>) {
@@ -32,25 +30,15 @@ impl Shard {
             Event::Render { notification, key, .. } if Watchers::owns(key) => {
                 self.tell_watcher_again(now, notification, key);
             }
-            Event::Acknowledged { session, key } => {
-                let (session, id) = (session.to_u64(), ObservationId::from_u64(key));
-                let (subscriptions, mut outlet) = self.outlet(now);
-                subscriptions
-                    .acknowledged(now, session, id, &mut |notification| outlet.notify(&notification));
-            }
-            Event::Rejected { session, key } | Event::Lost { session, key } => {
-                self.failed(now, session, ObservationId::from_u64(key));
-            }
-            Event::Render { notification, key, .. } => self.send_again(now, notification, key),
             Event::Delivered { session } | Event::Moved { session } => self.ready(now, session),
-            Event::Reset { session, message_id } => {
-                if let Some(observation) = self.link.resets.rejected(session.to_u64(), message_id) {
-                    self.failed(now, session, observation);
+            event => {
+                // A notification is not repeated by rights that are gone.
+                if matches!(event, Event::Render { .. }) {
+                    self.hear_of_rights(now);
                 }
+                let (frontend, mut outlet) = self.outlet(now);
+                frontend.event(now, &event, &mut outlet);
             }
-            // The broker asks nobody anything.
-            Event::Response { .. } | Event::Failed { .. } | Event::Pong { .. } => {}
-            _ => {}
         }
     }
 
@@ -97,24 +85,6 @@ impl Shard {
         }
     }
 
-    /// Sends a notification again that was not acknowledged in time, or the end of its observation if its session may
-    /// not have it any more.
-    fn send_again(&mut self, now: Instant, notification: ExchangeId, key: u64) {
-        let id = ObservationId::from_u64(key);
-        self.hear_of_rights(now);
-        let (subscriptions, mut outlet) = self.outlet(now);
-        let denied = subscriptions.resend(now, id).and_then(|resend| match resend.notification.content {
-            Content::Value(_) => outlet.judge(resend.notification.session, resend.notification.topic),
-            Content::End(_) => None,
-        });
-        if let Some(code) = denied {
-            subscriptions.end(id, code);
-        }
-        if let Some(resend) = subscriptions.resend(now, id) {
-            outlet.link.renotify(now, clock::unix(), notification, &resend);
-        }
-    }
-
     /// Ends a session and tells its peer.
     pub(super) fn end(&mut self, session: SessionId) {
         let _known = self.link.endpoint.close(session, &mut self.link.wire);
@@ -127,22 +97,14 @@ impl Shard {
         self.subjects.close(session);
         self.watchers.close(session);
         let session = session.to_u64();
-        self.subscriptions.close(session);
-        self.bodies.close(session);
+        self.frontend.close(session);
         self.kept.close(session);
-    }
-
-    /// Ends an observation whose notification came to nothing, and hands out what its session can take now.
-    fn failed(&mut self, now: Instant, session: SessionId, observation: ObservationId) {
-        let (subscriptions, mut outlet) = self.outlet(now);
-        subscriptions
-            .failed(now, session.to_u64(), observation, &mut |notification| outlet.notify(&notification));
     }
 
     /// Hands out what a session can take now.
     pub(super) fn ready(&mut self, now: Instant, session: SessionId) {
         self.tell_watchers(now, Some(session));
-        let (subscriptions, mut outlet) = self.outlet(now);
-        subscriptions.ready(now, session.to_u64(), &mut |notification| outlet.notify(&notification));
+        let (frontend, mut outlet) = self.outlet(now);
+        frontend.ready(now, session.to_u64(), &mut outlet);
     }
 }

@@ -5,7 +5,7 @@ use sedge_coap::Code;
 use sedge_crypto::Entropy;
 use sedge_endpoint::ExchangeId;
 use sedge_endpoint::memory::PagedMemory;
-use sedge_pubsub::{Content, Handed, Notification, Refusal, Resend, Resets, TooLong, UnixTime};
+use sedge_pubsub::{Handed, Notification, Refusal, Resend, Resets, TooLong};
 use sedge_time::Instant;
 
 use super::refused::Refused;
@@ -31,20 +31,8 @@ pub(super) struct Outlet<'s> {
     pub(super) now: Instant,
 }
 
-impl Outlet<'_> {
-    /// Sends a notification, if its session may have it and as far as it can take it.
-    pub(super) fn notify(&mut self, notification: &Notification<'_>) -> Handed {
-        let Notification { session, topic, .. } = *notification;
-        if matches!(notification.content, Content::Value(_))
-            && let Some(code) = self.judge(session, topic)
-        {
-            return Handed::Denied(code);
-        }
-        self.link.notify(self.now, clock::unix(), notification)
-    }
-
-    /// The code that an observation of this topic is to end with, if its session may not read it.
-    pub(super) fn judge(&mut self, session: u64, topic: &str) -> Option<Code> {
+impl sedge_pubsub::Outlet for Outlet<'_> {
+    fn judge(&mut self, session: u64, topic: &str) -> Option<Code> {
         let subject = self.subjects.get(session).map_or(self.anyone, |subject| subject);
         let cause = self.policy.decide(self.now, subject, Verb::Read, topic).cause()?;
         self.refused.observation(self.audit, subject, topic, cause);
@@ -53,35 +41,26 @@ impl Outlet<'_> {
             _ => Code::FORBIDDEN,
         })
     }
+
+    fn send(&mut self, resets: &mut Resets, notification: &Notification<'_>) -> Handed {
+        let Link { endpoint, wire, oversized } = &mut *self.link;
+        let times = (self.now, clock::unix());
+        sedge_pubsub::notify(endpoint, wire, resets, times, notification).unwrap_or_else(|TooLong| {
+            *oversized += 1;
+            Handed::Gone
+        })
+    }
+
+    fn send_again(&mut self, exchange: ExchangeId, resend: &Resend<'_>) {
+        let Link { endpoint, wire, .. } = &mut *self.link;
+        sedge_pubsub::renotify(endpoint, wire, (self.now, clock::unix()), exchange, resend);
+    }
 }
 
 /// The sessions of a shard.
 pub(super) struct Link {
     pub(super) endpoint: Endpoint,
     pub(super) wire: Wire,
-    pub(super) resets: Resets,
     /// Notifications that did not fit what the peer takes.
     pub(super) oversized: u64,
-}
-
-impl Link {
-    /// Sends a notification, as far as its session can take one.
-    pub(super) fn notify(&mut self, now: Instant, unix: UnixTime, notification: &Notification<'_>) -> Handed {
-        let Self { endpoint, wire, resets, oversized } = self;
-        sedge_pubsub::notify(endpoint, wire, resets, (now, unix), notification).unwrap_or_else(|TooLong| {
-            *oversized += 1;
-            Handed::Gone
-        })
-    }
-
-    /// Sends a notification again that was not acknowledged in time.
-    pub(super) fn renotify(
-        &mut self,
-        now: Instant,
-        unix: UnixTime,
-        exchange: ExchangeId,
-        resend: &Resend<'_>,
-    ) {
-        sedge_pubsub::renotify(&mut self.endpoint, &mut self.wire, (now, unix), exchange, resend);
-    }
 }

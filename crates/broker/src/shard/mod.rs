@@ -33,7 +33,7 @@ use sedge_coap::block::BlockSize;
 use sedge_crypto::Entropy;
 use sedge_dtls::{Transport, peek_cid};
 use sedge_endpoint::{CidLayout, Incoming, PathValidation, Procedure, SessionId};
-use sedge_pubsub::{Bodies, BodyLimits, Policy, Reliability, Resets, Subscriptions, TopicId};
+use sedge_pubsub::{BodyLimits, Frontend, Policy, Reliability, TopicId};
 use sedge_time::{Duration, Instant};
 
 use crate::Principal;
@@ -146,7 +146,7 @@ pub(crate) struct Shard {
     service: Arc<Service>,
     cid: CidLayout,
     link: Link,
-    subscriptions: Subscriptions,
+    frontend: Frontend,
     /// Who observes what the authorisation server says.
     watchers: Watchers,
     /// The rules that hold, as far as this shard has heard.
@@ -157,7 +157,6 @@ pub(crate) struct Shard {
     /// How long they may stay at most, for their peers to hear of that.
     farewell: Duration,
     refused: Refused,
-    bodies: Bodies,
     kept: Kept,
     proof: Proof,
     strangers: Strangers,
@@ -245,15 +244,14 @@ impl Shard {
         Ok(Self {
             number,
             cid,
-            link: Link { endpoint, wire, resets: Resets::new(), oversized: 0 },
-            subscriptions: Subscriptions::new(policy),
+            link: Link { endpoint, wire, oversized: 0 },
+            frontend: Frontend::new(policy, body_limits),
             watchers: Watchers::default(),
             policy: shared.state.policy(),
             subjects: Subjects::default(),
             dismissed: Vec::new(),
             farewell,
             refused: Refused::default(),
-            bodies: Bodies::new(body_limits),
             kept: Kept::default(),
             proof: Proof::new(),
             strangers: Strangers::default(),
@@ -304,7 +302,7 @@ impl Shard {
     }
 
     fn deadline(&self) -> Instant {
-        let parts = [self.link.endpoint.deadline(), self.subscriptions.deadline(), self.subjects.deadline()];
+        let parts = [self.link.endpoint.deadline(), self.frontend.deadline(), self.subjects.deadline()];
         parts.into_iter().flatten().fold(self.next_chores, Instant::min)
     }
 
@@ -392,12 +390,12 @@ impl Shard {
             self.event(now, event);
         }
         self.expire_rights(now);
-        let (subscriptions, mut outlet) = self.outlet(now);
-        subscriptions.expire(now, &mut |notification| outlet.notify(&notification));
+        let (frontend, mut outlet) = self.outlet(now);
+        frontend.expire(now, &mut outlet);
         if now >= self.next_chores {
             self.next_chores = now + CHORES;
             self.link.wire.try_again();
-            self.bodies.expire(now);
+            self.frontend.expire_bodies(now);
             self.see_off(now);
             self.tell_watchers(now, None);
             self.kept.expire(now);
@@ -408,14 +406,14 @@ impl Shard {
     /// Hands out notifications; says whether there are more.
     fn deliver(&mut self, now: Instant) -> bool {
         self.hear_of_rights(now);
-        let (subscriptions, mut outlet) = self.outlet(now);
-        subscriptions.deliver(now, NOTIFICATIONS, &mut |notification| outlet.notify(&notification))
+        let (frontend, mut outlet) = self.outlet(now);
+        frontend.deliver(now, NOTIFICATIONS, &mut outlet)
     }
 
     /// Lets the others know whether there is anyone here who wants to hear of publications.
     fn count_observers(&self) {
         if let Some(observers) = self.shared.observers.get(self.number) {
-            observers.store(self.subscriptions.len(), Ordering::Relaxed);
+            observers.store(self.frontend.subscriptions().len(), Ordering::Relaxed);
         }
     }
 }

@@ -16,7 +16,7 @@ impl Shard {
             let shared = self.shared.clone();
             let topics = shared.state.topics();
             for topic in mail.topics {
-                self.subscriptions.sync(now, &topics, topic);
+                self.frontend.subscriptions_mut().sync(now, &topics, topic);
             }
         }
         for Handover { from, via, mut bytes } in mail.datagrams {
@@ -111,7 +111,7 @@ impl Shard {
             ("shard.handed_over", datagrams_handed_over),
             ("shard.handovers_lost", handovers_lost),
             ("coap.bodies_refused", bodies_refused),
-            ("coap.bodies_open", self.bodies.len() as u64),
+            ("coap.bodies_open", self.frontend.open_bodies() as u64),
             ("coap.responses_failed", responses_failed),
             ("coap.proofs_asked", proofs_asked),
             ("coap.strangers_ignored", strangers_ignored),
@@ -130,11 +130,11 @@ impl Shard {
             .chain(endpoint.totals().map(|entry| named("endpoint", entry)))
             .chain(endpoint.discards().map(|entry| named("dtls.discarded", entry)))
             .chain(self.refused.entries())
-            .chain(self.subscriptions.counters().entries().map(|entry| named("observe", entry)))
+            .chain(self.frontend.subscriptions().counters().entries().map(|entry| named("observe", entry)))
             .collect();
         Description {
             sessions: self.link.endpoint.sessions().count() as u64,
-            observations: (self.subscriptions.len() + self.watchers.len()) as u64,
+            observations: (self.frontend.subscriptions().len() + self.watchers.len()) as u64,
             counters,
         }
     }

@@ -1,11 +1,11 @@
 //! Requests: whose they are, what they are for, and how they are answered.
 
 use sedge_access::{Caller, Subject};
-use sedge_coap::block::{Block, BlockError};
+use sedge_coap::block::Block;
 use sedge_coap::link_format::is_discovery;
 use sedge_coap::{Code, Message, OptionNumber, Reaction};
 use sedge_endpoint::Ticket;
-use sedge_pubsub::{self as pubsub, BodyError, Received, Response};
+use sedge_pubsub::{self as pubsub, Intake, Response};
 use sedge_time::Instant;
 
 use super::answers::{links, problem, unavailable};
@@ -41,49 +41,15 @@ impl Shard {
         let subject = &*subject;
         // A handshake has shown that the peer receives at its address.
         let trusted = self.link.endpoint.agreed(session).is_some() || self.meet(now, &ticket, message);
-        let whole = Whole { message, body: message.payload(), block1: None, trusted };
-        // What is not understood is refused before anything is kept of it.
-        let Some(block1) = message.block1().filter(|_| message.check(pubsub::understands).is_ok()) else {
-            return self.dispatch(now, ticket, subject, &whole);
-        };
-        let whole = Whole { block1: Some(block1), ..whole };
-        match self.bodies.receive(now, ticket.session().to_u64(), message, block1) {
-            Ok(Received::Complete(body)) => {
-                self.dispatch(now, ticket, subject, &Whole { body: &body, ..whole });
+        match self.frontend.intake(now, session.to_u64(), message) {
+            Intake::Whole { body, block1 } => {
+                self.dispatch(now, ticket, subject, &Whole { message, body: &body, block1, trusted });
             }
-            Ok(Received::Continue) => self.answer_block(now, ticket, Code::CONTINUE, block1),
-            Err(BodyError::Block(error)) => {
-                self.counters.bodies_refused += 1;
-                if error == BlockError::TooLarge {
-                    self.refuse_size(now, ticket);
-                } else {
-                    self.answer_block(now, ticket, error.code(), block1);
-                }
-            }
-            Err(BodyError::TooMany) => {
-                self.counters.bodies_refused += 1;
-                let busy = problem(Code::SERVICE_UNAVAILABLE, "too many bodies in blocks");
-                self.respond(now, ticket, &Response { max_age: Some(1), ..busy }, &whole);
+            Intake::Part { response, block1 } => {
+                self.counters.bodies_refused += u64::from(!response.code.is_success());
+                self.respond(now, ticket, &response, &Whole { message, body: &[], block1, trusted });
             }
         }
-    }
-
-    fn answer_block(&mut self, now: Instant, ticket: Ticket, code: Code, block1: Block) {
-        let sent = self.link.endpoint.respond(now, ticket, &mut self.link.wire, code, |writer| {
-            writer.block(OptionNumber::BLOCK1, block1);
-        });
-        self.counters.responses_failed += u64::from(sent.is_err());
-    }
-
-    /// Refuses a body that is too large, and says what would not be
-    /// ([RFC 7959 section 2.9.3](https://www.rfc-editor.org/rfc/rfc7959#section-2.9.3)).
-    fn refuse_size(&mut self, now: Instant, ticket: Ticket) {
-        let limit = u32::try_from(self.shared.config.limits.body_bytes).unwrap_or(u32::MAX);
-        let code = Code::REQUEST_ENTITY_TOO_LARGE;
-        let sent = self.link.endpoint.respond(now, ticket, &mut self.link.wire, code, |writer| {
-            writer.option_uint(OptionNumber::SIZE1, limit);
-        });
-        self.counters.responses_failed += u64::from(sent.is_err());
     }
 
     fn dispatch(&mut self, now: Instant, ticket: Ticket, subject: &Subject, whole: &Whole<'_>) {
@@ -144,7 +110,7 @@ impl Shard {
         // The lock is held until the store has the change, so that changes of a topic reach it in their order;
         // and until the number of observers is known, so that no publication misses a new one.
         let mut topics = shared.state.topics();
-        let outcome = pubsub::handle(&mut topics, &mut self.subscriptions, &request);
+        let outcome = self.frontend.handle(&mut topics, &request);
         if let Some(denied) = &outcome.denied {
             self.refused.request(&shared.state.audit, subject, denied);
         }
@@ -166,7 +132,6 @@ impl Shard {
             return;
         };
         let mut response = outcome.response.unwrap_or(Response::new(Code::CHANGED));
-        self.subscriptions.sync(now, &topics, change.topic);
         let mut ticket = Some(ticket);
         let mut done = None;
         if change.durable {

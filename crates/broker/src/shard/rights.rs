@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sedge_access::{Kind, Subject};
 use sedge_endpoint::SessionId;
-use sedge_pubsub::Subscriptions;
+use sedge_pubsub::Frontend;
 use sedge_time::Instant;
 
 use super::Shard;
@@ -31,8 +31,8 @@ impl Shard {
         }
         if news.policy {
             self.policy = self.shared.state.policy();
-            let (subscriptions, mut outlet) = self.outlet(now);
-            subscriptions.regrant_all(|session, topic| outlet.judge(session, topic));
+            let (frontend, mut outlet) = self.outlet(now);
+            frontend.recheck_all(&mut outlet);
         }
     }
 
@@ -54,10 +54,8 @@ impl Shard {
     /// Ends the observations of a session that its rights do not cover any more.
     fn recheck(&mut self, now: Instant, session: SessionId) {
         self.recheck_watchers(now, session);
-        let session = session.to_u64();
-        let (subscriptions, mut outlet) = self.outlet(now);
-        subscriptions.regrant(session, |topic| outlet.judge(session, topic));
-        subscriptions.ready(now, session, &mut |notification| outlet.notify(&notification));
+        let (frontend, mut outlet) = self.outlet(now);
+        frontend.recheck(now, session.to_u64(), &mut outlet);
     }
 
     /// Ends the observations of sessions whose rights have ended by themselves.
@@ -70,10 +68,10 @@ impl Shard {
         }
     }
 
-    /// The subscriptions, and the way of their notifications out.
-    pub(super) fn outlet(&mut self, now: Instant) -> (&mut Subscriptions, Outlet<'_>) {
-        let Self { subscriptions, link, policy, subjects, shared, refused, .. } = self;
+    /// The observations, and the way of their notifications out.
+    pub(super) fn outlet(&mut self, now: Instant) -> (&mut Frontend, Outlet<'_>) {
+        let Self { frontend, link, policy, subjects, shared, refused, .. } = self;
         let (anyone, audit) = (&shared.insecure, &shared.state.audit);
-        (subscriptions, Outlet { link, policy, subjects, anyone, refused, audit, now })
+        (frontend, Outlet { link, policy, subjects, anyone, refused, audit, now })
     }
 }

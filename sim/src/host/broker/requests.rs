@@ -1,60 +1,50 @@
 //! What devices ask of the broker.
 
 use sedge_access::{Caller, Subject};
-use sedge_coap::block::{Block, BlockError};
-use sedge_coap::{Code, Message, OptionNumber, Token, Type, Writer};
+use sedge_coap::block::Block;
+use sedge_coap::{Code, Message, Token, Type, Writer};
 use sedge_endpoint::Ticket;
-use sedge_pubsub::{self as pubsub, BodyError, Outcome, Received, Response, Stored};
+use sedge_pubsub::{self as pubsub, Intake, Outcome, Response, Stored};
 use sedge_time::Instant;
 
+use super::wire::{Link, Outlet};
 use super::{Broker, unix};
 use crate::host::device::name_of;
 use crate::network::NodeId;
 
 impl Broker {
     pub(super) fn request(&mut self, now: Instant, ticket: Ticket, message: &Message<'_>) {
-        let Some(block1) = message.block1().filter(|_| message.check(pubsub::understands).is_ok()) else {
-            return self.dispatch(now, ticket, message, message.payload(), None);
-        };
-        match self.bodies.receive(now, ticket.session().to_u64(), message, block1) {
-            Ok(Received::Complete(body)) => self.dispatch(now, ticket, message, &body, Some(block1)),
-            Ok(Received::Continue) => self.answer_block(now, ticket, Code::CONTINUE, block1),
-            Err(BodyError::Block(error)) => self.answer_block(now, ticket, error.code(), block1),
-            Err(BodyError::TooMany) => {
-                self.answer_block(now, ticket, BlockError::Incomplete.code(), block1);
+        let session = ticket.session();
+        let (body, block1) = match self.frontend.intake(now, session.to_u64(), message) {
+            Intake::Whole { body, block1 } => (body, block1),
+            Intake::Part { response, block1 } => {
+                return self.respond(now, ticket, message, &response, block1);
             }
+        };
+        let directory = self.directory.clone();
+        let subject = directory.subject(ticket.principal());
+        let outcome = self.handle(now, session.to_u64(), subject, message, &body);
+        if let Some(response) = outcome.response {
+            self.respond(now, ticket, message, &response, block1);
+        }
+        if outcome.ready {
+            self.frontend.ready(now, session.to_u64(), &mut Outlet { link: &mut self.link, now });
         }
     }
 
-    fn answer_block(&mut self, now: Instant, ticket: Ticket, code: Code, block1: Block) {
-        // A session that has ended meanwhile needs no answer.
-        let _sent = self.link.endpoint.respond(now, ticket, &mut self.link.wire, code, |writer| {
-            writer.block(OptionNumber::BLOCK1, block1);
-        });
-    }
-
-    fn dispatch(
+    fn respond(
         &mut self,
         now: Instant,
         ticket: Ticket,
         message: &Message<'_>,
-        body: &[u8],
+        response: &Response,
         block1: Option<Block>,
     ) {
-        let session = ticket.session();
-        let directory = self.directory.clone();
-        let subject = directory.subject(ticket.principal());
-        let outcome = self.handle(now, session.to_u64(), subject, message, body);
-        if let Some(response) = outcome.response.or(outcome.change.map(|_| Response::new(Code::CHANGED))) {
-            let rendered = response.render(message.block2(), self.block());
-            let _sent =
-                self.link.endpoint.respond(now, ticket, &mut self.link.wire, rendered.code, |writer| {
-                    rendered.write(writer, block1);
-                });
-        }
-        if outcome.ready {
-            self.ready(now, session);
-        }
+        let rendered = response.render(message.block2(), self.frontend.block());
+        let Link { endpoint, wire } = &mut self.link;
+        // A session that has ended meanwhile needs no answer.
+        let _sent =
+            endpoint.respond(now, ticket, wire, rendered.code, |writer| rendered.write(writer, block1));
     }
 
     /// Has the topics and subscriptions do what is asked, and notes which message that was.
@@ -68,14 +58,12 @@ impl Broker {
     ) -> Outcome {
         let caller = Caller { policy: &self.policy, subject };
         let request = pubsub::Request { now, unix: unix(now), session, caller, message, body };
-        let outcome = pubsub::handle(&mut self.topics, &mut self.subscriptions, &request);
-        if let Some(change) = &outcome.change {
-            self.subscriptions.sync(now, &self.topics, change.topic);
-            if let (Stored::Put(value), true) = (&change.persist.value, session > 0)
-                && let Some(published) = name_of(&value.payload)
-            {
-                self.record.borrow_mut().arrived(now, NodeId(0), published);
-            }
+        let outcome = self.frontend.handle(&mut self.topics, &request);
+        if let Some(change) = &outcome.change
+            && let (Stored::Put(value), true) = (&change.persist.value, session > 0)
+            && let Some(published) = name_of(&value.payload)
+        {
+            self.record.borrow_mut().arrived(now, NodeId(0), published);
         }
         outcome
     }

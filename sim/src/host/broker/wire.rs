@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::rc::Rc;
 
+use sedge_coap::Code;
 use sedge_crypto::RustCrypto;
 use sedge_dtls::Credentials;
 use sedge_endpoint::memory::{PagedMemory, Path};
@@ -113,31 +114,13 @@ fn log_line(log: &mut String, label: &str, client_random: &[u8; 32], secret: &[u
 pub(super) struct Link {
     pub(super) endpoint: Endpoint<Memory>,
     pub(super) wire: Wire,
-    pub(super) resets: Resets,
 }
 
 impl Link {
     pub(super) fn new(now: Instant, config: &BrokerConfig, wire: Wire, rng: SimulatedRng) -> Self {
         let parts = PagedMemory::parts(config.sessions, HANDSHAKES.min(config.sessions), 4096);
         let endpoint = Endpoint::new(now, config.endpoint.clone(), RustCrypto, rng, parts);
-        Self { endpoint, wire, resets: Resets::new() }
-    }
-
-    /// Sends a notification, as far as its session can take one.
-    pub(super) fn notify(&mut self, now: Instant, notification: &Notification<'_>) -> Handed {
-        let before = self.begin(notification);
-        let Self { endpoint, wire, resets } = self;
-        let handed = sedge_pubsub::notify(endpoint, wire, resets, (now, unix(now)), notification);
-        self.wire.cause = before;
-        handed.unwrap_or(Handed::Gone)
-    }
-
-    /// Sends a notification again that was not acknowledged in time.
-    pub(super) fn renotify(&mut self, now: Instant, exchange: ExchangeId, resend: &Resend<'_>) {
-        let before = self.begin(&resend.notification);
-        let Self { endpoint, wire, .. } = self;
-        sedge_pubsub::renotify(endpoint, wire, (now, unix(now)), exchange, resend);
-        self.wire.cause = before;
+        Self { endpoint, wire }
     }
 
     /// What is sent next belongs to the message that the value names. Returns what it belonged to before.
@@ -147,6 +130,35 @@ impl Link {
             self.wire.cause = name_of(&value.payload).or(before);
         }
         before
+    }
+}
+
+/// The way of notifications out.
+pub(super) struct Outlet<'b> {
+    pub(super) link: &'b mut Link,
+    pub(super) now: Instant,
+}
+
+impl sedge_pubsub::Outlet for Outlet<'_> {
+    /// Nobody's rights change during a run.
+    fn judge(&mut self, _: u64, _: &str) -> Option<Code> {
+        None
+    }
+
+    fn send(&mut self, resets: &mut Resets, notification: &Notification<'_>) -> Handed {
+        let before = self.link.begin(notification);
+        let Link { endpoint, wire } = &mut *self.link;
+        let times = (self.now, unix(self.now));
+        let handed = sedge_pubsub::notify(endpoint, wire, resets, times, notification);
+        self.link.wire.cause = before;
+        handed.unwrap_or(Handed::Gone)
+    }
+
+    fn send_again(&mut self, exchange: ExchangeId, resend: &Resend<'_>) {
+        let before = self.link.begin(&resend.notification);
+        let Link { endpoint, wire } = &mut *self.link;
+        sedge_pubsub::renotify(endpoint, wire, (self.now, unix(self.now)), exchange, resend);
+        self.link.wire.cause = before;
     }
 }
 
