@@ -74,8 +74,10 @@ fn fragments_decide_how_long_a_query_takes_and_not_security() {
     let with_cid = "dtls = \"1.2\"";
     let without = "dtls = \"1.2\"\nconnection-id = false";
     let small = [open, with_cid, without].map(|security| queries(security, 16));
+    // What protects the value alone, and not the message around it, costs as much.
+    let objects = queries("security = \"none\"\nprotected = true", 16);
     let large = [open, with_cid, without].map(|security| queries(security, 56));
-    for queries in small.iter().chain(&large) {
+    for queries in small.iter().chain(&large).chain([&objects]) {
         let arrived = queries.iter().filter(|query| query.arrived.is_some()).count();
         assert!(queries.len() > 400 && arrived * 1_000 >= queries.len() * 995, "{arrived}");
     }
@@ -85,7 +87,8 @@ fn fragments_decide_how_long_a_query_takes_and_not_security() {
         small.each_ref().map(|queries| (frames(queries), median(queries)));
     let [open_large, cid_large, plain_large] =
         large.each_ref().map(|queries| (frames(queries), median(queries)));
-    for secured in [cid_small, plain_small] {
+    let objects = (frames(&objects), median(&objects));
+    for secured in [cid_small, plain_small, objects] {
         assert!((secured.0 / open_small.0 - 1.0).abs() < 0.05, "{secured:?} beside {open_small:?}");
         assert!(secured.1 < 1.3 * open_small.1, "on par: {secured:?} beside {open_small:?}");
     }

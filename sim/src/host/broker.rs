@@ -16,6 +16,7 @@ use sedge_time::{Duration, Instant};
 
 use super::credentials::Directory;
 use super::io::Outgoing;
+use super::protection::{Protection, tag};
 use super::random::SimulatedRng;
 use super::stack::{MAX_DATAGRAM, Stack};
 use crate::network::NodeId;
@@ -44,6 +45,8 @@ pub(crate) struct Broker {
     /// No roles and no segments: each device's own rights decide.
     policy: Rules,
     directory: Rc<Directory>,
+    /// The operator's, who is a member of the groups; the broker itself is of none.
+    protection: Option<Protection>,
     record: SharedRecord,
     buffer: Vec<u8>,
 }
@@ -86,9 +89,15 @@ impl Broker {
             stack,
             policy: Rules::default(),
             directory,
+            protection: None,
             record,
             buffer: vec![0; MAX_DATAGRAM],
         }
+    }
+
+    /// Has the operator protect commands.
+    pub(crate) fn protect(&mut self, protection: Protection) {
+        self.protection = Some(protection);
     }
 
     /// When [`expire`](Self::expire) has something to do.
@@ -165,7 +174,12 @@ impl Broker {
         let message = self.record.borrow_mut().begin(now, Kind::Command, NodeId(0), bytes);
         self.record.borrow_mut().expect(message, topic);
         self.link.wire.cause = Some(message);
-        self.publish_as_operator(now, topic, &super::device::body(message, bytes));
+        let mut body = super::device::body(message, bytes);
+        if let Some(protection) = &mut self.protection {
+            body = protection.seal(&RustCrypto, topic, &body);
+            self.record.borrow_mut().protect(tag(&body), message);
+        }
+        self.publish_as_operator(now, topic, &body, self.protection.is_some());
         self.deliver(now);
         self.link.wire.cause = None;
         message
@@ -173,7 +187,7 @@ impl Broker {
 
     /// The operator publishes something for devices to fetch.
     pub(crate) fn offer(&mut self, now: Instant, topic: &str, bytes: usize) {
-        self.publish_as_operator(now, topic, &vec![0xf1; bytes]);
+        self.publish_as_operator(now, topic, &vec![0xf1; bytes], false);
         self.deliver(now);
     }
 

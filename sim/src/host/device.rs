@@ -11,6 +11,7 @@ use sedge_time::{Duration, Instant};
 
 use super::io::{SharedPort, Socket, VirtualClock};
 use super::metered::Metered;
+use super::protection::{PROTECTED, Protection, tag};
 use super::random::SimulatedRng;
 use crate::Random;
 use crate::network::NodeId;
@@ -79,6 +80,10 @@ pub struct Device {
     patience: Duration,
     /// What came lately for subscriptions: after a new registration the newest value comes once more.
     known: VecDeque<MessageId>,
+    /// What each subscription is to.
+    topics: Vec<(SubscriptionId, String)>,
+    /// If values are protected.
+    protection: Option<Protection>,
 }
 
 /// What became of something that was sent.
@@ -96,8 +101,10 @@ impl Device {
         port: SharedPort,
         random: Random,
         confirmable: bool,
+        protection: Option<Protection>,
     ) -> Self {
-        Self { client, port, random, confirmable, patience: Duration::from_secs(10), known: VecDeque::new() }
+        let (patience, known, topics) = (Duration::from_secs(10), VecDeque::new(), Vec::new());
+        Self { client, port, random, confirmable, patience, known, topics, protection }
     }
 
     /// Which device this is.
@@ -123,8 +130,15 @@ impl Device {
     /// Publishes so many bytes (at least 8, which name the message in the report) to a topic.
     pub async fn publish(&mut self, topic: &str, bytes: usize) -> Sent {
         let message = self.begin(Kind::Publication, bytes);
-        let payload = body(message, bytes);
-        let request = Request::publish(topic, ContentFormat::OCTET_STREAM, &payload);
+        let mut payload = body(message, bytes);
+        let mut format = ContentFormat::OCTET_STREAM;
+        if let Some(protection) = &mut self.protection {
+            let port = self.port.borrow();
+            payload = protection.seal(&port.crypto, topic, &payload);
+            format = PROTECTED;
+            port.record.borrow_mut().protect(tag(&payload), message);
+        }
+        let request = Request::publish(topic, format, &payload);
         self.request(message, &request, &mut []).await
     }
 
@@ -150,7 +164,10 @@ impl Device {
         }
         loop {
             match self.client.subscribe(topic).await {
-                Ok(subscription) => return Some(subscription),
+                Ok(subscription) => {
+                    self.topics.push((subscription, topic.into()));
+                    return Some(subscription);
+                }
                 Err(Error::Disconnected(_)) => {}
                 Err(_) => return None,
             }
@@ -164,7 +181,7 @@ impl Device {
         while clock.now() < deadline {
             let arrived = until(self.client.next(&mut buffer), clock.sleep_until(deadline)).await;
             match arrived {
-                Some(Ok(notification)) => self.take_in(notification.payload.get(..8)),
+                Some(Ok(notification)) => self.take_in(notification.subscription, notification.payload),
                 Some(Err(Error::Closed)) => clock.sleep_until(deadline).await,
                 // The client dials again by itself; a subscription that has ended, or a value that is too long: the next
                 // one comes.
@@ -205,10 +222,17 @@ impl Device {
     }
 
     /// A value came for a subscription.
-    fn take_in(&mut self, name: Option<&[u8]>) {
-        let Some(message) = name.and_then(name_of).filter(|message| !self.known.contains(message)) else {
-            return;
+    fn take_in(&mut self, subscription: SubscriptionId, payload: &[u8]) {
+        let message = match &mut self.protection {
+            None => name_of(payload),
+            // What does not open has not arrived.
+            Some(protection) => {
+                self.topics.iter().find(|(known, _)| *known == subscription).and_then(|(_, topic)| {
+                    name_of(&protection.open(&self.port.borrow().crypto, topic, payload)?)
+                })
+            }
         };
+        let Some(message) = message.filter(|message| !self.known.contains(message)) else { return };
         self.known.push_back(message);
         if self.known.len() > 64 {
             let _oldest = self.known.pop_front();

@@ -8,16 +8,19 @@ mod datagram;
 mod device;
 mod io;
 mod metered;
+mod protection;
 mod random;
 mod stack;
 
 pub(crate) use broker::{Broker, BrokerConfig, cid_layout};
 pub(crate) use credentials::Directory;
 pub use credentials::SecurityMode;
+pub(crate) use device::name_of;
 pub use device::{Device, DeviceMemory, Program, Sent};
 pub use io::{NoRoute, Socket, VirtualClock};
 pub(crate) use io::{Outgoing, Port, SharedPort};
 pub use metered::Metered;
+pub(crate) use protection::{Protection, tag};
 pub use random::SimulatedRng;
 pub(crate) use stack::Stack;
 

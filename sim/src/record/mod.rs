@@ -10,6 +10,7 @@ use sedge_time::Instant;
 
 pub use message::{Kind, Message, MessageId, Outcome};
 
+use crate::host::{name_of, tag};
 use crate::network::{NodeId, PacketId};
 
 /// Where everything that happens above the network is written down.
@@ -18,6 +19,8 @@ pub struct Record {
     messages: Vec<Message>,
     /// The message that each packet belongs to, by the packet's number; zero for none.
     packets: Vec<u32>,
+    /// Messages whose bodies nobody on the way can read, by the tags of these.
+    protected: BTreeMap<[u8; 8], MessageId>,
     /// Who wants to hear of which topics.
     subscribers: BTreeMap<String, BTreeSet<NodeId>>,
     /// What has happened since the fingerprint was last taken further.
@@ -46,6 +49,17 @@ impl Record {
     pub(crate) fn new(about: Option<MessageId>) -> SharedRecord {
         let story = about.map(|about| Story { about, frames: BTreeSet::new(), lines: Vec::new() });
         Rc::new(RefCell::new(Self { story, ..Self::default() }))
+    }
+
+    /// From now on a body with this tag is known as that of a message.
+    pub(crate) fn protect(&mut self, tag: Option<[u8; 8]>, id: MessageId) {
+        self.protected.extend(tag.map(|tag| (tag, id)));
+    }
+
+    /// The message that a body names, or whose body it is.
+    pub(crate) fn named(&self, body: &[u8]) -> Option<MessageId> {
+        let protected = tag(body).and_then(|tag| self.protected.get(&tag).copied());
+        protected.or_else(|| name_of(body))
     }
 
     /// All messages, in the order in which they were made.

@@ -63,6 +63,7 @@ impl Protocol {
             max_retransmit: reader.within::<i64>("max-retransmit", default.max_retransmit.into(), 0..=20)?
                 as u8,
             handshake_timeout: time("handshake-timeout", default.handshake_timeout)?,
+            protected: reader.or("protected", default.protected)?,
             computing: reader.or("computing", default.computing)?,
         };
         reader.finish()?;

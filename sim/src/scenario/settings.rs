@@ -14,7 +14,7 @@ pub(crate) struct Settings {
 }
 
 /// What keys are called for short.
-const SHORT: [(&str, &str); 8] = [
+const SHORT: [(&str, &str); 9] = [
     ("nodes", "topology.nodes"),
     ("loss", "channel.loss"),
     ("security", "protocol.security"),
@@ -23,6 +23,7 @@ const SHORT: [(&str, &str); 8] = [
     ("connection-id", "protocol.connection-id"),
     ("block", "protocol.block"),
     ("messages", "protocol.messages"),
+    ("protected", "protocol.protected"),
 ];
 
 /// The keys that stand in no section.

@@ -15,8 +15,8 @@ use sedge_time::{Duration, Instant};
 use super::{Action, BROKER, CLIENT, Node, PROGRAM, Simulation};
 use crate::energy::Processor;
 use crate::host::{
-    Broker, BrokerConfig, COAPS, DEVICE_PORT, Device, Directory, Metered, Port, Program, SecurityMode,
-    SimulatedRng, Socket, Stack, VirtualClock, cid_layout,
+    Broker, BrokerConfig, COAPS, DEVICE_PORT, Device, Directory, Metered, Port, Program, Protection,
+    SecurityMode, SimulatedRng, Socket, Stack, VirtualClock, cid_layout,
 };
 use crate::kernel::{Queue, Streams};
 use crate::link::Probability;
@@ -48,6 +48,9 @@ pub struct Protocol {
     pub max_retransmit: u8,
     /// DTLS's first timeout of a flight.
     pub handshake_timeout: Duration,
+    /// Whether values are protected from the device that publishes to those that subscribe, as COSE_Encrypt0 under a key of
+    /// the topic's group, which all have from the start.
+    pub protected: bool,
     /// Whether a device's answers leave only when a Cortex-M4 would have computed their cryptography.
     pub computing: bool,
 }
@@ -67,6 +70,7 @@ impl Default for Protocol {
             ack_timeout: endpoint.transmission.ack_timeout,
             max_retransmit: endpoint.transmission.max_retransmit,
             handshake_timeout: endpoint.dtls.retransmission.initial,
+            protected: false,
             computing: true,
         }
     }
@@ -201,7 +205,7 @@ impl Builder {
             Network::new(self.network, self.seed).map_err(|error| Invalid(error.to_string()))?;
         network.absorb(&self.seed.to_be_bytes());
         let directory = Rc::new(Directory::new(self.protocol.security, self.seed, devices as u16));
-        let broker = Broker::new(
+        let mut broker = Broker::new(
             Instant::EPOCH,
             network.address(NodeId(0)),
             broker_config(&self.protocol, devices),
@@ -209,6 +213,9 @@ impl Builder {
             record.clone(),
             SimulatedRng(streams.stream(BROKER, 0)),
         );
+        if self.protocol.protected {
+            broker.protect(Protection::new(self.seed, 0));
+        }
         let broker_at = SocketAddrV6::new(network.address(NodeId(0)), COAPS, 0, 0);
         let processor = Rc::new(Processor::cortex_m4());
         let nodes = (0..=devices as u16).map(NodeId).map(|node| {
@@ -231,6 +238,7 @@ impl Builder {
             directory,
             streams,
             protocol: self.protocol,
+            seed: self.seed,
             packets: 0,
             broker_starts: 0,
             observers: Vec::new(),
@@ -295,7 +303,9 @@ impl Simulation {
         let random = self.streams.stream(PROGRAM, index);
         match client {
             Ok(client) => {
-                let device = Device::new(client, port, random, self.protocol.confirmable);
+                let starts = index >> 16;
+                let protection = self.protocol.protected.then(|| Protection::new(self.seed, starts));
+                let device = Device::new(client, port, random, self.protocol.confirmable, protection);
                 self.nodes[node.index()].start(device);
                 self.run_node(node);
             }

@@ -90,6 +90,7 @@ pub struct Simulation {
     streams: Streams,
     protocol: Protocol,
     packets: u64,
+    seed: u64,
     broker_starts: u64,
     observers: Vec<Box<dyn Observer>>,
 }

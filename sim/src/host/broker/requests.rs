@@ -9,8 +9,9 @@ use sedge_time::Instant;
 
 use super::wire::{Link, Outlet};
 use super::{Broker, unix};
-use crate::host::device::name_of;
+use crate::host::protection::PROTECTED;
 use crate::network::NodeId;
+use crate::record::MessageId;
 
 impl Broker {
     pub(super) fn request(&mut self, now: Instant, ticket: Ticket, message: &Message<'_>) {
@@ -61,18 +62,25 @@ impl Broker {
         let outcome = self.frontend.handle(&mut self.topics, &request);
         if let Some(change) = &outcome.change
             && let (Stored::Put(value), true) = (&change.persist.value, session > 0)
-            && let Some(published) = name_of(&value.payload)
+            && let Some(published) = self.named(&value.payload)
         {
             self.record.borrow_mut().arrived(now, NodeId(0), published);
         }
         outcome
     }
 
+    fn named(&self, body: &[u8]) -> Option<MessageId> {
+        self.record.borrow().named(body)
+    }
+
     /// Publishes as an administrator would who is connected to the broker directly.
-    pub(super) fn publish_as_operator(&mut self, now: Instant, topic: &str, body: &[u8]) {
+    pub(super) fn publish_as_operator(&mut self, now: Instant, topic: &str, body: &[u8], protected: bool) {
         let mut buffer = [0; 256];
         let mut writer = Writer::new(&mut buffer, Type::Con, Code::PUT, 0, Token::EMPTY);
         writer.path(["d"].into_iter().chain(topic.split('/')));
+        if protected {
+            writer.content_format(PROTECTED);
+        }
         let Ok(len) = writer.finish() else { return };
         if let Ok(message) = Message::parse(&buffer[..len]) {
             let directory = self.directory.clone();

@@ -15,7 +15,6 @@ use sedge_time::Instant;
 
 use super::{BrokerConfig, HANDSHAKES, Memory, unix};
 use crate::host::credentials::Directory;
-use crate::host::device::name_of;
 use crate::host::random::SimulatedRng;
 use crate::host::stack::MAX_DATAGRAM;
 use crate::record::{MessageId, SharedRecord};
@@ -127,7 +126,7 @@ impl Link {
     fn begin(&mut self, notification: &Notification<'_>) -> Option<MessageId> {
         let before = self.wire.cause;
         if let Content::Value(value) = &notification.content {
-            self.wire.cause = name_of(&value.payload).or(before);
+            self.wire.cause = self.wire.record.borrow().named(&value.payload).or(before);
         }
         before
     }
