@@ -18,6 +18,7 @@ use sedge_pubsub::Denied;
 use crate::admin::unix_seconds;
 use crate::config;
 use crate::store::{DataDir, Device};
+use crate::tokens::Refused;
 
 /// The broker's audit log; or none, if the configuration says so.
 pub(crate) struct Audit {
@@ -122,6 +123,11 @@ impl Audit {
         self.repeat("", reason, || {
             Event::new(Kind::SignInFailure).about(&who.to_string()).with("reason", reason)
         });
+    }
+
+    /// Somebody showed a token that is not good; whose it is, is not known then.
+    pub(crate) fn token_not_good(&self, refused: Refused) {
+        self.sign_in_failed(refused.as_str(), "a token");
     }
 
     /// Somebody wanted what they may not.

@@ -29,6 +29,8 @@ use sedge_cose::{Confirmation, CoseKey, Material};
 
 const SECOND: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What is promised within a second is, on a machine that has nothing else to do.
+const SOON: Duration = Duration::from_secs(8);
 const SHORT: Duration = Duration::from_millis(1500);
 
 const PUBLISH: Permissions = Permissions::PUBLISH;
@@ -141,7 +143,11 @@ impl Host {
     }
 
     fn connect(&self, held: &Held) -> Option<Device> {
-        Device::try_connect_as(self.address(), &held.token, &held.key, SHORT)
+        Device::try_connect_as(self.address(), &held.token, &held.key, PATIENCE)
+    }
+
+    fn refuses(&self, held: &Held) -> bool {
+        Device::try_connect_as(self.address(), &held.token, &held.key, SHORT).is_none()
     }
 
     /// How it stands with its authorisation server.

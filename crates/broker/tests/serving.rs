@@ -135,8 +135,8 @@ fn an_observer_that_has_forgotten_is_forgotten() {
         assert_eq!(setup.counter("observe.delivered_confirmable"), u64::from(unconfirmed == 0));
         device.forget(observation);
         assert_eq!(device.put("d/site/1", b"2").code, Code::CHANGED);
-        device.idle(Duration::from_millis(300));
-        assert_eq!(setup.status().observations, 0, "its reset was heard");
+        let is_heard = device.until(10 * SECOND, |_| setup.status().observations == 0);
+        assert!(is_heard, "its reset was heard");
         assert_eq!(device.get("d/site/1").payload, b"2");
     }
 }
@@ -168,8 +168,7 @@ fn values_and_devices_outlive_the_broker() {
     let mut device = Device::connect(setup.broker.addresses()[0], "t1", &key);
     assert_eq!(device.put("d/site/a", b"kept").code, Code::CREATED);
     setup.broker.stop().unwrap();
-    device.idle(Duration::from_millis(200));
-    assert!(device.closed, "the broker says goodbye");
+    assert!(device.closes(10 * SECOND), "the broker says goodbye");
 
     let mut config = Config::default();
     config.listen.coaps = vec!["127.0.0.1:0".parse().unwrap()];
@@ -206,8 +205,7 @@ fn a_removed_device_is_out_at_once() {
     assert_eq!(setup.status().observations, 1);
 
     assert_eq!(setup.admin(AdminRequest::DeviceRemove("t1".into())), AdminReply::Done);
-    device.idle(Duration::from_millis(300));
-    assert!(device.closed);
+    assert!(device.closes(10 * SECOND));
     let status = setup.status();
     assert_eq!((status.sessions, status.observations), (0, 0));
     assert!(Device::try_connect(address, "t1", &key, 3 * SECOND).is_none());

@@ -117,8 +117,8 @@ fn the_audit_log_is_shown_checked_and_exported() {
     let desk = Desk::new();
     desk.fails(1, &["audit", "verify", "--data", "broker"], "holds no audit log");
     let broker = broker(&desk);
-    let mut follow = desk.start(&["audit", "tail", "-n", "0", "-f", "--json", "--data", "broker"]);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    let mut follow = desk.start(&["audit", "tail", "-n", "1", "-f", "--json", "--data", "broker"]);
+    assert_eq!(json(&follow.line())["details"]["what"], "the broker starts");
     desk.ok(&["device", "add", "t1", "--role", "reader", "--data", "broker"]);
     let enrolment = json(&follow.line());
     assert_eq!((&enrolment["kind"], &enrolment["subject"]), (&"enrolment".into(), &"t1".into()));

@@ -84,7 +84,7 @@ fn tokens_of_an_authority_elsewhere_from_the_first_start_to_their_end() {
     desk.ok(&["token", "revoke", "--of", "display", "--data", "as"]);
     let ended = display.end();
     assert_eq!(ended.status, Some(1), "{ended:?}");
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     assert!(ended.stderr.contains("4.01") && ended.stderr.contains("revoked"), "{ended:?}");
     let heard = observer.end();
     assert_eq!(heard.status, Some(0), "{heard:?}");

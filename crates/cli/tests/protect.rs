@@ -46,9 +46,14 @@ fn subscriber(desk: &Desk, topic: &str, who: &str) -> Running {
 
 /// Waits until so much is observed: by a subscriber of a protected topic its values, and their key.
 fn wait_for_observations(desk: &Desk, wanted: u64) {
+    observed_at(desk, "broker", wanted);
+}
+
+fn observed_at(desk: &Desk, folder: &str, wanted: u64) {
     let start = std::time::Instant::now();
-    while json(&admin(desk, &["status", "--json"]))["observations"] != wanted {
-        assert!(start.elapsed() < std::time::Duration::from_secs(60), "{}", admin(desk, &["status"]));
+    let status = || desk.ok(&["status", "--json", "--data", folder]);
+    while json(&status())["observations"] != wanted {
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "{}", status());
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
 }
@@ -195,7 +200,9 @@ fn keys_come_from_another_place_than_values() {
     desk.fails(1, &["pub", &topic, "--protect", "--as", "door.toml", "x"], "--keys-from");
     desk.ok(&[&["pub", &topic, "--as", "door.toml", "first"], &from[..]].concat());
     let mut display = desk.start(&[&["sub", &topic, "--as", "display.toml", "--json"], &from[..]].concat());
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    // Its key is observed at the one, its values at the other.
+    wait_for_observations(&desk, 1);
+    observed_at(&desk, "carrier", 1);
     desk.ok(&[&["pub", &topic, "--as", "door.toml", "second"], &from[..]].concat());
     let seen = json(&display.line());
     assert_eq!((&seen["value"], &seen["member"]), (&"second".into(), &"door".into()), "{seen}");

@@ -22,6 +22,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long a connection, and an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a list may take that comes in hundreds of blocks.
+const LIST_PATIENCE: Duration = Duration::from_secs(120);
 /// Room for a list of revoked tokens: of two thousand at first, of two million at most.
 const ROOM: usize = 1 << 16;
 const MOST_ROOM: usize = 1 << 26;
@@ -146,7 +148,7 @@ impl Following<'_> {
                 Err(format!("it has no /{}: it is no authorisation server of this kind", said.path()))
             }
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(silent()),
+            Err(_) => Err(silent(PATIENCE)),
         }
     }
 
@@ -175,8 +177,9 @@ impl Following<'_> {
     async fn answer(&mut self, path: &str) -> Result<Zeroizing<Vec<u8>>, String> {
         loop {
             let request = Request::get(path);
-            let asked = timeout(PATIENCE, self.client.request(&request, &mut self.buffer)).await;
-            let answer = asked.map_err(|_| silent())?;
+            let patience = if path == Said::Revoked.path() { LIST_PATIENCE } else { PATIENCE };
+            let asked = timeout(patience, self.client.request(&request, &mut self.buffer)).await;
+            let answer = asked.map_err(|_| silent(patience))?;
             match answer.map(|answer| (answer.code, Zeroizing::new(answer.payload.to_vec()))) {
                 Ok((code, body)) if code.is_success() => return Ok(body),
                 Ok((code, _)) => return Err(format!("it answers {code} to a request for /{path}")),
@@ -219,7 +222,7 @@ impl Following<'_> {
             ..Request::new(Code::POST, Target::Path("introspect"))
         };
         let answer = timeout(PATIENCE, self.client.request(&request, &mut self.buffer)).await;
-        let response = answer.map_err(|_| silent())?.map_err(|error| error.to_string())?;
+        let response = answer.map_err(|_| silent(PATIENCE))?.map_err(|error| error.to_string())?;
         count(&self.remote.counters.introspected);
         let is_good = response.code.is_success()
             && IntrospectionResponse::decode_active(response.payload).is_ok_and(|active| active);
@@ -232,6 +235,6 @@ impl Following<'_> {
     }
 }
 
-fn silent() -> String {
-    format!("no answer within {} s", PATIENCE.as_secs())
+fn silent(patience: Duration) -> String {
+    format!("no answer within {} s", patience.as_secs())
 }

@@ -85,17 +85,21 @@ impl Credentials<Provider> for Gate<'_> {
         if !self.security.psk {
             return None;
         }
-        let found = match self.state.directory.by_login(&Login::Psk(identity.to_vec())) {
-            Some((principal, device)) => Some((Psk::new(device.credential.key()?.expose())?, principal)),
-            None => self.state.tokens.by_identity(unix_seconds(), identity),
-        };
-        if found.is_none() {
-            count(&self.security.counters.unknown_identities);
-            // Only what looks like a name: others may show a token, or have mixed something up with their key.
-            let said = std::str::from_utf8(identity).ok().filter(|said| check_device_name(said).is_ok());
-            self.state.audit.sign_in_failed("unknown-identity", said.unwrap_or("not a name"));
+        if let Some((principal, device)) = self.state.directory.by_login(&Login::Psk(identity.to_vec())) {
+            return Some((Psk::new(device.credential.key()?.expose())?, principal));
         }
-        found
+        let refused = match self.state.tokens.by_identity(unix_seconds(), identity) {
+            Ok(found) => return Some(found),
+            Err(refused) => refused,
+        };
+        count(&self.security.counters.unknown_identities);
+        // Only what looks like a name: others may have mixed something up with their key.
+        let name = std::str::from_utf8(identity).ok().filter(|said| check_device_name(said).is_ok());
+        match (name, refused) {
+            (None, Some(refused)) => self.state.audit.token_not_good(refused),
+            (name, _) => self.state.audit.sign_in_failed("unknown-identity", name.unwrap_or("not a name")),
+        }
+        None
     }
 
     fn certificate(&self, kind: CertificateType, index: usize) -> Option<&[u8]> {

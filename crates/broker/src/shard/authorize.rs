@@ -76,6 +76,7 @@ impl Shard {
             }
             Err(refused) => {
                 tracing::debug!(reason = refused.as_str(), "a token is refused");
+                self.shared.state.audit.token_not_good(refused);
                 Response::new(refused.code())
             }
         }

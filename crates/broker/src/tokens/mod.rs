@@ -146,16 +146,23 @@ impl Tokens {
     }
 
     /// The number and the key of whoever claims this identity in a handshake: the identifier of a key, or a token.
-    pub(crate) fn by_identity(&self, unix: u64, identity: &[u8]) -> Option<(Psk, Principal)> {
-        let principal = match PskIdentity::parse(identity)? {
-            PskIdentity::Kid(kid) => self.read().by_kid(kid)?,
-            PskIdentity::Token(token) => self.show(unix, token).ok()?,
+    ///
+    /// # Errors
+    /// Why the token is refused, if it is one.
+    pub(crate) fn by_identity(
+        &self,
+        unix: u64,
+        identity: &[u8],
+    ) -> Result<(Psk, Principal), Option<Refused>> {
+        let principal = match PskIdentity::parse(identity).ok_or(None)? {
+            PskIdentity::Kid(kid) => self.read().by_kid(kid).ok_or(None)?,
+            PskIdentity::Token(token) => self.show(unix, token).map_err(Some)?,
         };
         let entries = self.read();
-        let entry = entries.get(principal, self.clock.now())?;
+        let entry = entries.get(principal, self.clock.now()).ok_or(None)?;
         match &entry.pop {
-            Pop::Symmetric(key) => Some((key.clone(), principal)),
-            Pop::Public(_) => None,
+            Pop::Symmetric(key) => Ok((key.clone(), principal)),
+            Pop::Public(_) => Err(None),
         }
     }
 

@@ -279,12 +279,35 @@ impl Device {
         assert!(self.endpoint.cancel(exchange));
     }
 
-    /// Lets time pass, in which whatever comes is taken in.
-    pub(crate) fn idle(&mut self, span: StdDuration) {
-        let until = StdInstant::now() + span;
-        while StdInstant::now() < until {
+    /// Asks for something on a session that may end before it is answered; `None` if it does.
+    pub(crate) fn get_or_end(&mut self, path: &str) -> Option<Reply> {
+        let exchange = self.send(Request::confirmable(Code::GET), |writer| {
+            writer.path(path.split('/'));
+        });
+        let mut reply = None;
+        let answered = self.until(StdDuration::from_secs(10), |device| {
+            reply = device.reply(exchange, StdDuration::ZERO);
+            reply.is_some() || device.closed
+        });
+        assert!(answered, "neither an answer nor an end");
+        reply
+    }
+
+    /// Takes in whatever comes until something is so; says whether that came in time.
+    pub(crate) fn until(&mut self, patience: StdDuration, mut is_so: impl FnMut(&mut Self) -> bool) -> bool {
+        let until = StdInstant::now() + patience;
+        while !is_so(self) {
+            if StdInstant::now() >= until {
+                return false;
+            }
             self.turn();
         }
+        true
+    }
+
+    /// Whether the session ends within `patience`.
+    pub(crate) fn closes(&mut self, patience: StdDuration) -> bool {
+        self.until(patience, |device| device.closed)
     }
 }
 
