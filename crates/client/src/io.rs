@@ -8,6 +8,33 @@ use sedge_time::Instant;
 
 /// A socket that is connected to one server. It need not say where a datagram comes from: whatever no session
 /// explains is dropped.
+///
+/// On an nRF chip, over the UDP socket of `embassy-net`:
+///
+/// ```ignore
+/// struct Radio<'s> {
+///     socket: embassy_net::udp::UdpSocket<'s>,
+///     broker: embassy_net::IpEndpoint,
+/// }
+///
+/// impl Datagram for Radio<'_> {
+///     type Error = embassy_net::udp::SendError;
+///
+///     async fn send(&mut self, datagram: &[u8]) -> Result<(), Self::Error> {
+///         self.socket.send_to(datagram, self.broker).await
+///     }
+///
+///     async fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Self::Error> {
+///         loop {
+///             // What others send is not even looked at.
+///             match self.socket.recv_from(buffer).await {
+///                 Ok((len, from)) if from.endpoint == self.broker => return Ok(len),
+///                 _ => {}
+///             }
+///         }
+///     }
+/// }
+/// ```
 #[expect(async_fn_in_trait, reason = "whether the futures can move between threads is up to the implementor")]
 pub trait Datagram {
     /// What the network says when it refuses.
@@ -27,7 +54,23 @@ pub trait Datagram {
     async fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Self::Error>;
 }
 
-/// A clock that never goes back, and can be waited on.
+/// A clock that never goes back, and can be waited on. It has to go on in sleep.
+///
+/// On an nRF chip, over `embassy-time`, whose driver is the counter of the low-frequency crystal:
+///
+/// ```ignore
+/// struct Rtc;
+///
+/// impl Clock for Rtc {
+///     fn now(&self) -> Instant {
+///         Instant::from_micros(embassy_time::Instant::now().as_micros())
+///     }
+///
+///     async fn sleep_until(&mut self, deadline: Instant) {
+///         embassy_time::Timer::at(embassy_time::Instant::from_micros(deadline.as_micros())).await;
+///     }
+/// }
+/// ```
 #[expect(async_fn_in_trait, reason = "whether the futures can move between threads is up to the implementor")]
 pub trait Clock {
     /// The time.

@@ -44,9 +44,77 @@
 //! With the feature `log` or `defmt` the client says how its connection fares: handshakes, refusals, how long it waits
 //! before the next attempt, sessions saved and taken up again. Neither what it carries nor any key is ever said.
 //!
-//! On a device the same methods are called; [`Client::new`] is given the device's [`Datagram`] socket, [`Clock`],
-//! cryptography and randomness, and [`ClientResources`] says how much memory it takes. Any executor will do, or none:
-//! [`core::Core`] is the same client as a state machine.
+//! # On a device
+//! The same methods are called, without the default features, and without a heap. All memory is one type,
+//! [`ClientResources`], whose numbers say for how much there is room and whose `SIZE` the build can check. The device brings
+//! four things, each a small trait whose page has it for an nRF chip:
+//!
+//! | what | trait | for |
+//! |---|---|---|
+//! | entropy | [`CryptoRng`] | keys, tokens, spreading things over time |
+//! | time | [`Clock`] | everything that is sent again, renewed or given up |
+//! | datagrams | [`Datagram`] | the radio, the modem, the network stack |
+//! | storage, if wanted | [`Storage`] | sessions that outlive sleep and reset |
+//!
+//! ```
+//! use sedge_client::{Client, ClientResources, Clock, Config, ContentFormat, Datagram, Error, Psk, PskOnly, Security};
+//! use sedge_client::{CryptoRng, Duration};
+//! use sedge_crypto::{Rfc7925, RustCrypto};
+//!
+//! /// Two subscriptions, and datagrams of 256 bytes.
+//! type Resources<R> = ClientResources<PskOnly<Rfc7925<RustCrypto>>, R, 2, 3, 256>;
+//!
+//! async fn device<R: CryptoRng, D: Datagram, C: Clock>(
+//!     (entropy, radio, clock): (R, D, C),
+//!     key: Psk,
+//! ) -> Result<(), Error<D::Error>> {
+//!     let security = Security::Psk { identity: b"boiler-7", key };
+//!     // What is not urgent may wait half a minute for the radio to be on anyway.
+//!     let config = Config { slack: Duration::from_secs(30), ..Config::default() };
+//!     let mut client: Client<Resources<R>, D, C> =
+//!         Client::new(config, security, radio, clock, Rfc7925(RustCrypto), entropy)?;
+//!     client.publish("site/7/temp", ContentFormat::TEXT, b"21.5").await?;
+//!     client.subscribe("site/7/valve").await?;
+//!     let mut buffer = [0; 1024];
+//!     loop {
+//!         let _value = client.next(&mut buffer).await?;
+//!     }
+//! }
+//! ```
+//!
+//! Any executor will do. For a loop without one there is [`Polled`]: it is asked what to do next, and says until when to
+//! sleep. Both are faces of one state machine, [`core::Core`].
+//!
+//! ## Sleep
+//! While the memory is kept nothing has to be done: with its Connection ID the session goes on under whatever address the
+//! device has when it wakes. Before a sleep without memory, [`suspend`](Client::suspend) saves the session, and
+//! [`restore`](Client::restore) takes it up after the start, in place of a handshake. With
+//! [`Config::reserve`] it is saved ahead, so that a reset or a power cut at any time costs no handshake either and no number is
+//! used twice. How that is, and how it wears the flash, [`Storage`] says.
+//!
+//! ```
+//! use sedge_client::{Config, Memory, Polled, SaveError, Storage};
+//!
+//! /// For every client that is to outlive a loss of power.
+//! fn settings() -> Config {
+//!     Config { reserve: 256, ..Config::default() }
+//! }
+//!
+//! /// Before the power goes.
+//! fn sleep<M: Memory, S: Storage>(client: &mut Polled<M>, flash: &mut S) -> Result<(), SaveError<S::Error>> {
+//!     client.suspend(flash)
+//! }
+//!
+//! /// With a new client, before anything else: `true` if it has a session again.
+//! fn wake<M: Memory, S: Storage>(client: &mut Polled<M>, flash: &mut S) -> Result<bool, S::Error> {
+//!     client.restore(flash)
+//! }
+//! # let _ = settings();
+//! ```
+//!
+//! ## No open port
+//! A client serves nothing. A datagram that neither the session nor a handshake explains is dropped, unanswered, and
+//! [counted](Counters); [`Missed`] has the sum. A request, even one of the server's, is reset.
 #![no_std]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(
@@ -106,7 +174,7 @@ pub use security::{Identity, NotBelieved, Security, SecurityError, Trust};
 
 pub use self::core::{Missed, Notification, SubscriptionId};
 pub use sedge_coap::{Code, ContentFormat, OptionNumber};
-pub use sedge_crypto::{PublicKey, Secret};
+pub use sedge_crypto::{CryptoRng, PublicKey, Secret};
 pub use sedge_dtls::{CipherSuite, Full, Profile, Psk, PskOnly, Versions};
 #[cfg(feature = "std")]
 pub use sedge_endpoint::memory::Hosted;

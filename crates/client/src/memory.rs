@@ -20,7 +20,14 @@ use crate::security::{Security, SecurityError};
 pub trait Memory {
     /// What of DTLS the client speaks, and with which provider of cryptography.
     type Dtls: Profile;
-    /// The source of randomness.
+    /// The source of randomness: the chip's own generator and nothing else, for a counter or the time of the start makes keys
+    /// that can be guessed. Those of `embassy-nrf` are such sources as they are:
+    ///
+    /// ```ignore
+    /// let mut rng = embassy_nrf::rng::Rng::new_blocking(peripherals.RNG); // nRF52
+    /// rng.set_bias_correction(true);
+    /// let rng = embassy_nrf::cryptocell_rng::CcRng::new_blocking(peripherals.CC_RNG); // nRF91
+    /// ```
     type Rng: CryptoRng;
     /// Room for one datagram.
     type Datagram: AsRef<[u8]> + AsMut<[u8]>;

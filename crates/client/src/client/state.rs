@@ -28,7 +28,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         self.core.target(subscription) == Some(Target::Keys(topic))
     }
 
-    /// See [`Core::take_newest`].
+    /// See [`Core::take_newest`](crate::core::Core::take_newest).
     pub(crate) fn take_newest(
         &mut self,
         subscription: SubscriptionId,
@@ -60,17 +60,18 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         self.core.outbox().dangerous_log_keys(log);
     }
 
-    /// The last session as bytes; see [`Core::export_resumption`].
+    /// The last session as bytes; see [`Core::export_resumption`](crate::core::Core::export_resumption).
     pub fn export_resumption(&self) -> Option<Secret<{ Resumption::EXPORTED_LEN }>> {
         self.core.export_resumption(self.clock.now())
     }
 
-    /// Has the next handshake take up a session that was exported; see [`Core::import_resumption`].
+    /// Has the next handshake take up a session that was exported; see
+    /// [`Core::import_resumption`](crate::core::Core::import_resumption).
     pub fn import_resumption(&mut self, bytes: &[u8]) -> bool {
         self.core.import_resumption(self.clock.now(), bytes)
     }
 
-    /// Saves the session, so that it outlives a loss of power: what to do about [`Error::Unsaved`].
+    /// Saves the session, so that it outlives a loss of power: what to do about [`Error::Unsaved`](crate::Error::Unsaved).
     ///
     /// # Errors
     /// [`SaveError`].
@@ -78,7 +79,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         self.core.save(storage)
     }
 
-    /// Saves the session as it is, to go to sleep; see [`Core::suspend`].
+    /// Saves the session as it is, to go to sleep; see [`Core::suspend`](crate::core::Core::suspend).
     ///
     /// # Errors
     /// [`SaveError`].
@@ -86,7 +87,8 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         self.core.suspend(storage)
     }
 
-    /// Takes up the session that was saved last, instead of a handshake; to be called first. See [`Core::restore`].
+    /// Takes up the session that was saved last, instead of a handshake; to be called first. See
+    /// [`Core::restore`](crate::core::Core::restore).
     ///
     /// # Errors
     /// The storage cannot be read.
@@ -94,7 +96,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         self.core.restore(storage)
     }
 
-    /// Goes on without saving sessions; see [`Core::stop_saving`].
+    /// Goes on without saving sessions; see [`Core::stop_saving`](crate::core::Core::stop_saving).
     pub fn stop_saving(&mut self) {
         self.core.stop_saving(self.clock.now());
     }

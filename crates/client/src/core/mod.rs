@@ -46,8 +46,7 @@ pub(crate) use login::Login;
 /// [`deadline`](Self::deadline), [`counters`](Self::counters). Inputs: [`receive`](Self::receive), [`expire`](Self::expire),
 /// [`advance`](Self::advance). Commands: [`subscribe`](Self::subscribe), [`unsubscribe`](Self::unsubscribe),
 /// [`close`](Self::close). At most one [`Transfer`] is under way at a time; it is lent to every input.
-///
-/// In order of size, as [`Line`] is: what is near the beginning, a Cortex-M reaches with shorter instructions.
+// What is small comes first: a Cortex-M reaches it with shorter instructions.
 #[repr(C)]
 pub struct Core<M: Memory> {
     link: Link,
