@@ -16,7 +16,7 @@ use crate::security::{Security, SecurityError};
 
 /// The memory of a client, bundled as types, and how its empty state is made.
 ///
-/// [`ClientResources`] is all arrays, for firmware; [`Growing`](crate::Growing) is for hosts.
+/// [`ClientResources`] is all arrays, for firmware; `Growing` (with the feature `std`) is for hosts.
 pub trait Memory {
     /// What of DTLS the client speaks, and with which provider of cryptography.
     type Dtls: Profile;
