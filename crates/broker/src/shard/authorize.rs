@@ -87,8 +87,8 @@ impl Shard {
     /// algorithms (`sign_info`), which answers to joining do. Who shows its token in a handshake instead is asked when it
     /// joins: sessions do not keep what a TLS exporter takes.
     fn token_shown(&self, principal: Principal) -> Response {
-        /// Parameter `kdcchallenge` of ACE
-        /// ([RFC 9594 section 11.5](https://www.rfc-editor.org/rfc/rfc9594#section-11.5)).
+        /// Parameter `kdcchallenge`, as OAuth Parameters CBOR Mappings number it
+        /// ([IANA](https://www.iana.org/assignments/ace/ace.xhtml#oauth-parameters-cbor-mappings)).
         const KDCCHALLENGE: i64 = 46;
         let state = &self.shared.state;
         let publishes = |grant: &Grant| grant.permissions.contains(Permissions::PUBLISH);
