@@ -41,6 +41,8 @@ pub(crate) struct Packet {
 }
 
 const ERROR: u64 = 0x0080_0000;
+/// The beginning of the random number by which a HelloRetryRequest is known (RFC 8446 section 4.1.3).
+const HELLO_RETRY_REQUEST: &str = "cf21ad74e59a6111be1d8c021e65b891";
 const DEVICE: &str = "10.0.2.15";
 const FIELDS: [&str; 13] = [
     "frame.time_relative",
@@ -114,6 +116,8 @@ impl Capture {
     /// How often a server began a session: its ServerHellos (2), each counted once however often it came.
     pub(crate) fn handshakes(&self) -> usize {
         let hellos = self.packets.iter().filter(|packet| !packet.sent && packet.has("2"));
+        // What asks for a cookie in DTLS 1.3 is a ServerHello, too.
+        let hellos = hellos.filter(|packet| !packet.payload.contains(HELLO_RETRY_REQUEST));
         let mut payloads: Vec<&str> = hellos.map(Packet::body).collect();
         payloads.sort_unstable();
         payloads.dedup();

@@ -57,6 +57,11 @@ impl Guest {
         self.qemu.expect(text, crate::SOON)
     }
 
+    /// As [`expect`](Self::expect), for what takes longer.
+    pub(crate) fn expect_within(&mut self, text: &str, within: Duration) -> String {
+        self.qemu.expect(text, within)
+    }
+
     /// Everything that it has said.
     pub(crate) fn said(&self) -> String {
         self.qemu.printed()

@@ -15,6 +15,7 @@ mod bytes;
 mod capture;
 mod clock;
 mod guest;
+mod kill;
 mod links;
 mod power;
 mod refusals;

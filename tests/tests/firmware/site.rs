@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use sedge_access::{Grants, Permissions, TopicPattern};
@@ -12,7 +13,9 @@ use sedge_broker::store::DataDir;
 use sedge_broker::{Broker, Key as StoredKey};
 use sedge_client::tokio::{Client, connect};
 use sedge_client::{ContentFormat, Credential, Request, Target};
+use sedge_crypto::{Crypto as _, Hash as _, RustCrypto};
 use sedge_tests::need;
+use sedge_tests::process::Running;
 
 use crate::SOON;
 use crate::board::Board;
@@ -90,13 +93,25 @@ impl Site {
         }
     }
 
+    /// Stops the broker, and has another process serve from its folder, which can be killed.
+    pub(crate) fn hand_over(&mut self) -> Running {
+        self.stop_broker();
+        let mut process = Running::start(
+            Command::new(env!("CARGO_BIN_EXE_sedge-mortal"))
+                .arg(self.data())
+                .arg(self.config.listen.coaps[0].to_string()),
+        );
+        process.expect("serving", SOON);
+        process
+    }
+
     fn broker(&self) -> &Broker {
         self.broker.as_ref().expect("it runs")
     }
 
-    /// Where the broker is.
+    /// Where the broker is, or was.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.broker().addresses()[0]
+        self.config.listen.coaps[0]
     }
 
     fn enrol(&self, key: &Key) {
@@ -202,6 +217,15 @@ impl Drop for Site {
 
 fn operator() -> Key {
     Key { name: "operator".to_owned(), bytes: (101..=116).collect() }
+}
+
+/// 64 KB, and what a device says when it has fetched them.
+pub(crate) fn large_value() -> (Vec<u8>, String) {
+    let large: Vec<u8> = (0..65_536_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let mut hash = RustCrypto.sha256();
+    hash.update(&large);
+    let digest: String = hash.finish().iter().map(|byte| format!("{byte:02x}")).collect();
+    (large, format!("65536 bytes, SHA-256 {digest}"))
 }
 
 /// A little while.

@@ -9,6 +9,9 @@
 //! | `reserve=N` | after how many records it is saved again |
 //! | `power=N` | it fails in the operation of either flash after N |
 //! | `attempts=N` | how often a flight of a handshake is sent again |
+//! | `dtls=1.3` | the version of DTLS, in place of 1.2 |
+//! | `ack=MILLIS` | how long an acknowledgement is awaited before a message is sent again |
+//! | `repeat=N` | how often it is sent again |
 //!
 //! | step | |
 //! |---|---|
@@ -17,6 +20,7 @@
 //! | `publish TOPIC VALUE` | |
 //! | `large TOPIC BYTES` | publishes a value of that length |
 //! | `burst TOPIC COUNT` | publishes so many values, one after the other |
+//! | `keep TOPIC COUNT` | publishes so many values, to `TOPIC/0` and so on, each again until the broker has it |
 //! | `await TOPIC VALUE` | subscribes, if it has not yet, and waits for that value |
 //! | `fetch TOPIC` | reads a value of up to 64 KB |
 //! | `sleep SECONDS` | does nothing at all |
@@ -33,17 +37,39 @@ use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 use sedge_client::protected::Group;
 use sedge_client::{
-    Client, ClientResources, Clock as _, Config, ContentFormat, Error, PskOnly, Request, SubscriptionId,
+    Client, ClientResources, Clock as _, Config, ContentFormat, Error, Profile, Request, SubscriptionId,
+    Versions,
 };
 use sedge_crypto::{Crypto as _, Hash as _, Rfc7925, RustCrypto};
+use sedge_dtls::{Absent, Present};
 use sedge_firmware_mps2::board::{self, Entropy, Flash, Ticks, host};
 use sedge_firmware_mps2::command_line::{Credential, Words};
 use sedge_firmware_mps2::network::Network;
 use sedge_time::Duration;
 
 type Provider = Rfc7925<RustCrypto>;
-type Memory = ClientResources<PskOnly<Provider>, Entropy, 2, 3>;
+type Memory = ClientResources<EitherVersion, Entropy, 2, 3>;
 type Device = Client<Memory, Network, Ticks>;
+
+/// Pre-shared keys, with DTLS 1.2 or 1.3 as the test wants it.
+struct EitherVersion;
+
+impl Profile for EitherVersion {
+    type Crypto = Provider;
+    type Flight = [u8; 416];
+    type ServerFlight = [u8; 0];
+    const SERVER: bool = false;
+    type Server = Absent;
+    type Inbox = [u8; 192];
+    const DTLS_1_2: bool = true;
+    const DTLS_1_3: bool = true;
+    type Dtls13 = Present;
+    const PSK: bool = true;
+    const ECDHE: bool = false;
+    type Ephemeral = Absent;
+    const CERTIFICATES: bool = false;
+    const RESUMPTION: bool = false;
+}
 
 /// The longest value that the broker keeps.
 const LONGEST: usize = 65_536;
@@ -70,6 +96,9 @@ struct Settings<'a> {
     reserve: u32,
     power: Option<u32>,
     attempts: Option<u8>,
+    dtls_1_3: bool,
+    ack: Option<u64>,
+    repeat: Option<u8>,
 }
 
 impl<'a> Settings<'a> {
@@ -83,6 +112,9 @@ impl<'a> Settings<'a> {
                 "reserve" => settings.reserve = value.parse().ok()?,
                 "power" => settings.power = Some(value.parse().ok()?),
                 "attempts" => settings.attempts = Some(value.parse().ok()?),
+                "dtls" => settings.dtls_1_3 = value == "1.3",
+                "ack" => settings.ack = Some(value.parse().ok()?),
+                "repeat" => settings.repeat = Some(value.parse().ok()?),
                 _ => return None,
             }
             let _read = words.next();
@@ -104,6 +136,12 @@ async fn run() -> Result<(), &'static str> {
     if let Some(attempts) = settings.attempts {
         config.endpoint.dtls.retransmission.attempts = attempts;
     }
+    config.endpoint.versions = if settings.dtls_1_3 { Versions::ONLY_1_3 } else { Versions::ONLY_1_2 };
+    let transmission = &mut config.endpoint.transmission;
+    if let Some(millis) = settings.ack {
+        transmission.ack_timeout = Duration::from_millis(millis);
+    }
+    transmission.max_retransmit = settings.repeat.unwrap_or(transmission.max_retransmit);
     let client = Client::new(config, security, network, clock, Rfc7925(RustCrypto), entropy)
         .map_err(|_| "the credential does not fit its memory")?;
     let open = |name| Flash::open(name, PAGES, settings.power).ok_or("there is no flash");
@@ -148,6 +186,7 @@ impl Trial<'_> {
                 tell(step, self.client.publish(topic, ContentFormat::OCTET_STREAM, value).await);
             }
             "burst" => self.burst(words.next()?, words.next()?.parse().ok()?).await,
+            "keep" => self.keep(words.next()?, words.next()?.parse().ok()?).await,
             "await" => self.wait_for(words.next()?, words.next()?).await,
             "fetch" => self.fetch(words.next()?).await,
             "sleep" => {
@@ -212,6 +251,20 @@ impl Trial<'_> {
             }
         }
         hprintln!("burst: done");
+    }
+
+    /// Each value has a topic of its own, so that whoever reads them sees whether one is missing.
+    async fn keep(&mut self, topic: &str, count: u32) {
+        for number in 0..count {
+            let (mut digits, mut name) = ([0; 10], Name::new(topic));
+            let value = decimal(number, &mut digits);
+            name.push(b"/");
+            name.push(value);
+            while let Err(error) = self.publish(name.as_str(), value).await {
+                hprintln!("keep: {} has to be said again: {}", number, error);
+            }
+            hprintln!("keep: the broker has {}", number);
+        }
     }
 
     async fn wait_for(&mut self, topic: &str, wanted: &str) {
@@ -290,6 +343,32 @@ fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &[u8] {
         if number == 0 {
             return &digits[at..];
         }
+    }
+}
+
+/// The name of a topic.
+struct Name {
+    bytes: [u8; 48],
+    len: usize,
+}
+
+impl Name {
+    fn new(start: &str) -> Self {
+        let mut name = Self { bytes: [0; 48], len: 0 };
+        name.push(start.as_bytes());
+        name
+    }
+
+    /// Takes as much as there is room for.
+    fn push(&mut self, more: &[u8]) {
+        for (place, byte) in self.bytes.iter_mut().skip(self.len).zip(more) {
+            *place = *byte;
+            self.len += 1;
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.bytes[..self.len]).unwrap_or("")
     }
 }
 
