@@ -179,7 +179,7 @@ impl Device {
         let mut clock = VirtualClock(self.port.clone());
         let mut buffer = [0; 1232];
         while clock.now() < deadline {
-            let arrived = until(self.client.next(&mut buffer), clock.sleep_until(deadline)).await;
+            let arrived = until(pin!(self.client.next(&mut buffer)), pin!(clock.sleep_until(deadline))).await;
             match arrived {
                 Some(Ok(notification)) => self.take_in(notification.subscription, notification.payload),
                 Some(Err(Error::Closed)) => clock.sleep_until(deadline).await,
@@ -208,7 +208,8 @@ impl Device {
         let mut clock = VirtualClock(self.port.clone());
         let patience = if self.confirmable { Duration::from_secs(3600) } else { self.patience };
         let deadline = clock.now() + patience;
-        let answer = until(self.client.request(&request, buffer), clock.sleep_until(deadline)).await;
+        let answer =
+            until(pin!(self.client.request(&request, buffer)), pin!(clock.sleep_until(deadline))).await;
         let outcome = match answer {
             Some(Ok(response)) if response.code.is_success() => Outcome::Done,
             Some(Ok(_)) => Outcome::Refused,
@@ -255,9 +256,11 @@ pub(crate) fn name_of(body: &[u8]) -> Option<MessageId> {
     MessageId::from_number(u32::try_from(u64::from_be_bytes(*name)).ok()?)
 }
 
-/// What `first` comes to, unless `end` comes first.
-async fn until<T>(first: impl Future<Output = T>, end: impl Future<Output = ()>) -> Option<T> {
-    let (mut first, mut end) = (pin!(first), pin!(end));
+/// What `first` comes to, unless `end` comes first. Both stay where they are: they are large.
+async fn until<T>(
+    mut first: Pin<&mut impl Future<Output = T>>,
+    mut end: Pin<&mut impl Future<Output = ()>>,
+) -> Option<T> {
     poll_fn(|cx| match first.as_mut().poll(cx) {
         Poll::Ready(value) => Poll::Ready(Some(value)),
         Poll::Pending => end.as_mut().poll(cx).map(|()| None),
