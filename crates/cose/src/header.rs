@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::algorithm::Algorithm;
-use crate::cbor::{self, Decoder, Encoder, Label};
+use crate::cbor::{self, Decoder, Encoder, Label, Type};
 use crate::error::Error;
 
 pub(crate) const ALG: i64 = 1;
@@ -12,8 +12,11 @@ const CONTENT_TYPE: i64 = 3;
 pub(crate) const KID: i64 = 4;
 const IV: i64 = 5;
 const PARTIAL_IV: i64 = 6;
+const KID_CONTEXT: i64 = 10;
 pub(crate) const COUNTERSIGNATURE: i64 = 11;
 pub(crate) const COUNTERSIGNATURE0: i64 = 12;
+/// The parameters above have lower numbers.
+const COMMON: usize = 13;
 
 /// The header parameters of a message, as they were read: both buckets
 /// ([RFC 9052 section 3](https://www.rfc-editor.org/rfc/rfc9052#section-3)).
@@ -25,116 +28,128 @@ pub struct Headers<'b> {
     protected: &'b [u8],
     /// The encoded map.
     unprotected: &'b [u8],
-    algorithm: Option<Algorithm>,
-    content_type: Option<Label<'b>>,
-    kid: Option<&'b [u8]>,
-    iv: Option<&'b [u8]>,
-    partial_iv: Option<&'b [u8]>,
-    critical: Option<&'b [u8]>,
-    countersignature: Option<&'b [u8]>,
-    countersignature0: Option<&'b [u8]>,
+    /// The encoded values of the common parameters by their labels; empty for those that are in neither bucket.
+    common: [&'b [u8]; COMMON],
+    /// Labels of the protected bucket.
+    in_protected: Labels,
 }
 
 impl<'b> Headers<'b> {
     /// Reads the protected bucket, a byte string, and the unprotected one, a map.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn read(decoder: &mut Decoder<'b>) -> Result<Self, Error> {
         let protected = decoder.bytes()?;
         // Section 3: an empty map may be encoded or left out; what is authenticated leaves it out.
         let protected = if protected == [0xa0] { &[] } else { protected };
-        let start = decoder.remaining();
-        let mut headers = Self {
-            protected,
-            unprotected: &[],
-            algorithm: None,
-            content_type: None,
-            kid: None,
-            iv: None,
-            partial_iv: None,
-            critical: None,
-            countersignature: None,
-            countersignature0: None,
-        };
-        let (mut in_protected, mut in_unprotected) = (Labels::default(), Labels::default());
+        let start = *decoder;
+        let in_protected = Labels::default();
+        let mut headers = Self { protected, unprotected: &[], common: [&[]; COMMON], in_protected };
         if !protected.is_empty() {
             let mut decoder = Decoder::new(protected);
-            headers.read_bucket(&mut decoder, &mut in_protected)?;
+            headers.in_protected = headers.read_bucket(&mut decoder)?;
             decoder.end()?;
         }
-        let critical = headers.critical.take();
-        headers.read_bucket(decoder, &mut in_unprotected)?;
-        headers.unprotected = start.get(..start.len() - decoder.remaining().len()).unwrap_or_default();
+        let in_unprotected = headers.read_bucket(decoder)?;
+        headers.unprotected = start.until(decoder);
 
+        let in_protected = headers.in_protected;
         // Both are about trust, so they have one place each.
-        if headers.critical.is_some()
+        let displaced = in_unprotected.has(CRIT)
             || in_protected.has(COUNTERSIGNATURE)
-            || in_protected.has(COUNTERSIGNATURE0)
-        {
-            return Err(Error::Header);
-        }
+            || in_protected.has(COUNTERSIGNATURE0);
         let twice = in_protected.known & in_unprotected.known != 0
             || (in_protected.others && in_unprotected.others && headers.share_a_label()?);
         // Section 3.1: a message has one of the two.
-        if twice || (headers.iv.is_some() && headers.partial_iv.is_some()) {
+        let two_nonces = headers.value(IV).is_some() && headers.value(PARTIAL_IV).is_some();
+        if displaced || twice || two_nonces {
             return Err(Error::Header);
         }
-        if let Some(critical) = critical {
-            check_critical(critical, in_protected)?;
+        match headers.value(CRIT) {
+            Some(critical) => check_critical(critical, in_protected).map(|()| headers),
+            None => Ok(headers),
         }
-        Ok(headers)
     }
 
-    fn read_bucket(&mut self, decoder: &mut Decoder<'b>, labels: &mut Labels) -> Result<(), Error> {
-        decoder.map(|label, value| {
-            labels.add(label);
-            let Label::Int(number) = label else { return Ok(()) };
-            match number {
-                ALG => self.algorithm = Some(Algorithm(typed(value.int())?)),
-                CRIT => self.critical = Some(value.item()?),
-                CONTENT_TYPE => self.content_type = Some(content_type(value)?),
-                KID => self.kid = Some(typed(value.bytes())?),
-                IV => self.iv = Some(typed(value.bytes())?),
-                PARTIAL_IV => self.partial_iv = Some(typed(value.bytes())?),
-                COUNTERSIGNATURE => self.countersignature = Some(value.item()?),
-                COUNTERSIGNATURE0 => self.countersignature0 = Some(typed(value.bytes())?),
-                _ => {}
+    /// Reads a map, keeps the values of common parameters, and returns which labels there are.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn read_bucket(&mut self, decoder: &mut Decoder<'b>) -> Result<Labels, Error> {
+        let mut labels = Labels::default();
+        let mut entries = decoder.entries()?;
+        while let Some((key, value)) = entries.next()? {
+            let number = Decoder::new(key).number()?;
+            labels.add(number);
+            let Some(number) = number else { continue };
+            let place = usize::try_from(number).ok().and_then(|number| self.common.get_mut(number));
+            if let Some(place) = place {
+                if !has_its_type(number, Decoder::new(value)) {
+                    return Err(Error::Header);
+                }
+                *place = value;
             }
-            Ok(())
-        })
+        }
+        *decoder = entries.rest;
+        Ok(labels)
     }
 
     /// Whether a label that has no bit of its own is in both buckets.
     fn share_a_label(&self) -> Result<bool, Error> {
-        let mut shared = false;
-        Decoder::new(self.protected).map(|label, _| {
-            shared |= find(self.unprotected, label).is_some();
-            Ok::<_, cbor::Error>(())
-        })?;
-        Ok(shared)
+        let mut unprotected = Decoder::new(self.unprotected);
+        let count = unprotected.map_head()?;
+        let mut entries = Decoder::new(self.protected).entries()?;
+        while let Some((key, _)) = entries.next()? {
+            if unprotected.has_key(key, count)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The encoded value of a common parameter.
+    fn value(&self, label: i64) -> Option<&'b [u8]> {
+        let value = usize::try_from(label).ok().and_then(|label| self.common.get(label));
+        value.copied().filter(|value| !value.is_empty())
+    }
+
+    /// The value of a common parameter that is a byte string.
+    fn bytes(&self, label: i64) -> Option<&'b [u8]> {
+        self.value(label).and_then(|value| Decoder::new(value).bytes().ok())
     }
 
     /// `alg`: what the message is protected with.
-    pub const fn algorithm(&self) -> Option<Algorithm> {
-        self.algorithm
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        self.value(ALG).and_then(|value| Decoder::new(value).int().ok()).map(Algorithm)
     }
 
     /// `content type`: a CoAP Content-Format, or the name of a media type.
-    pub const fn content_type(&self) -> Option<Label<'b>> {
-        self.content_type
+    pub fn content_type(&self) -> Option<Label<'b>> {
+        self.value(CONTENT_TYPE).and_then(|value| Decoder::new(value).label().ok())
+    }
+
+    /// `content type`, if it is a CoAP Content-Format and protected.
+    pub fn protected_content_format(&self) -> Option<u64> {
+        let value = self.value(CONTENT_TYPE).filter(|_| self.in_protected.has(CONTENT_TYPE));
+        value.and_then(|value| Decoder::new(value).unsigned().ok())
     }
 
     /// `kid`: which key it is.
-    pub const fn kid(&self) -> Option<&'b [u8]> {
-        self.kid
+    pub fn kid(&self) -> Option<&'b [u8]> {
+        self.bytes(KID)
+    }
+
+    /// `kid context`: which of those with this `kid` it is
+    /// ([RFC 8613 section 5.1](https://www.rfc-editor.org/rfc/rfc8613#section-5.1)).
+    pub fn kid_context(&self) -> Option<&'b [u8]> {
+        self.bytes(KID_CONTEXT)
     }
 
     /// `IV`: the whole nonce.
-    pub const fn iv(&self) -> Option<&'b [u8]> {
-        self.iv
+    pub fn iv(&self) -> Option<&'b [u8]> {
+        self.bytes(IV)
     }
 
     /// `Partial IV`: what differs from one message under a key to the next.
-    pub const fn partial_iv(&self) -> Option<&'b [u8]> {
-        self.partial_iv
+    pub fn partial_iv(&self) -> Option<&'b [u8]> {
+        self.bytes(PARTIAL_IV)
     }
 
     /// The encoded value of the protected parameter with this label.
@@ -171,7 +186,7 @@ impl<'b> Headers<'b> {
     /// [`Error::Nonce`] if there is neither, or a length is not right for the algorithm.
     pub fn nonce(&self, algorithm: Algorithm, base_iv: Option<&[u8]>) -> Result<Nonce, Error> {
         let len = algorithm.nonce_len().ok_or(Error::Nonce)?;
-        let whole = match (self.iv, self.partial_iv, base_iv) {
+        let whole = match (self.iv(), self.partial_iv(), base_iv) {
             (Some(iv), _, _) => Nonce::new(iv),
             (None, Some(partial_iv), Some(base_iv)) => Nonce::combine(base_iv, partial_iv),
             _ => None,
@@ -179,17 +194,17 @@ impl<'b> Headers<'b> {
         whole.filter(|nonce| nonce.as_bytes().len() == len).ok_or(Error::Nonce)
     }
 
-    pub(crate) const fn countersignature_item(&self) -> Option<&'b [u8]> {
-        self.countersignature
+    pub(crate) fn countersignature_item(&self) -> Option<&'b [u8]> {
+        self.value(COUNTERSIGNATURE)
     }
 
-    pub(crate) const fn countersignature0_bytes(&self) -> Option<&'b [u8]> {
-        self.countersignature0
+    pub(crate) fn countersignature0_bytes(&self) -> Option<&'b [u8]> {
+        self.bytes(COUNTERSIGNATURE0)
     }
 
     /// Makes sure that the message says that it is of the key's algorithm.
     pub(crate) fn expect_algorithm(&self, algorithm: Algorithm) -> Result<(), Error> {
-        if self.algorithm == Some(algorithm) { Ok(()) } else { Err(Error::Algorithm) }
+        if self.algorithm() == Some(algorithm) { Ok(()) } else { Err(Error::Algorithm) }
     }
 }
 
@@ -248,6 +263,7 @@ pub struct Header<'a> {
 
 impl Header<'_> {
     /// Writes the map.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn encode(&self, encoder: &mut Encoder<'_>) {
         let strings = [(KID, self.kid), (IV, self.iv), (PARTIAL_IV, self.partial_iv)];
         encoder.map(self.count());
@@ -295,15 +311,25 @@ struct Labels {
 }
 
 impl Labels {
-    fn add(&mut self, label: Label<'_>) {
-        match label {
-            Label::Int(number @ 0..32) => self.known |= 1 << number,
+    fn add(&mut self, number: Option<i64>) {
+        match number {
+            Some(number @ 0..32) => self.known |= 1 << number,
             _ => self.others = true,
         }
     }
 
     const fn has(self, number: i64) -> bool {
         self.known >> number & 1 == 1
+    }
+}
+
+/// Whether the value of a common parameter is of the type that belongs there.
+fn has_its_type(label: i64, mut value: Decoder<'_>) -> bool {
+    match label {
+        ALG => value.int().is_ok(),
+        CONTENT_TYPE => value.peek() == Ok(Type::Text) || value.int().is_ok_and(|format| format >= 0),
+        KID | IV | PARTIAL_IV | KID_CONTEXT | COUNTERSIGNATURE0 => value.bytes().is_ok(),
+        _ => true,
     }
 }
 
@@ -315,24 +341,12 @@ fn check_critical(list: &[u8], labels: Labels) -> Result<(), Error> {
         return Err(Error::Header);
     }
     for _ in 0..count {
-        match decoder.label().map_err(|_| Error::Header)? {
-            Label::Int(number @ (ALG | CONTENT_TYPE..=PARTIAL_IV)) if labels.has(number) => {}
+        match decoder.number().map_err(|_| Error::Header)? {
+            Some(number @ (ALG | CONTENT_TYPE..=PARTIAL_IV)) if labels.has(number) => {}
             _ => return Err(Error::Critical),
         }
     }
     Ok(())
-}
-
-fn content_type<'b>(value: &mut Decoder<'b>) -> Result<Label<'b>, Error> {
-    match typed(value.label())? {
-        Label::Int(..0) => Err(Error::Header),
-        label => Ok(label),
-    }
-}
-
-/// A value of the wrong type is a fault of the header.
-fn typed<T>(read: Result<T, cbor::Error>) -> Result<T, Error> {
-    read.map_err(|_| Error::Header)
 }
 
 /// The value that a map, which has been checked, has for a label.

@@ -94,6 +94,7 @@ impl Envelope<'_> {
 }
 
 /// Steps into a message of `count` parts, tagged or not.
+#[cfg_attr(target_os = "none", inline(never))]
 pub(crate) fn enter(decoder: &mut Decoder<'_>, tag: u64, count: usize) -> Result<(), Error> {
     decoder.skip_tag(tag);
     match decoder.array() {
@@ -104,6 +105,7 @@ pub(crate) fn enter(decoder: &mut Decoder<'_>, tag: u64, count: usize) -> Result
 }
 
 /// A byte string, or `null` where the content is elsewhere.
+#[cfg_attr(target_os = "none", inline(never))]
 pub(crate) fn content<'b>(decoder: &mut Decoder<'b>) -> Result<Option<&'b [u8]>, Error> {
     if decoder.peek()? == Type::Null {
         decoder.null()?;

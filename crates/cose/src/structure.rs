@@ -3,7 +3,7 @@
 
 use sedge_crypto::{Crypto, Hash, Mac};
 
-use crate::cbor::{ARRAY, BYTES, EncodedHead, TEXT};
+use crate::cbor::{ARRAY, BYTES, EncodedHead, Encoder, TEXT};
 use crate::error::Error;
 
 /// Most bytes that a cipher's additional data may take: the protected header, the external data, and 14 bytes around
@@ -48,15 +48,11 @@ impl Structure<'_> {
 
     /// All of it, in the buffer.
     pub(crate) fn write<'b>(&self, buffer: &'b mut [u8; MAX_AAD]) -> Result<&'b [u8], Error> {
-        let mut len = 0usize;
+        let mut encoder = Encoder::new(buffer);
         self.feed(|bytes| {
-            let end = len.saturating_add(bytes.len());
-            if let Some(place) = buffer.get_mut(len..end) {
-                place.copy_from_slice(bytes);
-            }
-            len = end;
+            encoder.raw(bytes);
         });
-        buffer.get(..len).ok_or(Error::AadTooLong)
+        encoder.finish().map(|written| &*written).map_err(|_| Error::AadTooLong)
     }
 }
 

@@ -1,4 +1,6 @@
 //! Reading, strictly.
+//!
+//! On hosts what is short is inlined. For bare metal it is called, which is slower and some kilobytes smaller.
 
 use core::fmt;
 
@@ -38,8 +40,9 @@ impl<'b> Decoder<'b> {
     }
 
     /// The type of the next item, which is not read.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn peek(&self) -> Result<Type, Error> {
-        let (head, _) = Head::read(self.rest)?;
+        let head = Head::read(&mut { self.rest })?;
         Ok(match (head.major, head.info) {
             (UNSIGNED, _) => Type::Unsigned,
             (NEGATIVE, _) => Type::Negative,
@@ -62,9 +65,11 @@ impl<'b> Decoder<'b> {
     }
 
     /// Reads an integer from -2^63 to 2^63 - 1.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn int(&mut self) -> Result<i64, Error> {
-        let (head, rest) = Head::read(self.rest)?;
+        let mut rest = self.rest;
+        let head = Head::read(&mut rest)?;
         let number = i64::try_from(head.argument).map_err(|_| Error::Range);
         let number = match head.major {
             UNSIGNED => number?,
@@ -91,6 +96,7 @@ impl<'b> Decoder<'b> {
     }
 
     /// Reads the head of an array and returns how many items follow: no more than there are bytes.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn array(&mut self) -> Result<usize, Error> {
         let before = *self;
         let count = self.head(ARRAY)?;
@@ -127,7 +133,8 @@ impl<'b> Decoder<'b> {
 
     /// Reads a floating-point number of any width.
     pub fn float(&mut self) -> Result<f64, Error> {
-        let (head, rest) = Head::read(self.rest)?;
+        let mut rest = self.rest;
+        let head = Head::read(&mut rest)?;
         let number = match (head.major, head.info) {
             (SIMPLE, 25) => half(head.argument as u16),
             (SIMPLE, 26) => f32::from_bits(head.argument as u32).into(),
@@ -159,26 +166,30 @@ impl<'b> Decoder<'b> {
         &mut self,
         mut entry: impl FnMut(Label<'b>, &mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut ahead = *self;
-        let count = ahead.head(MAP)?;
-        ahead.entries(count, MAX_DEPTH - 1, |key, value| {
-            let label = Self::new(key).label()?;
+        let mut entries = self.entries()?;
+        while let Some((key, value)) = entries.next()? {
             let mut inside = Self::new(value);
-            entry(label, &mut inside)?;
+            entry(Self::new(key).label()?, &mut inside)?;
             if inside.rest.len() != value.len() {
                 inside.end()?;
             }
-            Ok::<_, E>(())
-        })?;
-        *self = ahead;
+        }
+        *self = entries.rest;
         Ok(())
+    }
+
+    /// The entries of a map, which follow each other and then end. What is behind them is their `rest`.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn entries(&self) -> Result<Entries<'b>, Error> {
+        let mut ahead = *self;
+        let count = ahead.head(MAP)?;
+        Ok(Entries::new(ahead, count, MAX_DEPTH - 1))
     }
 
     /// Reads one item of any type, with all that is within it, and returns its bytes.
     pub fn item(&mut self) -> Result<&'b [u8], Error> {
         let mut ahead = *self;
-        ahead.check(MAX_DEPTH)?;
-        let item = self.until(&ahead);
+        let item = ahead.checked(MAX_DEPTH)?;
         *self = ahead;
         Ok(item)
     }
@@ -194,27 +205,38 @@ impl<'b> Decoder<'b> {
     }
 
     /// Reads the head of a map and returns how many entries it has. Whether a key comes twice is not looked at.
-    pub(super) fn map_head(&mut self) -> Result<u64, Error> {
+    pub(crate) fn map_head(&mut self) -> Result<u64, Error> {
         self.head(MAP)
     }
 
     /// Reads a simple value.
     pub(super) fn simple_value(&mut self) -> Result<u8, Error> {
-        let (head, rest) = Head::read(self.rest)?;
+        let mut rest = self.rest;
+        let head = Head::read(&mut rest)?;
         let value = u8::try_from(head.argument).ok().filter(|_| head.major == SIMPLE);
         self.rest = rest;
         value.ok_or(Error::Type)
     }
 
+    /// Reads a label: its number, or `None` for one that is text.
+    pub(crate) fn number(&mut self) -> Result<Option<i64>, Error> {
+        match self.int() {
+            Err(Error::Type) => self.string(TEXT).map(|_| None),
+            number => number.map(Some),
+        }
+    }
+
     /// What lies between here and there.
-    fn until(&self, there: &Self) -> &'b [u8] {
+    pub(crate) fn until(&self, there: &Self) -> &'b [u8] {
         self.rest.get(..self.rest.len() - there.rest.len()).unwrap_or_default()
     }
 
     /// The argument of an item of this major type.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn head(&mut self, major: u8) -> Result<u64, Error> {
-        let (head, rest) = Head::read(self.rest)?;
+        let mut rest = self.rest;
+        let head = Head::read(&mut rest)?;
         if head.major != major {
             return Err(Error::Type);
         }
@@ -222,7 +244,8 @@ impl<'b> Decoder<'b> {
         Ok(head.argument)
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn string(&mut self, major: u8) -> Result<&'b [u8], Error> {
         let mut ahead = *self;
         let len = ahead.head(major)?;
@@ -231,7 +254,8 @@ impl<'b> Decoder<'b> {
         Ok(content)
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn take(&mut self, len: u64) -> Result<&'b [u8], Error> {
         let len = usize::try_from(len).map_err(|_| Error::Truncated)?;
         let (content, rest) = self.rest.split_at_checked(len).ok_or(Error::Truncated)?;
@@ -240,7 +264,8 @@ impl<'b> Decoder<'b> {
     }
 
     fn simple(&mut self, values: core::ops::RangeInclusive<u8>) -> Result<u8, Error> {
-        let (head, rest) = Head::read(self.rest)?;
+        let mut rest = self.rest;
+        let head = Head::read(&mut rest)?;
         if head.major != SIMPLE || !values.contains(&head.info) {
             return Err(Error::Type);
         }
@@ -248,71 +273,56 @@ impl<'b> Decoder<'b> {
         Ok(head.info)
     }
 
-    /// Checks one item that may hold `depth` levels of others.
-    fn check(&mut self, depth: u8) -> Result<(), Error> {
-        let (head, rest) = Head::read(self.rest)?;
-        self.rest = rest;
-        let inside = || depth.checked_sub(1).ok_or(Error::TooDeep);
-        match head.major {
-            BYTES => self.take(head.argument).map(|_| ()),
-            TEXT => core::str::from_utf8(self.take(head.argument)?).map(|_| ()).map_err(|_| Error::Utf8),
-            ARRAY => {
-                let inside = inside()?;
-                (0..head.argument).try_for_each(|_| self.check(inside))
-            }
-            MAP => self.entries(head.argument, inside()?, |_, _| Ok::<_, Error>(())),
-            TAG => self.check(inside()?),
-            _ => Ok(()),
-        }
+    /// Reads one item that may hold `depth` levels of others, all in deterministic form, and returns its bytes.
+    fn checked(&mut self, depth: u8) -> Result<&'b [u8], Error> {
+        let start = *self;
+        self.check(depth)?;
+        Ok(start.until(self))
     }
 
-    /// Reads the entries of a map, all in deterministic form and no key twice.
-    fn entries<E: From<Error>>(
-        &mut self,
-        count: u64,
-        depth: u8,
-        mut entry: impl FnMut(&'b [u8], &'b [u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let first = *self;
-        let mut greatest: &[u8] = &[];
-        for number in 0..count {
-            let start = *self;
-            self.check(depth)?;
-            let key = start.until(self);
-            if key > greatest {
-                greatest = key;
-            } else {
-                first.look_for(key, number)?;
+    fn check(&mut self, depth: u8) -> Result<(), Error> {
+        let head = Head::read(&mut self.rest)?;
+        let inside = || depth.checked_sub(1).ok_or(Error::TooDeep);
+        match head.major {
+            BYTES => drop(self.take(head.argument)?),
+            TEXT => {
+                if !is_utf8(self.take(head.argument)?) {
+                    return Err(Error::Utf8);
+                }
             }
-            let start = *self;
-            self.check(depth)?;
-            entry(key, start.until(self))?;
+            ARRAY => {
+                let inside = inside()?;
+                (0..head.argument).try_for_each(|_| self.check(inside))?;
+            }
+            MAP => {
+                let mut entries = Entries::new(*self, head.argument, inside()?);
+                while entries.next()?.is_some() {}
+                *self = entries.rest;
+            }
+            TAG => return self.check(inside()?),
+            _ => {}
         }
         Ok(())
     }
 
-    /// Makes sure that none of the next `count` entries, which have been checked, has this key.
-    fn look_for(mut self, key: &[u8], count: u64) -> Result<(), Error> {
-        if count > MAX_UNORDERED as u64 {
-            return Err(Error::Unordered);
-        }
+    /// Whether one of the next `count` entries of a map, which have been checked, has this key.
+    pub(crate) fn has_key(mut self, key: &[u8], count: u64) -> Result<bool, Error> {
         for _ in 0..count {
             let start = self;
             self.hop()?;
             if start.until(&self) == key {
-                return Err(Error::DuplicateKey);
+                return Ok(true);
             }
             self.hop()?;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Skips one item without a look at what is in it, which has been checked or will be.
     pub(crate) fn hop(&mut self) -> Result<(), Error> {
         let mut left = 1u64;
         while left > 0 {
-            let (head, rest) = Head::read(self.rest)?;
-            self.rest = rest;
+            let head = Head::read(&mut self.rest)?;
             left -= 1;
             match head.major {
                 BYTES | TEXT => drop(self.take(head.argument)?),
@@ -325,6 +335,68 @@ impl<'b> Decoder<'b> {
         }
         Ok(())
     }
+}
+
+/// The entries of a map, all in deterministic form and no key twice.
+pub(crate) struct Entries<'b> {
+    first: Decoder<'b>,
+    /// What is behind those that have been read.
+    pub(crate) rest: Decoder<'b>,
+    number: u64,
+    count: u64,
+    greatest: &'b [u8],
+    /// How many levels keys and values may have.
+    depth: u8,
+}
+
+impl<'b> Entries<'b> {
+    const fn new(first: Decoder<'b>, count: u64, depth: u8) -> Self {
+        Self { first, rest: first, number: 0, count, greatest: &[], depth }
+    }
+
+    /// The next key and its value, encoded; `None` behind the last.
+    pub(crate) fn next(&mut self) -> Result<Option<(&'b [u8], &'b [u8])>, Error> {
+        if self.number == self.count {
+            return Ok(None);
+        }
+        let key = self.rest.checked(self.depth)?;
+        if key > self.greatest {
+            self.greatest = key;
+        } else if self.number > MAX_UNORDERED as u64 {
+            return Err(Error::Unordered);
+        } else if self.first.has_key(key, self.number)? {
+            return Err(Error::DuplicateKey);
+        }
+        self.number += 1;
+        self.rest.checked(self.depth).map(|value| Some((key, value)))
+    }
+}
+
+/// The core library's check is fast and takes 600 bytes; a device meets little text.
+fn is_utf8(bytes: &[u8]) -> bool {
+    if cfg!(target_os = "none") { is_short_utf8(bytes) } else { core::str::from_utf8(bytes).is_ok() }
+}
+
+/// [RFC 3629](https://www.rfc-editor.org/rfc/rfc3629), one code point after the other.
+pub(super) fn is_short_utf8(mut bytes: &[u8]) -> bool {
+    while let Some((first, rest)) = bytes.split_first() {
+        let ones = first.leading_ones();
+        let more = ones.saturating_sub(1) as usize;
+        let Some((tail, behind)) = rest.split_at_checked(more) else { return false };
+        let mut code = u32::from(*first) & (0x7f >> ones);
+        for byte in tail {
+            if byte >> 6 != 0b10 {
+                return false;
+            }
+            code = code << 6 | u32::from(byte & 0x3f);
+        }
+        // Neither beyond the last one, nor a surrogate, nor in more bytes than it takes.
+        if ones == 1 || char::from_u32(code).is_none_or(|code| code.len_utf8() != 1 + more) {
+            return false;
+        }
+        bytes = behind;
+    }
+    true
 }
 
 impl fmt::Debug for Decoder<'_> {

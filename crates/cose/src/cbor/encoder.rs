@@ -44,6 +44,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Writes an integer.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn int(&mut self, number: i64) -> &mut Self {
         match u64::try_from(number) {
             Ok(number) => self.head(UNSIGNED, number),
@@ -52,6 +53,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Writes a byte string.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.head(BYTES, bytes.len() as u64).raw(bytes)
     }
@@ -61,21 +63,12 @@ impl<'a> Encoder<'a> {
         self.head(BYTES, len as u64)
     }
 
-    /// Writes a byte string that holds what `content` writes.
-    pub fn bytes_of(&mut self, content: impl FnOnce(&mut Self)) -> &mut Self {
-        let start = self.len;
+    /// Writes a byte string that holds what `content` writes, which is called twice: to count, and to write.
+    pub fn bytes_of(&mut self, content: impl Fn(&mut Encoder<'_>)) -> &mut Self {
+        let mut counted = Encoder::new(&mut []);
+        content(&mut counted);
+        self.bytes_head(counted.len);
         content(self);
-        let content = start..self.len;
-        // The content makes way for the head, whose length is only known now.
-        let head = EncodedHead::new(BYTES, content.len() as u64);
-        let to = start + head.as_bytes().len();
-        self.len = to + content.len();
-        if self.len <= self.buffer.len() {
-            self.buffer.copy_within(content, to);
-            if let Some(place) = self.buffer.get_mut(start..to) {
-                place.copy_from_slice(head.as_bytes());
-            }
-        }
         self
     }
 
@@ -118,6 +111,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Writes bytes as they are: items that are encoded already.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
         let end = self.len.saturating_add(bytes.len());
         if let Some(place) = self.buffer.get_mut(self.len..end) {
@@ -143,6 +137,7 @@ impl<'a> Encoder<'a> {
         self.buffer.get_mut(..self.len).ok_or(NoRoom { needed: self.len })
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn head(&mut self, major: u8, argument: u64) -> &mut Self {
         self.raw(EncodedHead::new(major, argument).as_bytes())
     }

@@ -20,39 +20,38 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads a head that is in its shortest form, and returns what stands behind it.
-    #[inline]
-    pub(super) fn read(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+    /// Reads a head that is in its shortest form, and moves behind it. After an error the bytes are where they were.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(super) fn read(bytes: &mut &[u8]) -> Result<Self, Error> {
         let (first, rest) = bytes.split_first().ok_or(Error::Truncated)?;
         let (major, info) = (first >> 5, first & 31);
-        let (argument, rest, least) = match info {
-            0..=23 => (info.into(), rest, 0),
-            24 => argument(rest, 24, |[byte]: [u8; 1]| byte.into())?,
-            25 => argument(rest, 1 << 8, |bytes| u16::from_be_bytes(bytes).into())?,
-            26 => argument(rest, 1 << 16, |bytes| u32::from_be_bytes(bytes).into())?,
-            27 => argument(rest, 1 << 32, u64::from_be_bytes)?,
+        let mut head = Self { major, info, argument: info.into() };
+        let rest = match info {
+            0..=23 => rest,
+            24..=27 => head.read_argument(rest)?,
             28..=30 => return Err(Error::Reserved),
             _ => return Err(Error::Indefinite),
         };
-        match major {
+        *bytes = rest;
+        Ok(head)
+    }
+
+    /// Reads an argument that stands in one, two, four or eight bytes of its own, and returns what is behind it.
+    fn read_argument<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Error> {
+        let len = 1 << (self.info & 3);
+        let (digits, rest) = bytes.split_at_checked(len).ok_or(Error::Truncated)?;
+        self.argument = digits.iter().fold(0, |number, digit| number << 8 | u64::from(*digit));
+        // The greatest number that takes fewer bytes: those of half as many, or what fits into the first one.
+        let shorter = if len == 1 { 23 } else { u64::MAX >> (64 - 4 * len) };
+        match self.major {
             // The argument of a floating-point number is not a number.
-            SIMPLE if info == 24 && argument < 32 => Err(Error::Reserved),
-            SIMPLE => Ok((Self { major, info, argument }, rest)),
-            _ if argument < least => Err(Error::NotShortest),
-            _ => Ok((Self { major, info, argument }, rest)),
+            SIMPLE if len == 1 && self.argument < 32 => Err(Error::Reserved),
+            SIMPLE => Ok(rest),
+            _ if self.argument <= shorter => Err(Error::NotShortest),
+            _ => Ok(rest),
         }
     }
-}
-
-/// An argument of `N` bytes, what is behind it, and the least number that needs so many bytes.
-#[inline]
-fn argument<const N: usize>(
-    bytes: &[u8],
-    least: u64,
-    number: impl FnOnce([u8; N]) -> u64,
-) -> Result<(u64, &[u8], u64), Error> {
-    let (argument, rest) = bytes.split_first_chunk().ok_or(Error::Truncated)?;
-    Ok((number(*argument), rest, least))
 }
 
 /// An encoded head: at most nine bytes.
@@ -62,17 +61,18 @@ pub(crate) struct EncodedHead {
 }
 
 impl EncodedHead {
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) const fn new(major: u8, argument: u64) -> Self {
-        let [a, b, c, d, e, f, g, h] = argument.to_be_bytes();
-        let major = major << 5;
-        let (bytes, len) = match argument {
-            0..=23 => ([major | h, 0, 0, 0, 0, 0, 0, 0, 0], 1),
-            24..=0xff => ([major | 24, h, 0, 0, 0, 0, 0, 0, 0], 2),
-            0x100..=0xffff => ([major | 25, g, h, 0, 0, 0, 0, 0, 0], 3),
-            0x1_0000..=0xffff_ffff => ([major | 26, e, f, g, h, 0, 0, 0, 0], 5),
-            _ => ([major | 27, a, b, c, d, e, f, g, h], 9),
+        let (info, len) = match argument {
+            0..=23 => (argument as u8, 0),
+            24..=0xff => (24, 1),
+            0x100..=0xffff => (25, 2),
+            0x1_0000..=0xffff_ffff => (26, 4),
+            _ => (27, 8),
         };
-        Self { bytes, len }
+        // The digits that count come to the front.
+        let [a, b, c, d, e, f, g, h] = argument.rotate_right(8 * len as u32).to_be_bytes();
+        Self { bytes: [major << 5 | info, a, b, c, d, e, f, g, h], len: 1 + len }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
