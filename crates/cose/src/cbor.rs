@@ -39,6 +39,7 @@ mod head;
 use core::fmt;
 
 pub use decoder::Decoder;
+pub(crate) use decoder::Entry;
 pub use diagnostic::Diagnostic;
 pub use encoder::{Encoder, NoRoom};
 pub(crate) use head::{ARRAY, BYTES, EncodedHead, TEXT};

@@ -27,15 +27,15 @@ impl<'b> Encrypt0<'b> {
         // everything is checked once it is known.
         let mut decoder = Decoder::new(message);
         enter(&mut decoder, ENCRYPT0_TAG, PARTS)?;
-        decoder.hop()?;
+        let headers = message.len() - decoder.remaining().len();
+        decoder.bytes()?;
         decoder.hop()?;
         let ciphertext = content(&mut decoder)?.map(<[u8]>::len);
         decoder.end()?;
 
         let start = message.len().saturating_sub(ciphertext.unwrap_or(0));
         let (head, rest) = message.split_at_mut_checked(start).ok_or(Error::Structure)?;
-        let mut decoder = Decoder::new(head);
-        enter(&mut decoder, ENCRYPT0_TAG, PARTS)?;
+        let mut decoder = Decoder::new(head.get(headers..).unwrap_or_default());
         Ok(Self { headers: Headers::read(&mut decoder)?, ciphertext: ciphertext.map(|_| rest) })
     }
 
@@ -71,6 +71,28 @@ impl<'b> Encrypt0<'b> {
     ) -> Result<&'b mut [u8], Error> {
         let ciphertext = self.ciphertext.ok_or(Error::Detached)?;
         open(crypto, &self.headers, key, nonce, external_aad, ciphertext)
+    }
+
+    /// Decrypts `ciphertext`, which is the message's own, where the message stands, and returns how long the plaintext is.
+    ///
+    /// For whoever has to find out the nonce: what did not open has been erased, so the next try brings it along again.
+    ///
+    /// # Errors
+    /// As those of [`open`](Self::open).
+    pub fn try_open<C: Crypto>(
+        &mut self,
+        crypto: &C,
+        key: &SymmetricKey<'_>,
+        nonce: &[u8],
+        external_aad: &[u8],
+        ciphertext: &[u8],
+    ) -> Result<usize, Error> {
+        let place = self.ciphertext.as_deref_mut().ok_or(Error::Detached)?;
+        if place.len() != ciphertext.len() {
+            return Err(Error::NotAuthentic);
+        }
+        place.copy_from_slice(ciphertext);
+        open(crypto, &self.headers, key, nonce, external_aad, place).map(|text| text.len())
     }
 
     /// Decrypts the ciphertext of a message that was sent apart from it.

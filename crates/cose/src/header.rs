@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::algorithm::Algorithm;
-use crate::cbor::{self, Decoder, Encoder, Label, Type};
+use crate::cbor::{self, BYTES, Decoder, Encoder, Entry, Label, TEXT};
 use crate::error::Error;
 
 pub(crate) const ALG: i64 = 1;
@@ -15,8 +15,17 @@ const PARTIAL_IV: i64 = 6;
 const KID_CONTEXT: i64 = 10;
 pub(crate) const COUNTERSIGNATURE: i64 = 11;
 pub(crate) const COUNTERSIGNATURE0: i64 = 12;
-/// The parameters above have lower numbers.
-const COMMON: usize = 13;
+/// How many common parameters there are.
+const COMMON: usize = 9;
+
+/// Which of the common parameters this is.
+const fn common(label: i64) -> Option<usize> {
+    match label {
+        ALG..=PARTIAL_IV => Some((label - ALG) as usize),
+        KID_CONTEXT..=COUNTERSIGNATURE0 => Some((label - KID_CONTEXT) as usize + 6),
+        _ => None,
+    }
+}
 
 /// The header parameters of a message, as they were read: both buckets
 /// ([RFC 9052 section 3](https://www.rfc-editor.org/rfc/rfc9052#section-3)).
@@ -28,7 +37,7 @@ pub struct Headers<'b> {
     protected: &'b [u8],
     /// The encoded map.
     unprotected: &'b [u8],
-    /// The encoded values of the common parameters by their labels; empty for those that are in neither bucket.
+    /// The encoded values of the common parameters; empty for those that are in neither bucket.
     common: [&'b [u8]; COMMON],
     /// Labels of the protected bucket.
     in_protected: Labels,
@@ -64,10 +73,10 @@ impl<'b> Headers<'b> {
         if displaced || twice || two_nonces {
             return Err(Error::Header);
         }
-        match headers.value(CRIT) {
-            Some(critical) => check_critical(critical, in_protected).map(|()| headers),
-            None => Ok(headers),
+        if let Some(critical) = headers.value(CRIT) {
+            check_critical(critical, in_protected)?;
         }
+        Ok(headers)
     }
 
     /// Reads a map, keeps the values of common parameters, and returns which labels there are.
@@ -75,13 +84,12 @@ impl<'b> Headers<'b> {
     fn read_bucket(&mut self, decoder: &mut Decoder<'b>) -> Result<Labels, Error> {
         let mut labels = Labels::default();
         let mut entries = decoder.entries()?;
-        while let Some((key, value)) = entries.next()? {
+        while let Some(Entry { key, value }) = entries.next()? {
             let number = Decoder::new(key).number()?;
             labels.add(number);
             let Some(number) = number else { continue };
-            let place = usize::try_from(number).ok().and_then(|number| self.common.get_mut(number));
-            if let Some(place) = place {
-                if !has_its_type(number, Decoder::new(value)) {
+            if let Some(place) = common(number).and_then(|number| self.common.get_mut(number)) {
+                if !has_its_type(number, value) {
                     return Err(Error::Header);
                 }
                 *place = value;
@@ -96,8 +104,8 @@ impl<'b> Headers<'b> {
         let mut unprotected = Decoder::new(self.unprotected);
         let count = unprotected.map_head()?;
         let mut entries = Decoder::new(self.protected).entries()?;
-        while let Some((key, _)) = entries.next()? {
-            if unprotected.has_key(key, count)? {
+        while let Some(entry) = entries.next()? {
+            if unprotected.has_key(entry.key, count)? {
                 return Ok(true);
             }
         }
@@ -106,7 +114,7 @@ impl<'b> Headers<'b> {
 
     /// The encoded value of a common parameter.
     fn value(&self, label: i64) -> Option<&'b [u8]> {
-        let value = usize::try_from(label).ok().and_then(|label| self.common.get(label));
+        let value = common(label).and_then(|number| self.common.get(number));
         value.copied().filter(|value| !value.is_empty())
     }
 
@@ -323,12 +331,13 @@ impl Labels {
     }
 }
 
-/// Whether the value of a common parameter is of the type that belongs there.
-fn has_its_type(label: i64, mut value: Decoder<'_>) -> bool {
+/// Whether the value of a common parameter, which has been checked, is of the type that belongs there.
+fn has_its_type(label: i64, value: &[u8]) -> bool {
+    let major = value.first().map(|first| first >> 5);
     match label {
-        ALG => value.int().is_ok(),
-        CONTENT_TYPE => value.peek() == Ok(Type::Text) || value.int().is_ok_and(|format| format >= 0),
-        KID | IV | PARTIAL_IV | KID_CONTEXT | COUNTERSIGNATURE0 => value.bytes().is_ok(),
+        ALG => Decoder::new(value).int().is_ok(),
+        CONTENT_TYPE => major == Some(TEXT) || Decoder::new(value).int().is_ok_and(|format| format >= 0),
+        KID | IV | PARTIAL_IV | KID_CONTEXT | COUNTERSIGNATURE0 => major == Some(BYTES),
         _ => true,
     }
 }

@@ -1,6 +1,6 @@
 //! What the kinds of messages have in common (RFC 9052 section 2).
 
-use crate::cbor::{Decoder, Encoder, Type};
+use crate::cbor::{self, Decoder, Encoder};
 use crate::encrypt0::Encrypt0;
 use crate::error::Error;
 use crate::header::{Header, Headers};
@@ -107,11 +107,10 @@ pub(crate) fn enter(decoder: &mut Decoder<'_>, tag: u64, count: usize) -> Result
 /// A byte string, or `null` where the content is elsewhere.
 #[cfg_attr(target_os = "none", inline(never))]
 pub(crate) fn content<'b>(decoder: &mut Decoder<'b>) -> Result<Option<&'b [u8]>, Error> {
-    if decoder.peek()? == Type::Null {
-        decoder.null()?;
-        return Ok(None);
+    match decoder.bytes() {
+        Err(cbor::Error::Type) => decoder.null().map(|()| None).map_err(Error::Cbor),
+        content => content.map(Some).map_err(Error::Cbor),
     }
-    Ok(Some(decoder.bytes()?))
 }
 
 /// The headers of a message that was just written, which are checked as if somebody else had written it.

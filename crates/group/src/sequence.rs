@@ -78,8 +78,8 @@ pub struct Sequence<S> {
 struct Scan {
     /// Serial number and slot of the newest record.
     newest: Option<(u32, usize)>,
-    /// Serial number and reservation of the newest record of the context in question.
-    known: Option<(u32, u64)>,
+    /// The furthest reservation of the context in question.
+    reserved: Option<u64>,
     /// Slots that hold neither a record nor nothing.
     unreadable: u64,
 }
@@ -116,7 +116,7 @@ impl<S: Storage> Sequence<S> {
             Some((serial, slot)) => (serial, slot),
             None => (0, self.storage.slots().saturating_sub(1)),
         };
-        let (_, reserved) = scan.known.ok_or(SequenceError::Unknown)?;
+        let reserved = scan.reserved.ok_or(SequenceError::Unknown)?;
         self.next = reserved.saturating_add(STEP.saturating_mul(scan.unreadable));
         self.reserved = self.next;
         self.context = Some(context);
@@ -179,15 +179,17 @@ impl<S: Storage> Sequence<S> {
     }
 
     fn scan<C: Crypto>(&mut self, crypto: &C, context: Context) -> Result<Scan, SequenceError<S::Error>> {
-        let mut scan = Scan { newest: None, known: None, unreadable: 0 };
+        let mut scan = Scan { newest: None, reserved: None, unreadable: 0 };
         for slot in 0..self.storage.slots() {
             let mut record = [0; RECORD_LEN];
             self.storage.read(slot, &mut record).map_err(SequenceError::Storage)?;
             match decode(crypto, &record) {
                 Some((serial, of, reserved)) => {
-                    scan.newest = scan.newest.max(Some((serial, slot)));
+                    if scan.newest.is_none_or(|(newest, _)| newest <= serial) {
+                        scan.newest = Some((serial, slot));
+                    }
                     if of == context {
-                        scan.known = scan.known.max(Some((serial, reserved)));
+                        scan.reserved = scan.reserved.max(Some(reserved));
                     }
                 }
                 None => scan.unreadable += u64::from(!is_erased(&record)),
@@ -201,12 +203,14 @@ const MAGIC: [u8; 4] = *b"SG\x00\x01";
 
 fn encode<C: Crypto>(crypto: &C, serial: u32, context: Context, reserved: u64) -> Record {
     let mut record = [0; RECORD_LEN];
-    let (serial, reserved) = (serial.to_be_bytes(), reserved.to_be_bytes());
-    let body = MAGIC.iter().chain(&serial).chain(&context.0).chain(&reserved);
-    for (to, from) in record.iter_mut().zip(body) {
-        *to = *from;
-    }
     if let Some((body, check)) = record.split_last_chunk_mut::<8>() {
+        let parts: [&[u8]; 4] = [&MAGIC, &serial.to_be_bytes(), &context.0, &reserved.to_be_bytes()];
+        let mut rest = &mut *body;
+        for part in parts {
+            let Some((place, behind)) = rest.split_at_mut_checked(part.len()) else { break };
+            place.copy_from_slice(part);
+            rest = behind;
+        }
         *check = check_of(crypto, body);
     }
     record

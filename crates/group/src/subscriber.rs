@@ -2,13 +2,11 @@
 
 use core::fmt;
 
-use sedge_cose::cbor::Label;
-use sedge_cose::{Encrypt0, Headers, countersign};
+use sedge_cose::{Encrypt0, countersign};
 use sedge_crypto::{Crypto, PublicKey};
 
 use crate::id::{Gid, SenderId};
 use crate::key::GroupKey;
-use crate::publisher::KID_CONTEXT;
 use crate::window::Window;
 
 /// What a subscriber has of a group: up to `GENERATIONS` keys, and which sequence numbers of up to `PUBLISHERS` have come.
@@ -136,7 +134,14 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
         if let Some(oldest) = self.keys.last_mut() {
             *oldest = Some(key);
         }
-        self.keys.sort_unstable_by_key(|key| core::cmp::Reverse(key.as_ref().map(GroupKey::number)));
+        // All others are in order, so it moves to its place among them.
+        for at in (1..GENERATIONS).rev() {
+            if let Some([before, place]) = self.keys.get_mut(at - 1..=at)
+                && before.as_ref().map(GroupKey::number) < place.as_ref().map(GroupKey::number)
+            {
+                core::mem::swap(before, place);
+            }
+        }
         Installed::New
     }
 
@@ -173,21 +178,31 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
     ) -> Result<Opened<'o>, OpenError> {
         let out = out.get_mut(..message.len()).ok_or(OpenError::NoRoom { needed: message.len() })?;
         out.copy_from_slice(message);
-        let found = self.examine(crypto, out, signed, public_key)?;
-        let sender = match found.sender {
-            Some(sender) => {
-                self.check(found.generation, sender, found.number)?;
-                self.try_sender(crypto, &found, sender, message, out).then_some(sender)
+        let mut parsed = Encrypt0::parse(out).map_err(|_| OpenError::Malformed)?;
+        let found = self.examine(crypto, &parsed, signed, public_key)?;
+        let ciphertext = parsed.ciphertext().map_or(0, <[u8]>::len);
+        let start = message.len().saturating_sub(ciphertext);
+        let ciphertext = message.get(start..).unwrap_or_default();
+        let key = self.key(&found.gid).ok_or(OpenError::UnknownKey(found.gid))?;
+        let mut len = 0;
+        let mut opens = |sender| match try_sender(crypto, key, found.number, sender, &mut parsed, ciphertext)
+        {
+            Some(opened) => {
+                len = opened;
+                true
             }
-            None => self.find_sender(crypto, &found, message, out)?,
+            None => false,
         };
-        let sender = sender.ok_or(OpenError::Forged)?;
-        let repeated = self.note(found.generation, sender, found.number)?;
-        let range = found.start..message.len().saturating_sub(found.tag_len).max(found.start);
-        let len = range.len();
+        let sender = match found.sender {
+            Some(sender) if !self.admits(&found, sender) => Err(OpenError::Replayed),
+            Some(sender) => opens(sender).then_some(sender).ok_or(OpenError::Forged),
+            None => self.find_sender(&found, opens),
+        };
+        let noted = sender.and_then(|sender| Ok((sender, self.note(&found, sender)?)));
+        let (sender, repeated) = noted.inspect_err(|_| out.fill(0))?;
         // Byte by byte: in firmware this would be the only reason to link `memmove`.
-        for (to, from) in range.enumerate() {
-            if let (Some(byte), Some(place)) = (out.get(from).copied(), out.get_mut(to)) {
+        for to in 0..len {
+            if let (Some(byte), Some(place)) = (out.get(start + to).copied(), out.get_mut(to)) {
                 *place = byte;
             }
         }
@@ -206,42 +221,36 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
     fn examine<C: Crypto>(
         &self,
         crypto: &C,
-        message: &mut [u8],
+        message: &Encrypt0<'_>,
         signed: bool,
         public_key: impl Fn(SenderId) -> Option<PublicKey>,
     ) -> Result<Found, OpenError> {
-        let whole = message.len();
-        let parsed = Encrypt0::parse(message).map_err(|_| OpenError::Malformed)?;
-        let headers = parsed.headers();
+        let headers = message.headers();
         let gid = headers.kid().and_then(Gid::new).ok_or(OpenError::Malformed)?;
         let number = headers.partial_iv().and_then(read_number).ok_or(OpenError::Malformed)?;
-        let content_format = read_format(headers)?;
-        let ciphertext = parsed.ciphertext().ok_or(OpenError::Malformed)?.len();
+        // Only what is authenticated counts.
+        let content_format = headers.protected_content_format().map(u16::try_from);
+        let content_format = content_format.transpose().map_err(|_| OpenError::Malformed)?;
+        let sender =
+            headers.kid_context().map(|id| SenderId::new(id).ok_or(OpenError::Malformed)).transpose();
+        let target = message.target().ok_or(OpenError::Malformed)?;
         let key = self.key(&gid).ok_or(OpenError::UnknownKey(gid))?;
-        let mut found = Found {
-            gid,
-            generation: key.number(),
-            number,
-            content_format,
-            sender: hint(headers)?,
-            verified: false,
-            start: whole.saturating_sub(ciphertext),
-            tag_len: key.cipher().aead().tag_len(),
-        };
+        let generation = key.number();
+        let mut found = Found { gid, generation, number, content_format, sender: sender?, verified: false };
         let mut signatures = countersign::of(headers);
         match (signatures.next(), signatures.next()) {
             (None, _) if signed => Err(OpenError::Unsigned),
             (None, _) => Ok(found),
             (Some(Ok(signature)), None) => {
                 let sender = signature.headers().kid().and_then(SenderId::new).ok_or(OpenError::Malformed)?;
-                match (public_key(sender), parsed.target()) {
-                    (Some(key), Some(target)) => {
+                match public_key(sender) {
+                    Some(key) => {
                         let verified = signature.verify(crypto, &key, &target, b"");
                         verified.map_err(|_| OpenError::Forged)?;
                         found.verified = true;
                     }
-                    _ if signed => return Err(OpenError::UnknownSender(sender)),
-                    _ => {}
+                    None if signed => return Err(OpenError::UnknownSender(sender)),
+                    None => {}
                 }
                 found.sender = Some(sender);
                 Ok(found)
@@ -250,98 +259,75 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
         }
     }
 
-    /// The Sender ID with which a message opens, into `out`; `None` if there is none.
-    fn find_sender<C: Crypto>(
+    /// The Sender ID with which a message opens.
+    fn find_sender(
         &self,
-        crypto: &C,
         found: &Found,
-        message: &[u8],
-        out: &mut [u8],
-    ) -> Result<Option<SenderId>, OpenError> {
-        let heard = |sender: SenderId| self.window(found.generation, sender).is_some();
-        let fresh = |sender: SenderId| self.check(found.generation, sender, found.number).is_ok();
-        let known = || self.seen.iter().flatten().filter(|seen| seen.generation == found.generation);
-        let new = (0..TRIES).map(SenderId::from_number).filter(|sender| !heard(*sender));
-        let candidates = known().map(|seen| seen.sender).filter(|sender| fresh(*sender)).chain(new);
-        for sender in candidates {
-            if self.try_sender(crypto, found, sender, message, out) {
-                return Ok(Some(sender));
+        mut opens: impl FnMut(SenderId) -> bool,
+    ) -> Result<SenderId, OpenError> {
+        let heard = || self.seen.iter().flatten().filter(|seen| seen.generation == found.generation);
+        for seen in heard() {
+            if self.admits(found, seen.sender) && opens(seen.sender) {
+                return Ok(seen.sender);
+            }
+        }
+        for sender in (0..TRIES).map(SenderId::from_number) {
+            if self.window(found, sender).is_none() && opens(sender) {
+                return Ok(sender);
             }
         }
         // Only to say rightly what is wrong with it.
-        for sender in known().map(|seen| seen.sender).filter(|sender| !fresh(*sender)) {
-            if self.try_sender(crypto, found, sender, message, out) {
-                out.fill(0);
+        for seen in heard() {
+            if !self.admits(found, seen.sender) && opens(seen.sender) {
                 return Err(OpenError::Replayed);
             }
         }
-        Ok(None)
+        Err(OpenError::Forged)
     }
 
-    /// Opens a message into `out` as if it were of this sender; says whether it was.
-    fn try_sender<C: Crypto>(
-        &self,
-        crypto: &C,
-        found: &Found,
-        sender: SenderId,
-        message: &[u8],
-        out: &mut [u8],
-    ) -> bool {
-        let Some(key) = self.key(&found.gid) else { return false };
-        let Ok(symmetric) = key.symmetric() else { return false };
-        if sender.as_bytes().len() > key.cipher().sender_id_len() {
-            return false;
-        }
-        // What did not open left nothing behind.
-        out.copy_from_slice(message);
-        let nonce = key.nonce(sender, found.number);
-        Encrypt0::parse(out)
-            .is_ok_and(|parsed| parsed.open(crypto, &symmetric, nonce.as_bytes(), b"").is_ok())
+    /// Whether a message of this sender can be new, or is the last one once more.
+    fn admits(&self, found: &Found, sender: SenderId) -> bool {
+        self.window(found, sender).is_none_or(|window| window.admits(found.number))
+            || self.repeats(found, sender)
     }
 
-    /// Whether a message with this number can be new, or is the last one once more.
-    fn check(&self, generation: u64, sender: SenderId, number: u64) -> Result<(), OpenError> {
-        let admitted = self.window(generation, sender).is_none_or(|window| window.admits(number));
-        let repeated = self.last == Some((generation, sender, number));
-        if admitted || repeated { Ok(()) } else { Err(OpenError::Replayed) }
+    /// Whether it is the last message once more.
+    fn repeats(&self, found: &Found, sender: SenderId) -> bool {
+        self.last == Some((found.generation, sender, found.number))
     }
 
     /// Notes an authentic message; says whether it is the last one once more.
-    fn note(&mut self, generation: u64, sender: SenderId, number: u64) -> Result<bool, OpenError> {
-        if self.last == Some((generation, sender, number)) {
+    fn note(&mut self, found: &Found, sender: SenderId) -> Result<bool, OpenError> {
+        let Found { generation, number, .. } = *found;
+        if self.repeats(found, sender) {
             return Ok(true);
         }
-        let reached = self.reached;
-        let known = self
-            .seen
-            .iter_mut()
-            .find(|seen| seen.is_some_and(|seen| seen.generation == generation && seen.sender == sender));
-        let place = match known {
-            Some(place) => place,
-            None => {
-                // What can come no more need not be remembered: neither its key is held, nor will it be again.
-                let keys = &self.keys;
-                let over = |seen: &Seen| {
-                    seen.generation < reached
-                        && keys.iter().flatten().all(|key| key.number() != seen.generation)
-                };
-                let mut places = self.seen.iter_mut();
-                places.find(|seen| seen.as_ref().is_none_or(over)).ok_or(OpenError::TooManyPublishers)?
-            }
+        let mut window = self.window(found, sender).copied().unwrap_or_default();
+        window.accept(number);
+        // What can come no more need not be remembered: neither its key is held, nor will it be again.
+        let over = |seen: &Seen| {
+            seen.generation < self.reached
+                && self.keys.iter().flatten().all(|key| key.number() != seen.generation)
         };
-        let seen = place.get_or_insert(Seen { generation, sender, window: Window::default() });
-        if seen.generation != generation || seen.sender != sender {
-            *seen = Seen { generation, sender, window: Window::default() };
-        }
-        seen.window.accept(number);
-        self.reached = reached.max(generation);
+        let free = || self.seen.iter().position(|seen| seen.as_ref().is_none_or(over));
+        let place = self.place(found, sender).or_else(free);
+        let place = place.and_then(|place| self.seen.get_mut(place));
+        *place.ok_or(OpenError::TooManyPublishers)? = Some(Seen { generation, sender, window });
+        self.reached = self.reached.max(generation);
         self.last = Some((generation, sender, number));
         Ok(false)
     }
 
-    fn window(&self, generation: u64, sender: SenderId) -> Option<&Window> {
-        let mut all = self.seen.iter().flatten();
-        all.find(|seen| seen.generation == generation && seen.sender == sender).map(|seen| &seen.window)
+    fn window(&self, found: &Found, sender: SenderId) -> Option<&Window> {
+        let place = self.seen.get(self.place(found, sender)?)?;
+        place.as_ref().map(|seen| &seen.window)
+    }
+
+    /// Where it stands what has come from this sender under the message's key.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn place(&self, found: &Found, sender: SenderId) -> Option<usize> {
+        let is_it = |seen: &Seen| seen.generation == found.generation && seen.sender == sender;
+        self.seen.iter().position(|seen| seen.as_ref().is_some_and(is_it))
     }
 
     fn key(&self, gid: &Gid) -> Option<&GroupKey> {
@@ -358,9 +344,22 @@ struct Found {
     /// Who it says has made it.
     sender: Option<SenderId>,
     verified: bool,
-    /// Where the ciphertext begins, up to the end.
-    start: usize,
-    tag_len: usize,
+}
+
+/// Opens a message, whose ciphertext is lent, as if it were of this sender; returns how long the value is if it was.
+fn try_sender<C: Crypto>(
+    crypto: &C,
+    key: &GroupKey,
+    number: u64,
+    sender: SenderId,
+    message: &mut Encrypt0<'_>,
+    ciphertext: &[u8],
+) -> Option<usize> {
+    if sender.as_bytes().len() > key.cipher().sender_id_len() {
+        return None;
+    }
+    let nonce = key.nonce(sender, number);
+    message.try_open(crypto, &key.symmetric().ok()?, nonce.as_bytes(), b"", ciphertext).ok()
 }
 
 /// A Partial IV of up to five bytes, without zeros in front.
@@ -372,22 +371,6 @@ fn read_number(bytes: &[u8]) -> Option<u64> {
         }
         _ => None,
     }
-}
-
-fn read_format(headers: &Headers<'_>) -> Result<Option<u16>, OpenError> {
-    // Only what is authenticated counts.
-    match headers.content_type() {
-        Some(Label::Int(format)) if headers.protected(Label::Int(3)).is_some() => {
-            u16::try_from(format).map(Some).map_err(|_| OpenError::Malformed)
-        }
-        _ => Ok(None),
-    }
-}
-
-fn hint(headers: &Headers<'_>) -> Result<Option<SenderId>, OpenError> {
-    let Some(mut value) = headers.unprotected(Label::Int(KID_CONTEXT)) else { return Ok(None) };
-    let sender = value.bytes().ok().and_then(SenderId::new);
-    sender.map(Some).ok_or(OpenError::Malformed)
 }
 
 impl<const PUBLISHERS: usize, const GENERATIONS: usize> fmt::Debug for Subscriber<PUBLISHERS, GENERATIONS> {

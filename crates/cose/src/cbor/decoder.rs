@@ -167,7 +167,7 @@ impl<'b> Decoder<'b> {
         mut entry: impl FnMut(Label<'b>, &mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut entries = self.entries()?;
-        while let Some((key, value)) = entries.next()? {
+        while let Some(Entry { key, value }) = entries.next()? {
             let mut inside = Self::new(value);
             entry(Self::new(key).label()?, &mut inside)?;
             if inside.rest.len() != value.len() {
@@ -284,25 +284,21 @@ impl<'b> Decoder<'b> {
         let head = Head::read(&mut self.rest)?;
         let inside = || depth.checked_sub(1).ok_or(Error::TooDeep);
         match head.major {
-            BYTES => drop(self.take(head.argument)?),
-            TEXT => {
-                if !is_utf8(self.take(head.argument)?) {
-                    return Err(Error::Utf8);
-                }
-            }
+            BYTES => self.take(head.argument).map(drop),
+            TEXT => is_utf8(self.take(head.argument)?).then_some(()).ok_or(Error::Utf8),
             ARRAY => {
                 let inside = inside()?;
-                (0..head.argument).try_for_each(|_| self.check(inside))?;
+                (0..head.argument).try_for_each(|_| self.check(inside))
             }
             MAP => {
                 let mut entries = Entries::new(*self, head.argument, inside()?);
                 while entries.next()?.is_some() {}
                 *self = entries.rest;
+                Ok(())
             }
-            TAG => return self.check(inside()?),
-            _ => {}
+            TAG => self.check(inside()?),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether one of the next `count` entries of a map, which have been checked, has this key.
@@ -349,13 +345,21 @@ pub(crate) struct Entries<'b> {
     depth: u8,
 }
 
+/// One of them, encoded.
+pub(crate) struct Entry<'b> {
+    pub(crate) key: &'b [u8],
+    pub(crate) value: &'b [u8],
+}
+
 impl<'b> Entries<'b> {
     const fn new(first: Decoder<'b>, count: u64, depth: u8) -> Self {
         Self { first, rest: first, number: 0, count, greatest: &[], depth }
     }
 
-    /// The next key and its value, encoded; `None` behind the last.
-    pub(crate) fn next(&mut self) -> Result<Option<(&'b [u8], &'b [u8])>, Error> {
+    /// The next one; `None` behind the last.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn next(&mut self) -> Result<Option<Entry<'b>>, Error> {
         if self.number == self.count {
             return Ok(None);
         }
@@ -368,7 +372,7 @@ impl<'b> Entries<'b> {
             return Err(Error::DuplicateKey);
         }
         self.number += 1;
-        self.rest.checked(self.depth).map(|value| Some((key, value)))
+        self.rest.checked(self.depth).map(|value| Some(Entry { key, value }))
     }
 }
 

@@ -46,6 +46,28 @@ fn what_has_another_form_is_refused() {
     }
 }
 
+/// What devices check text with, beside the core library.
+#[test]
+fn utf8_is_what_the_core_library_says() {
+    let agree = |bytes: &[u8]| {
+        assert_eq!(decoder::is_short_utf8(bytes), std::str::from_utf8(bytes).is_ok(), "{bytes:x?}");
+    };
+    // Every first and second byte, and the edges of what may follow them.
+    for start in 0..=u16::MAX {
+        let [a, b] = start.to_be_bytes();
+        agree(&[a, b]);
+        for c in [0x7f, 0x80, 0xbf, 0xc0] {
+            agree(&[a, b, c]);
+            for d in [0x7f, 0x80, 0xbf, 0xc0] {
+                agree(&[a, b, c, d]);
+            }
+        }
+    }
+    for text in ["", "a", "aü€𝄞z", "\u{10ffff}\0"] {
+        (0..=text.len()).for_each(|cut| agree(&text.as_bytes()[..cut]));
+    }
+}
+
 #[test]
 fn what_is_cut_off_is_refused() {
     for text in [
