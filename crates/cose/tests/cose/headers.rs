@@ -29,6 +29,7 @@ fn every_common_parameter_is_found() {
         assert_eq!(headers.kid(), Some(&b"k1"[..]));
         assert_eq!((headers.iv(), headers.partial_iv()), (Some(&[1, 2, 3][..]), None));
         assert_eq!(headers.unprotected(Label::Int(10)).unwrap().bytes(), Ok(&[7][..]));
+        assert_eq!((headers.kid_context(), headers.protected_content_format()), (Some(&[7][..]), Some(60)));
         assert_eq!(headers.protected_bytes(), hex("a2010503183c"));
         format!("{headers:?}")
     });
@@ -37,7 +38,13 @@ fn every_common_parameter_is_found() {
     let text = with("a1 03 6a 746578742f706c61696e", "a1 06 41 09", |headers| {
         assert_eq!(headers.content_type(), Some(Label::Text("text/plain")));
         assert_eq!(headers.partial_iv(), Some(&[9][..]));
+        assert_eq!((headers.kid_context(), headers.protected_content_format()), (None, None));
     });
+    assert_eq!(
+        with("", "a1 03 18 3c", |headers| headers.protected_content_format()),
+        Ok(None),
+        "anybody may have written it"
+    );
     assert_eq!(text, Ok(()));
 }
 
@@ -82,7 +89,10 @@ fn a_value_has_its_type() {
         "a1 04 61 61", // kid as text
         "a1 05 00",
         "a1 06 f6",
+        "a1 0a 01", // kid context as a number
         "a1 0c 00",
+        "a1 01 1b 8000000000000000", // more than a number of the registry can be
+        "a1 03 1b 8000000000000000",
     ] {
         assert_eq!(read("", bucket), Err(Error::Header), "{bucket}");
     }
