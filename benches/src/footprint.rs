@@ -54,12 +54,18 @@ pub(crate) fn run(markdown: &Path, check: bool) -> Result<(), String> {
     let write = |path: &Path, text: String| {
         fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
     };
+    let guide = root.join("docs/PORTING.md");
     if !check {
         write(markdown, table.page())?;
+        write(&guide, table.put_into(&read(&guide)?)?)?;
         return write(&symbols, book.text());
     }
     let (before, known) = (Table::parse(&read(markdown)?)?, Book::parse(&read(&symbols)?)?);
     let mut faults = table.gone_since(&before);
+    let text = read(&guide)?;
+    if before.put_into(&text)? != text {
+        faults.push("the table of docs/PORTING.md is not that of docs/FOOTPRINT.md".into());
+    }
     for (image, line) in images.iter().zip(&table.0) {
         let mut grown = line.beyond(image);
         grown.extend(line.growth_since(&before));

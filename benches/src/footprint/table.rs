@@ -156,6 +156,24 @@ impl Table {
             .map(Self)
     }
 
+    /// Puts the whole clients, and what they take of a board, between the marks in a guide.
+    pub(super) fn put_into(&self, guide: &str) -> Result<String, String> {
+        const MARKS: [&str; 2] = ["<!-- from FOOTPRINT.md -->\n", "<!-- until here -->"];
+        let missing = || format!("the guide has no {MARKS:?}");
+        let (before, rest) = guide.split_once(MARKS[0]).ok_or_else(missing)?;
+        let (_, after) = rest.split_once(MARKS[1]).ok_or_else(missing)?;
+        let mut text = String::from(
+            "| the client does | flash, B | static RAM, B | deepest stack, B |\n|---|--:|--:|--:|\n",
+        );
+        for line in &self.0 {
+            let Some(what) = line.what.strip_prefix("client: ") else { continue };
+            let [flash, ram, stack] =
+                [0, 1, 4].map(|at| line.figures[at].map_or("-".into(), |figure: u64| figure.to_string()));
+            let _ = writeln!(text, "| {what} | {flash} | {ram} | {stack} |");
+        }
+        Ok(format!("{before}{}{text}{}{after}", MARKS[0], MARKS[1]))
+    }
+
     /// What is no longer measured, in words.
     pub(super) fn gone_since(&self, before: &Self) -> Vec<String> {
         let gone = before.0.iter().filter(|old| !self.0.iter().any(|line| line.what == old.what));
