@@ -55,25 +55,53 @@ enum Machine<P: Profile> {
 
 impl<P: Profile> ClientHandshake<P> {
     /// Starts a handshake: the first ClientHello is ready to be sent.
+    ///
+    /// A handshake is some kilobytes long. Where the stack is short, [`new`](Self::new) makes it where it stays, and
+    /// [`start`](Self::start) starts it there.
     pub fn connect<R: CryptoRng + ?Sized>(
         cx: &mut Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
         config: &ClientConfig<'_>,
     ) -> Result<Self, ConfigError> {
-        let machine = match P::DTLS_1_3 && config.versions.dtls_1_3 {
-            true => match dtls13::client::Client::connect(cx, credentials, config) {
-                Ok(client) => Slot::put(client).map(Machine::Dtls13).ok_or(ConfigError::UnusableSuites)?,
-                Err(ConfigError::UnusableSuites) if P::DTLS_1_2 && config.versions.dtls_1_2 => {
-                    Machine::Dtls12(dtls12::client::Client::connect(cx, credentials, config)?, None)
-                }
-                Err(error) => return Err(error),
-            },
-            false if P::DTLS_1_2 => {
-                Machine::Dtls12(dtls12::client::Client::connect(cx, credentials, config)?, None)
-            }
-            false => return Err(ConfigError::UnusableSuites),
+        let mut handshake = Self::new(cx.crypto, config);
+        handshake.start(cx, credentials, config)?;
+        Ok(handshake)
+    }
+
+    /// A handshake that has not begun: nothing is to be sent, and nothing is taken in.
+    #[inline(always)]
+    pub fn new(crypto: &P::Crypto, config: &ClientConfig<'_>) -> Self {
+        let newer = match P::DTLS_1_3 && (config.versions.dtls_1_3 || !P::DTLS_1_2) {
+            true => Slot::put(dtls13::client::Client::new(crypto, &config.transport)),
+            false => None,
         };
-        Ok(Self { machine })
+        let older = || Machine::Dtls12(dtls12::client::Client::new(crypto, &config.transport), None);
+        Self { machine: newer.map_or_else(older, Machine::Dtls13) }
+    }
+
+    /// Starts what [`new`](Self::new) has made of this configuration: the first ClientHello is ready to be sent. After an
+    /// error there is nothing to do but to drop it.
+    pub fn start<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        config: &ClientConfig<'_>,
+    ) -> Result<(), ConfigError> {
+        if let Machine::Dtls13(client) = &mut self.machine {
+            let outcome = match P::DTLS_1_3 && config.versions.dtls_1_3 {
+                true => client.get_mut().start(cx, credentials, config),
+                false => Err(ConfigError::UnusableSuites),
+            };
+            let older = P::DTLS_1_2 && config.versions.dtls_1_2;
+            if !(older && matches!(outcome, Err(ConfigError::UnusableSuites))) {
+                return outcome;
+            }
+            self.machine = Machine::Dtls12(dtls12::client::Client::new(cx.crypto, &config.transport), None);
+        }
+        match &mut self.machine {
+            Machine::Dtls12(client, _) if P::DTLS_1_2 => client.start(cx, credentials, config),
+            Machine::Dtls12(..) | Machine::Dtls13(_) => Err(ConfigError::UnusableSuites),
+        }
     }
 
     /// The Connection ID that the client offered to find in records to it; empty if none.

@@ -254,7 +254,10 @@ impl Session {
     /// [`Content::FinishedAgain`]. `None` if the peer is known to have it, or if `buf` is too small.
     pub fn last_flight<L: RecordLayer>(&mut self, layer: &L, buf: &mut [u8]) -> Option<usize> {
         match &mut self.version {
-            Version::Dtls12(session) if L::DTLS_1_2 => session.last_flight(layer.crypto(), buf),
+            // A client has the last word in a resumption only.
+            Version::Dtls12(session) if L::DTLS_1_2 && (L::SERVER || L::RESUMPTION) => {
+                session.last_flight(layer.crypto(), buf)
+            }
             Version::Dtls13(session) if L::DTLS_1_3 && L::SERVER => session.write_ack(layer.crypto(), buf),
             _ => None,
         }

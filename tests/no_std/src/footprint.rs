@@ -120,7 +120,9 @@ fn connect<'m, I: Image>(
         groups: &[sedge_crypto::NamedGroup::Secp256r1],
         ..ClientConfig::default()
     };
-    Some(memory.write(ClientHandshake::connect(cx, credentials, &config).ok()?))
+    let handshake = memory.write(ClientHandshake::new(cx.crypto, &config));
+    handshake.start(cx, credentials, &config).ok()?;
+    Some(handshake)
 }
 
 /// Sends what there is to be sent: how many ticks it took, but for the serial line.

@@ -1,7 +1,8 @@
 //! SHA-256 (FIPS 180-4) and HMAC (RFC 2104) over a library's compression function.
 //!
 //! Key schedules hash hundreds of short strings under few keys, so what counts is what it takes to clone a state, to
-//! finish it and to erase it.
+//! finish it and to erase it. On hosts all of this is inlined. For bare metal it is called, so that a state is on the stack
+//! once: where a function that takes one by value is inlined, its caller has two.
 
 use core::{array, slice};
 
@@ -21,7 +22,6 @@ const START: State =
 type State = [u32; 8];
 
 /// The provider's running SHA-256.
-#[derive(Clone)]
 pub struct RustHash {
     state: State,
     /// The bytes that fill no block yet, and behind them whatever was there before.
@@ -69,8 +69,16 @@ impl Hash for RustHash {
         put(&mut self.rest, 0, tail);
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn finish(mut self) -> [u8; 32] {
         digest(&self.finish_state())
+    }
+}
+
+impl Clone for RustHash {
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn clone(&self) -> Self {
+        Self { state: self.state, rest: self.rest, len: self.len }
     }
 }
 
@@ -82,7 +90,6 @@ impl Drop for RustHash {
 }
 
 /// The provider's running HMAC-SHA-256.
-#[derive(Clone)]
 pub struct RustMac {
     inner: RustHash,
     /// The outer hash after the key.
@@ -116,6 +123,7 @@ impl Mac for RustMac {
         self.inner.update(bytes);
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn finish(mut self) -> [u8; 32] {
         let inner = self.inner.finish_state();
         // The last block of the outer hash: the inner digest, and the padding of 96 bytes.
@@ -125,6 +133,13 @@ impl Mac for RustMac {
         put(&mut block, LENGTH, &(8 * (BLOCK as u64 + 32)).to_be_bytes());
         compress256(&mut self.outer, slice::from_ref(&block));
         digest(&self.outer)
+    }
+}
+
+impl Clone for RustMac {
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), outer: self.outer }
     }
 }
 

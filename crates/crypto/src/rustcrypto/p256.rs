@@ -75,6 +75,7 @@ fn sign_with(scalar: &Secret<32>, digest: &[u8; 32], extra: &[u8]) -> Result<Sig
     Err(KeyError::Randomness)
 }
 
+#[cfg_attr(target_os = "none", inline(never))]
 pub(crate) fn verify(key: &PublicKey, digest: &[u8; 32], signature: &Signature) -> Result<(), KeyError> {
     let signature =
         RangedSignature::from_bytes(signature.as_bytes().into()).map_err(|_| KeyError::Signature)?;

@@ -144,6 +144,7 @@ struct Suspicion {
 
 impl<P: Profile> Machine<P> {
     /// Nothing said yet.
+    #[inline(always)]
     fn new(crypto: &P::Crypto, offer: Offer, link: Link<P::Flight>) -> Self {
         Self {
             link,
@@ -170,19 +171,26 @@ fn cookie_digest<C: Crypto>(crypto: &C, cookie: &[u8]) -> [u8; 8] {
 }
 
 impl<P: Profile> Client<P> {
-    /// Starts a handshake: the first ClientHello is ready to be sent.
-    pub(crate) fn connect<R: CryptoRng + ?Sized>(
+    /// A handshake that has not begun.
+    #[inline(always)]
+    pub(crate) fn new(crypto: &P::Crypto, transport: &Transport) -> Self {
+        Self { inbox: Inbox::new(), machine: Machine::new(crypto, Offer::NOTHING, Link::new(transport, 0)) }
+    }
+
+    /// Starts it: the first ClientHello is ready to be sent.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn start<R: CryptoRng + ?Sized>(
+        &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
         config: &ClientConfig<'_>,
-    ) -> Result<Self, ConfigError> {
-        let offer = Offer::new::<P, R>(cx, credentials, config)?;
-        let mut link = Link::new(&config.transport, 0);
-        let transcript =
-            offer.hello::<P>(&mut link, cx.crypto, credentials, &[]).ok_or(ConfigError::FlightTooLong)?;
+    ) -> Result<(), ConfigError> {
+        let Machine { offer, link, transcript, .. } = &mut self.machine;
+        offer.fill::<P, R>(cx, credentials, config)?;
+        *transcript =
+            offer.hello::<P>(link, cx.crypto, credentials, &[]).ok_or(ConfigError::FlightTooLong)?;
         link.timer.start(cx.now);
-        let machine = Machine { transcript, ..Machine::new(cx.crypto, offer, link) };
-        Ok(Self { inbox: Inbox::new(), machine })
+        Ok(())
     }
 
     /// Goes on where a client that offered DTLS 1.3 too was answered by a server of 1.2: `hello` is its last
@@ -296,7 +304,7 @@ impl<P: Profile> Client<P> {
     pub(crate) fn poll_transmit(&mut self, crypto: &P::Crypto, buf: &mut [u8]) -> Option<usize> {
         let session = match &mut self.machine.state {
             State::Complete(Complete { sent: true, .. }) => return None,
-            State::Complete(Complete { session, sent, .. }) => {
+            State::Complete(Complete { session, sent, .. }) if P::RESUMPTION => {
                 *sent = true;
                 return session.last_flight(crypto, buf);
             }

@@ -39,21 +39,20 @@ pub(crate) struct Randoms {
 
 impl<C: Crypto> MasterSecret<C> {
     /// From what the key exchange yields.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn new(crypto: &C, premaster: &Premaster, randoms: &Randoms, binding: Binding<'_>) -> Self {
         let keyed = crypto.hmac_sha256(premaster.expose());
         let mut secret = Secret::zero();
-        match binding {
-            Binding::SessionHash(hash) => {
-                prf(&keyed, b"extended master secret", &[hash], secret.expose_mut());
-            }
-            Binding::Randoms => {
-                prf(&keyed, b"master secret", &[&randoms.client, &randoms.server], secret.expose_mut());
-            }
-        }
+        let (label, seed): (&[u8], [&[u8]; 2]) = match binding {
+            Binding::SessionHash(hash) => (b"extended master secret", [hash, &[]]),
+            Binding::Randoms => (b"master secret", [&randoms.client, &randoms.server]),
+        };
+        prf(&keyed, label, &seed, secret.expose_mut());
         Self::from_secret(crypto, secret)
     }
 
     /// From the secret itself, as a session that is resumed has it.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn from_secret(crypto: &C, secret: Secret<48>) -> Self {
         let keyed = crypto.hmac_sha256(secret.expose());
         Self { secret, keyed }
@@ -110,24 +109,22 @@ fn part<const N: usize>(block: &[u8; 40], at: usize) -> Secret<N> {
 
 /// `PRF(secret, label, seed)` with `P_SHA256` (RFC 5246 section 5); the seed comes in parts.
 fn prf<M: Mac>(keyed: &M, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    let absorb = |mut mac: M| {
-        mac.update(label);
-        seed.iter().for_each(|part| mac.update(part));
-        mac.finish()
-    };
-    let mut a = absorb(keyed.clone());
+    let mut a = hmac(keyed, &[label], seed);
     let mut chunks = out.chunks_mut(32).peekable();
     while let Some(chunk) = chunks.next() {
-        let mut mac = keyed.clone();
-        mac.update(&a);
-        let block = absorb(mac);
-        for (to, from) in chunk.iter_mut().zip(block) {
+        for (to, from) in chunk.iter_mut().zip(hmac(keyed, &[&a, label], seed)) {
             *to = from;
         }
         if chunks.peek().is_some() {
-            let mut mac = keyed.clone();
-            mac.update(&a);
-            a = mac.finish();
+            a = hmac(keyed, &[&a], &[]);
         }
     }
+}
+
+/// The HMAC of these parts and of those behind them.
+#[cfg_attr(target_os = "none", inline(never))]
+fn hmac<M: Mac>(keyed: &M, parts: &[&[u8]], more: &[&[u8]]) -> [u8; 32] {
+    let mut mac = keyed.clone();
+    parts.iter().chain(more).for_each(|part| mac.update(part));
+    mac.finish()
 }

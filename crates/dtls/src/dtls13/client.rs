@@ -20,7 +20,7 @@ use crate::handshake::inbox::Inbox;
 use crate::handshake::link::for_each_fragment;
 use crate::handshake::message::{Message, MessageType};
 use crate::handshake::timer::Expiry;
-use crate::handshake::{Context, Established, Failure, Progress};
+use crate::handshake::{Context, Established, Failure, Progress, Transport};
 use crate::profile::Profile;
 use crate::record::{ContentType, Record};
 use crate::session::{Of, Session13};
@@ -93,7 +93,6 @@ struct Secured<P: Profile> {
     /// The hash of the hellos, to know the ServerHello again.
     hellos: Digest,
     transcript: Transcript<P::Crypto>,
-    suite: CipherSuite,
     opener: Opener,
     sealer: Sealer,
     traffic: TrafficSecrets,
@@ -141,35 +140,43 @@ struct Suspicion {
 }
 
 impl<P: Profile> Client<P> {
-    /// Starts a handshake: the first ClientHello is ready to be sent.
-    pub(crate) fn connect<R: CryptoRng + ?Sized>(
-        cx: &mut Context<'_, P::Crypto, R>,
-        credentials: &mut impl Credentials<P::Crypto>,
-        config: &ClientConfig<'_>,
-    ) -> Result<Self, ConfigError> {
-        let offer = Offer::new::<P, R>(cx, credentials, config)?;
-        // A client that has nothing to offer to the older version does without it.
-        let legacy = match P::DTLS_1_2 && config.versions.dtls_1_2 {
-            true => Legacy::new::<P, R>(cx, credentials, config).ok(),
-            false => None,
-        };
-        let mut machine = Machine {
-            link: Link::new(&config.transport, 0, cx.now),
-            offer,
-            legacy,
+    /// A handshake that has not begun.
+    #[inline(always)]
+    pub(crate) fn new(crypto: &P::Crypto, transport: &Transport) -> Self {
+        let machine = Machine {
+            link: Link::new(transport, 0),
+            offer: Offer::NOTHING,
+            legacy: None,
             verified: None,
-            transcript: Transcript::new(cx.crypto),
+            transcript: Transcript::new(crypto),
             retry: None,
             state: State::AwaitServerHello,
             suspicion: None,
             contradicted: false,
             started_over: false,
         };
+        Self { inbox: Inbox::new(), machine }
+    }
+
+    /// Starts it: the first ClientHello is ready to be sent.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn start<R: CryptoRng + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        credentials: &mut impl Credentials<P::Crypto>,
+        config: &ClientConfig<'_>,
+    ) -> Result<(), ConfigError> {
+        let machine = &mut self.machine;
+        machine.offer.fill::<P, R>(cx, credentials, config)?;
+        // A client that has nothing to offer to the older version does without it.
+        if P::DTLS_1_2 && config.versions.dtls_1_2 {
+            machine.legacy = Legacy::new::<P, R>(cx, credentials, config).ok();
+        }
         let mut transcript = Transcript::new(cx.crypto);
         machine.hello(cx, credentials, &mut transcript, None, &[]).ok_or(ConfigError::FlightTooLong)?;
         machine.transcript = transcript;
         machine.link.start(cx.now);
-        Ok(Self { inbox: Inbox::new(), machine })
+        Ok(())
     }
 
     /// The Connection ID that the client offered to find in records to it; empty if none.

@@ -70,7 +70,7 @@ impl Sealer {
 #[derive(Debug)]
 pub(crate) struct Opener {
     keys: RecordKeys,
-    aead: Aead,
+    pub(crate) aead: Aead,
     window: ReplayWindow,
     /// What the peer puts in its records.
     cid: ConnectionId,

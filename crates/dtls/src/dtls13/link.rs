@@ -38,7 +38,7 @@ pub(crate) struct Link<B> {
 }
 
 impl<B: Buffer> Link<B> {
-    pub(crate) fn new(transport: &Transport, sequence: u64, now: Instant) -> Self {
+    pub(crate) fn new(transport: &Transport, sequence: u64) -> Self {
         Self {
             flight: Flight::new(),
             timer: Timer::new(transport.retransmission),
@@ -46,7 +46,7 @@ impl<B: Buffer> Link<B> {
             mtu: transport.mtu.max(Transport::MIN_MTU),
             pause: transport.retransmission.initial.fraction(1, 4),
             sequence,
-            sent: now,
+            sent: Instant::EPOCH,
             alert: None,
             failure: None,
         }

@@ -54,6 +54,7 @@ impl EarlySecret {
     }
 
     /// RFC 8446 section 4.2.11.2: the proof of knowing the key, over the ClientHello up to the binders.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn binder<C: Crypto>(
         &self,
         crypto: &C,

@@ -36,6 +36,7 @@ impl<C: Crypto> Transcript<C> {
 
     /// The hash with the beginning of a ClientHello that will have `length` bytes: what binders are over
     /// (RFC 8446 section 4.2.11.2).
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn hash_truncated(&self, length: usize, beginning: &[u8]) -> Digest {
         let mut truncated = self.clone();
         truncated.begin(MessageType::CLIENT_HELLO, length);

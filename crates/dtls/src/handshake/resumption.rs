@@ -194,6 +194,8 @@ pub(crate) struct SessionId {
 }
 
 impl SessionId {
+    pub(crate) const EMPTY: Self = Self { bytes: [0; 32], len: 0 };
+
     pub(crate) fn new(id: &[u8]) -> Option<Self> {
         let mut bytes = [0; 32];
         bytes.get_mut(..id.len())?.copy_from_slice(id);

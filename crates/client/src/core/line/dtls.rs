@@ -30,12 +30,25 @@ impl<M: Memory> Line<M> {
         now: Instant,
         credentials: &mut impl Credentials<CryptoOf<M>>,
     ) -> Result<(), ConfigError> {
+        self.make_handshake();
         let config = self.config.endpoint.handshake();
+        let Channel::Handshake(handshake) = &mut self.channel else { return Ok(()) };
         let mut cx = Context::new(&self.crypto, &mut self.rng, now);
-        self.channel = Channel::Handshake(ClientHandshake::connect(&mut cx, credentials, &config)?);
+        if let Err(error) = handshake.start(&mut cx, credentials, &config) {
+            self.channel = Channel::Off;
+            return Err(error);
+        }
         self.next_token = 0;
         self.pump();
         Ok(())
+    }
+
+    /// Makes a handshake where it stays. A function of its own, so that what it takes of the stack is gone before the
+    /// handshake starts.
+    #[inline(never)]
+    fn make_handshake(&mut self) {
+        let config = self.config.endpoint.handshake();
+        self.channel = Channel::Handshake(ClientHandshake::new(&self.crypto, &config));
     }
 
     /// There is no handshake on plain CoAP.

@@ -1,13 +1,13 @@
 //! What a ServerHello chose, and whether it was offered.
 
-use sedge_crypto::{Aead, Crypto};
+use sedge_crypto::Aead;
 
 use super::Offer;
 use crate::alert::AlertDescription;
 use crate::cid::ConnectionId;
 use crate::credentials::{CertificateType, Credentials};
 use crate::dtls12::DOWNGRADE;
-use crate::dtls12::schedule::{MasterSecret, Randoms};
+use crate::dtls12::schedule::{Randoms, RecordKeys};
 use crate::handshake::extension::{CertificateTypes, Extensions};
 use crate::handshake::hello::ServerHello;
 use crate::handshake::resumption::SessionId;
@@ -114,9 +114,8 @@ impl Chosen {
         })
     }
 
-    /// The session under this master secret.
-    pub(super) fn session<C: Crypto>(&self, master: &MasterSecret<C>, next_sequence: u64) -> Session12 {
-        let keys = master.record_keys(&self.randoms);
+    /// The session under these keys.
+    pub(super) fn session(&self, keys: RecordKeys, next_sequence: u64) -> Session12 {
         let mut session = Session12::new(Parameters {
             role: Role::Client,
             suite: self.agreed.suite,

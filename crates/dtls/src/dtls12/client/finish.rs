@@ -1,16 +1,17 @@
 //! The end of the handshake.
 
-use sedge_crypto::constant_time_eq;
+use sedge_crypto::{Crypto, constant_time_eq};
 
 use super::{AwaitFinished, Complete, Machine, State};
 use crate::alert::AlertDescription;
 use crate::discard::Discard;
 use crate::dtls12::schedule::MasterSecret;
+use crate::dtls12::transcript::Transcript;
 use crate::handshake::link::in_turn;
-use crate::handshake::message::Message;
+use crate::handshake::message::{Message, VERIFY_DATA};
 use crate::handshake::{Context, Failure, Progress};
 use crate::profile::Profile;
-use crate::session::LastFlight;
+use crate::session::{LastFlight, Role};
 
 impl<P: Profile> Machine<P> {
     /// RFC 5246 section 7.1: directly before Finished.
@@ -26,6 +27,7 @@ impl<P: Profile> Machine<P> {
     }
 
     /// RFC 5246 section 7.4.9: if the server's Finished is right, the session is good.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn finished<R: ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
@@ -39,9 +41,7 @@ impl<P: Profile> Machine<P> {
             return Err(Discard::HandshakeEarly);
         }
         in_turn(message.message_seq, self.taken.next_seq())?;
-        let mut transcript = state.transcript.clone();
-        let master = MasterSecret::<P::Crypto>::from_secret(cx.crypto, state.master_secret.clone());
-        let expected = master.server_verify_data(&transcript.hash());
+        let expected = state.verify_data(cx.crypto, Role::Server, &state.transcript);
         if !constant_time_eq(message.body, &expected) {
             return match state.ticket_taken {
                 // The ticket came unprotected after our Finished, so nothing has vouched for it.
@@ -49,18 +49,28 @@ impl<P: Profile> Machine<P> {
                 false => Ok(self.link.fail(Failure::Aborted(AlertDescription::DECRYPT_ERROR))),
             };
         }
-        transcript.add(message);
-        let resumed = state.agreed.resumed;
+        // In a resumption the client has the last word.
+        let last_flight = (P::RESUMPTION && state.agreed.resumed).then(|| {
+            let mut transcript = state.transcript.clone();
+            transcript.add(message);
+            LastFlight {
+                verify_data: state.verify_data(cx.crypto, Role::Client, &transcript),
+                message_seq: self.offer.message_seq.saturating_add(1),
+                sequence: self.link.sequence() as u32,
+                ticket: None,
+            }
+        });
+        self.complete(last_flight);
+        Ok(Progress::Complete)
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn complete(&mut self, last_flight: Option<LastFlight>) {
         self.state = match core::mem::replace(&mut self.state, State::Taken) {
             State::AwaitFinished(AwaitFinished { mut session, agreed, master_secret, peer, .. }) => {
-                // In a resumption the client has the last word.
-                if P::RESUMPTION && resumed {
-                    session.set_last_flight(LastFlight {
-                        verify_data: master.client_verify_data(&transcript.hash()),
-                        message_seq: self.offer.message_seq.saturating_add(1),
-                        sequence: self.link.sequence() as u32,
-                        ticket: None,
-                    });
+                let resumed = agreed.resumed;
+                if let Some(last_flight) = last_flight {
+                    session.set_last_flight(last_flight);
                 }
                 let saved = P::RESUMPTION.then_some((agreed, master_secret));
                 State::Complete(Complete { session, peer, resumed, sent: !resumed, saved })
@@ -69,6 +79,17 @@ impl<P: Profile> Machine<P> {
         };
         self.link.timer.stop();
         self.link.flight.clear();
-        Ok(Progress::Complete)
+    }
+}
+
+impl<C: Crypto> AwaitFinished<C> {
+    /// What the Finished of that side has to say behind the messages of `transcript`.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn verify_data(&self, crypto: &C, role: Role, transcript: &Transcript<C>) -> [u8; VERIFY_DATA] {
+        let master = MasterSecret::from_secret(crypto, self.master_secret.clone());
+        match role {
+            Role::Client => master.client_verify_data(&transcript.hash()),
+            Role::Server => master.server_verify_data(&transcript.hash()),
+        }
     }
 }

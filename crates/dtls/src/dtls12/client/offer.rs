@@ -41,28 +41,39 @@ pub(crate) struct Offer {
 const TICKET_SESSION_ID: usize = 8;
 
 impl Offer {
-    pub(crate) fn new<P: Profile, R: CryptoRng + ?Sized>(
+    pub(crate) const NOTHING: Self = Self {
+        random: [0; 32],
+        session_id: SessionId::EMPTY,
+        suites: [CipherSuite(0); ClientConfig::MAX_SUITES],
+        suites_len: 0,
+        groups: [0; 4],
+        groups_len: 0,
+        own_cid: None,
+        return_routability: false,
+        record_size_limit: None,
+        allow_plain_master_secret: false,
+        dtls_1_3: false,
+        message_seq: 0,
+    };
+
+    /// Makes it what this configuration and these credentials have to offer.
+    pub(crate) fn fill<P: Profile, R: CryptoRng + ?Sized>(
+        &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
         config: &ClientConfig<'_>,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<(), ConfigError> {
         let psk = P::PSK && credentials.own_psk().is_some();
         if credentials.own_psk().is_some_and(|(identity, _)| identity.len() > MAX_IDENTITY) {
             return Err(ConfigError::IdentityTooLong);
         }
-        let mut offer = Self {
-            random: [0; 32],
-            session_id: SessionId::default(),
-            suites: [CipherSuite(0); ClientConfig::MAX_SUITES],
-            suites_len: 0,
-            groups: [0; 4],
-            groups_len: 0,
+        let offer = self;
+        *offer = Self {
             own_cid: config.own_cid,
             return_routability: config.transport.return_routability && config.own_cid.is_some(),
             record_size_limit: config.transport.record_size_limit,
             allow_plain_master_secret: config.transport.dangerous_allow_plain_master_secret,
-            dtls_1_3: false,
-            message_seq: 0,
+            ..Self::NOTHING
         };
         if P::ECDHE {
             for (place, group) in offer.groups.chunks_exact_mut(2).zip(config.groups) {
@@ -94,7 +105,7 @@ impl Offer {
             return Err(ConfigError::RecordSizeLimit);
         }
         offer.renew::<P, R>(cx, credentials);
-        Ok(offer)
+        Ok(())
     }
 
     /// Makes it the offer of another handshake: no key comes twice.
@@ -105,7 +116,7 @@ impl Offer {
     ) {
         cx.rng.fill_bytes(&mut self.random);
         self.message_seq = 0;
-        self.session_id = SessionId::default();
+        self.session_id = SessionId::EMPTY;
         let resumption = self.resumable::<P>(credentials).filter(|it| cx.now < it.expires());
         if let Some(resumption) = resumption {
             self.session_id = match resumption.ticket() {

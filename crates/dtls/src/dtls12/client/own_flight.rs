@@ -2,14 +2,14 @@
 
 use sedge_crypto::{Crypto, CryptoRng, Secret};
 
-use super::{AwaitFinished, Due, Machine, State};
+use super::{AwaitFinished, Due, Machine, ServerFlight, State};
 use crate::alert::AlertDescription;
 use crate::credentials::Credentials;
 use crate::discard::Discard;
 use crate::dtls12::certificate;
 use crate::dtls12::key_exchange::ClientKeyExchange;
 use crate::dtls12::premaster::Premaster;
-use crate::dtls12::schedule::{Binding, MasterSecret};
+use crate::dtls12::schedule::{Binding, MasterSecret, RecordKeys};
 use crate::dtls12::transcript::Speech;
 use crate::handshake::message::{Message, MessageType};
 use crate::handshake::{Context, Failure, Progress};
@@ -18,6 +18,7 @@ use crate::suite::KeyExchange;
 
 impl<P: Profile> Machine<P> {
     /// RFC 5246 section 7.4.5: now it is our turn.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn server_hello_done<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
@@ -58,8 +59,7 @@ impl<P: Profile> Machine<P> {
         let own_point = own_share.as_ref().map_or(&[][..], |share| share.as_bytes());
         self.taken.push(cx.crypto, message);
         match self.write_flight(cx, credentials, message, &shared, own_point, request) {
-            Some(state) => {
-                self.state = State::AwaitFinished(state);
+            Some(()) => {
                 self.start_timer(cx.now);
                 Ok(Progress::Continue)
             }
@@ -67,6 +67,8 @@ impl<P: Profile> Machine<P> {
         }
     }
 
+    /// Makes the flight ours, and waits for the server's Finished.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn write_flight<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
@@ -75,15 +77,13 @@ impl<P: Profile> Machine<P> {
         shared: &Secret<32>,
         own_point: &[u8],
         request: Option<bool>,
-    ) -> Option<AwaitFinished<P::Crypto>> {
-        let State::AwaitServerFlight(flight) = &self.state else { return None };
-        let (chosen, peer) = (flight.chosen.clone(), flight.peer);
-        let mut transcript = flight.transcript.clone();
+    ) -> Option<()> {
+        let Self { link, offer, state, .. } = self;
+        let State::AwaitServerFlight(ServerFlight { chosen, transcript, .. }) = state else { return None };
         transcript.add(message);
-        let Self { link, offer, .. } = self;
         link.flight.clear();
         let message_seq = offer.message_seq.checked_add(1)?;
-        let mut speech = Speech { link, transcript: &mut transcript, message_seq };
+        let mut speech = Speech { link, transcript, message_seq };
 
         // RFC 5246 section 7.4.6: whoever was asked answers, be it that there is nothing to show.
         let own = request.filter(|_| P::CERTIFICATES).map(|usable| {
@@ -92,24 +92,8 @@ impl<P: Profile> Machine<P> {
         if let Some(own) = own {
             speech.say(MessageType::CERTIFICATE, |out| certificate::write(out, own, &*credentials))?;
         }
-        // RFC 5246 section 7.4.7. A suite with a pre-shared key was offered because there was one.
         let kind = chosen.key_exchange.in_profile::<P>();
-        let premaster = match kind {
-            KeyExchange::EcdheEcdsa => {
-                let body = ClientKeyExchange { identity: &[], point: own_point };
-                speech.say(MessageType::CLIENT_KEY_EXCHANGE, |out| body.write(out, kind))?;
-                Premaster::ecdhe(shared)
-            }
-            KeyExchange::Psk | KeyExchange::EcdhePsk => {
-                let (identity, psk) = credentials.own_psk()?;
-                let body = ClientKeyExchange { identity, point: own_point };
-                speech.say(MessageType::CLIENT_KEY_EXCHANGE, |out| body.write(out, kind))?;
-                match kind {
-                    KeyExchange::EcdhePsk => Premaster::ecdhe_psk(shared, psk),
-                    _ => Premaster::psk(psk),
-                }
-            }
-        };
+        let premaster = key_exchange::<P>(&mut speech, credentials, kind, shared, own_point)?;
         let session_hash = speech.transcript.hash();
         let binding = match chosen.agreed.extended_master_secret {
             true => Binding::SessionHash(&session_hash),
@@ -125,14 +109,45 @@ impl<P: Profile> Machine<P> {
         let verify_data = master.client_verify_data(&speech.transcript.hash());
         speech.link.flight.change_cipher_spec();
         speech.say(MessageType::FINISHED, |out| out.bytes(&verify_data))?;
-        Some(AwaitFinished {
-            session: chosen.session(&master, self.sealed),
+        let keys = master.record_keys(&chosen.randoms);
+        self.await_finished(&master, keys);
+        Some(())
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn await_finished(&mut self, master: &MasterSecret<P::Crypto>, keys: RecordKeys) {
+        let State::AwaitServerFlight(ServerFlight { chosen, peer, transcript, .. }) = &self.state else {
+            return;
+        };
+        self.state = State::AwaitFinished(AwaitFinished {
+            session: chosen.session(keys, self.sealed),
             master_secret: master.secret().clone(),
             agreed: chosen.agreed,
-            peer,
-            transcript,
+            peer: *peer,
+            transcript: transcript.clone(),
             ticket_taken: false,
             change_cipher_spec: false,
-        })
+        });
     }
+}
+
+/// RFC 5246 section 7.4.7: says ClientKeyExchange, and what the exchange yields. A suite with a pre-shared key was offered
+/// because there was one.
+#[cfg_attr(target_os = "none", inline(never))]
+fn key_exchange<P: Profile>(
+    speech: &mut Speech<'_, P::Flight, P::Crypto>,
+    credentials: &mut impl Credentials<P::Crypto>,
+    kind: KeyExchange,
+    shared: &Secret<32>,
+    point: &[u8],
+) -> Option<Premaster> {
+    let own_psk = if P::PSK && kind.uses_psk() { Some(credentials.own_psk()?) } else { None };
+    let identity = own_psk.map_or(&[][..], |(identity, _)| identity);
+    let body = ClientKeyExchange { identity, point };
+    speech.say(MessageType::CLIENT_KEY_EXCHANGE, |out| body.write(out, kind))?;
+    Some(match (kind, own_psk) {
+        (KeyExchange::EcdhePsk, Some((_, psk))) => Premaster::ecdhe_psk(shared, psk),
+        (KeyExchange::Psk, Some((_, psk))) => Premaster::psk(psk),
+        (_, _) => Premaster::ecdhe(shared),
+    })
 }

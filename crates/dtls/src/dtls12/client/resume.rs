@@ -21,6 +21,7 @@ const DAY: u32 = 24 * 60 * 60;
 
 impl<P: Profile> Machine<P> {
     /// The server takes the session up that was offered: the keys follow from its secret and the new randoms.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn resume<R: ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
@@ -45,7 +46,7 @@ impl<P: Profile> Machine<P> {
             _ => self.sealed,
         };
         Ok(State::AwaitFinished(AwaitFinished {
-            session: chosen.session(&master, sealed),
+            session: chosen.session(master.record_keys(&chosen.randoms), sealed),
             master_secret: master.secret().clone(),
             agreed: chosen.agreed,
             peer: Peer { principal, authentication },
@@ -56,6 +57,7 @@ impl<P: Profile> Machine<P> {
     }
 
     /// RFC 5077 section 3.3: right before ChangeCipherSpec.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn new_session_ticket<R: ?Sized>(
         &mut self,
         cx: &Context<'_, P::Crypto, R>,
@@ -76,6 +78,7 @@ impl<P: Profile> Machine<P> {
     }
 
     /// Keeps what a later handshake needs: `ticket` is the body of the server's NewSessionTicket.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn remember<R: ?Sized>(
         &mut self,
         cx: &Context<'_, P::Crypto, R>,

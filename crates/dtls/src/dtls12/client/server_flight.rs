@@ -7,7 +7,7 @@ use crate::alert::AlertDescription;
 use crate::credentials::Credentials;
 use crate::discard::Discard;
 use crate::dtls12::certificate;
-use crate::dtls12::key_exchange::{ServerKeyExchange, ServerShare};
+use crate::dtls12::key_exchange::{DigitallySigned, ServerKeyExchange, ServerShare};
 use crate::dtls12::taken::Place;
 use crate::handshake::message::{Message, MessageType};
 use crate::handshake::{Context, Failure, Progress};
@@ -32,6 +32,7 @@ impl From<Discard> for Refused {
 
 impl<P: Profile> Machine<P> {
     /// Takes in a message between ServerHello and ServerHelloDone.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn server_flight<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
@@ -105,6 +106,7 @@ impl<P: Profile> Machine<P> {
 impl<C: Crypto> ServerFlight<C> {
     /// RFC 5246 section 7.4.2. Nobody but the server has anything from showing another's certificate: what follows has to
     /// be signed with its key.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn certificate<R: ?Sized>(
         &mut self,
         cx: &Context<'_, C, R>,
@@ -123,6 +125,7 @@ impl<C: Crypto> ServerFlight<C> {
 
     /// RFC 8422 section 5.4; without ephemeral keys an identity hint (RFC 4279 section 2), of which this client makes no
     /// use.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn server_key_exchange<P: Profile<Crypto = C>, R: ?Sized>(
         &mut self,
         cx: &Context<'_, C, R>,
@@ -139,16 +142,27 @@ impl<C: Crypto> ServerFlight<C> {
         if P::CERTIFICATES
             && let Some(key) = key
         {
-            let digest = share.digest(cx.crypto, &self.chosen.randoms);
-            let signed = signature.and_then(|signed| signed.signature());
             // The server's random is signed too: it may be ServerHello that was forged.
-            signed
-                .filter(|signature| cx.crypto.verify(&key, &digest, signature).is_ok())
+            signature
+                .filter(|signed| self.is_signed(cx.crypto, &share, &key, signed))
                 .ok_or(Refused::Contradicting(AlertDescription::DECRYPT_ERROR, Discard::BadSignature))?;
         }
         let share = key_share(&share, offered)
             .ok_or(Refused::Contradicting(AlertDescription::ILLEGAL_PARAMETER, Discard::BadKeyShare))?;
         Ok(Due::Done { share: Some(share), request: None })
+    }
+
+    /// Whether the server's share is signed with this key.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn is_signed(
+        &self,
+        crypto: &C,
+        share: &ServerShare<'_>,
+        key: &PublicKey,
+        signed: &DigitallySigned<'_>,
+    ) -> bool {
+        let digest = share.digest(crypto, &self.chosen.randoms);
+        signed.signature().is_some_and(|signature| crypto.verify(key, &digest, &signature).is_ok())
     }
 }
 

@@ -57,6 +57,7 @@ impl<P: Profile> Machine<P> {
     }
 
     /// RFC 6347 section 4.2.1: the same hello again, with the cookie.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn hello_verify_request<R: ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
@@ -81,6 +82,7 @@ impl<P: Profile> Machine<P> {
     }
 
     /// RFC 5246 section 7.4.1.3. As the server's first word it may have any message_seq.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn server_hello<R: ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,

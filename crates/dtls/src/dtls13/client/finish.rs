@@ -15,40 +15,47 @@ use crate::profile::Profile;
 use crate::record::ContentType;
 use crate::session::{Cids, Content, Direction, Extra, Of, Parameters13, Role, Session13};
 
+/// What the session has beside what the handshake knew already.
+struct Epoch3 {
+    read: Direction,
+    write: Direction,
+    extra: Extra,
+    /// The message_seq behind our flight.
+    next_message: u16,
+}
+
 impl<P: Profile> Machine<P> {
     /// The server's Finished was right: it is our turn.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn finish<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
     ) -> Progress {
-        let secured = match core::mem::replace(&mut self.state, State::Taken) {
-            State::AwaitFinished(secured) => secured,
-            other => {
-                self.state = other;
-                return Progress::Continue;
-            }
-        };
-        let outcome = self.last_flight(cx, credentials, secured);
+        let outcome = self.last_flight(cx, credentials).and_then(|epoch_3| self.await_ack(epoch_3));
         match outcome {
-            Ok(state) => {
-                self.state = State::AwaitAck(state);
+            Ok(()) => {
                 self.start_timer(cx.now);
                 Progress::Continue
             }
-            Err(description) => self.link.abort(description),
+            Err(description) => {
+                self.state = State::Taken;
+                self.link.abort(description)
+            }
         }
     }
 
     /// Certificate and CertificateVerify if they were asked for, and Finished.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn last_flight<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
         credentials: &mut impl Credentials<P::Crypto>,
-        secured: Secured<P>,
-    ) -> Result<AwaitAck, AlertDescription> {
-        let Secured { mut transcript, traffic, master, opener, sealer, suite, .. } = secured;
-        let Secured { server, next_seq, write_limit, return_routability, .. } = secured;
+    ) -> Result<Epoch3, AlertDescription> {
+        let State::AwaitFinished(secured) = &mut self.state else {
+            return Err(AlertDescription::INTERNAL_ERROR);
+        };
+        let Secured { transcript, traffic, master, .. } = secured;
         let flight = &mut self.link.flight;
         let epoch_3 = master.traffic(cx.crypto, &transcript.hash());
         if let Some(key_log) = &mut cx.dangerous_key_log {
@@ -56,7 +63,7 @@ impl<P: Profile> Machine<P> {
             key_log.secret("SERVER_TRAFFIC_SECRET_0", &self.offer.random, epoch_3.server.0.expose());
         }
         flight.clear();
-        flight.limit_records(write_limit);
+        flight.limit_records(secured.write_limit);
         let mut seq = self.offer.message_seq;
         let mut next = || {
             seq = seq.saturating_add(1);
@@ -84,26 +91,45 @@ impl<P: Profile> Machine<P> {
         let verify_data = traffic.client.finished(cx.crypto, &transcript.hash());
         let body = flight.push(MessageType::FINISHED, next(), |out| out.bytes(&verify_data));
         transcript.add(MessageType::FINISHED, body.ok_or(AlertDescription::INTERNAL_ERROR)?);
-        let resumption = master.resumption(cx.crypto, &transcript.hash());
-
-        let cids = Cids::new(opener.cid(), sealer.cid.as_bytes()).ok_or(AlertDescription::INTERNAL_ERROR)?;
-        let session = Session13::new(Parameters13 {
-            role: Role::Client,
-            aead: suite.aead().ok_or(AlertDescription::INTERNAL_ERROR)?,
+        let extra = match P::RESUMPTION {
+            true => Extra::Resumption(master.resumption(cx.crypto, &transcript.hash())),
+            false => Extra::Nothing,
+        };
+        Ok(Epoch3 {
             read: Direction::new(cx.crypto, epoch_3.server),
             write: Direction::new(cx.crypto, epoch_3.client),
-            extra: if P::RESUMPTION { Extra::Resumption(resumption) } else { Extra::Nothing },
-            cids,
-            read_limit: self.offer.record_size_limit.unwrap_or(MAX_PLAINTEXT + 1),
-            write_limit,
+            extra,
             next_message: next(),
-            next_received: next_seq,
-            return_routability,
+        })
+    }
+
+    /// Our last flight is made, and with it the session.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn await_ack(&mut self, epoch_3: Epoch3) -> Result<(), AlertDescription> {
+        let State::AwaitFinished(secured) = core::mem::replace(&mut self.state, State::Taken) else {
+            return Err(AlertDescription::INTERNAL_ERROR);
+        };
+        let Secured { opener, sealer, server, .. } = secured;
+        let Epoch3 { read, write, extra, next_message } = epoch_3;
+        let session = Session13::new(Parameters13 {
+            role: Role::Client,
+            aead: opener.aead,
+            read,
+            write,
+            extra,
+            cids: Cids::new(opener.cid(), sealer.cid.as_bytes()).ok_or(AlertDescription::INTERNAL_ERROR)?,
+            read_limit: self.offer.record_size_limit.unwrap_or(MAX_PLAINTEXT + 1),
+            write_limit: secured.write_limit,
+            next_message,
+            next_received: secured.next_seq,
+            return_routability: secured.return_routability,
         });
-        Ok(AwaitAck { session: Some(session), opener, sealer, server })
+        self.state = State::AwaitAck(AwaitAck { session: Some(session), opener, sealer, server });
+        Ok(())
     }
 
     /// A record of epoch 3: whatever it is, the server has our last flight, for it sends none before.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn answered<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
@@ -149,6 +175,7 @@ impl<P: Profile> Machine<P> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn complete(&mut self) -> Progress {
         self.state = match core::mem::replace(&mut self.state, State::Taken) {
             State::AwaitAck(AwaitAck { session: Some(session), server, .. }) => {

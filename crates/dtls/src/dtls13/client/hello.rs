@@ -10,7 +10,7 @@ use crate::discard::Discard;
 use crate::dtls13::epoch::{Opener, Sealer};
 use crate::dtls13::extension::PSK_KE;
 use crate::dtls13::hello::ServerHello;
-use crate::dtls13::schedule::{EarlySecret, HandshakeSecret};
+use crate::dtls13::schedule::{Digest, EarlySecret, HandshakeSecret};
 use crate::dtls13::transcript::Transcript;
 use crate::dtls13::{Fault, Identity};
 use crate::handshake::link::in_turn;
@@ -22,6 +22,7 @@ use crate::record::DTLS_1_3;
 impl<P: Profile> Machine<P> {
     /// RFC 9147 section 5.2: the server's first message, or its second. The transcript does not cover the number, so
     /// another one would go unnoticed, and the rest of the flight would be waited for in vain.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn server_hello<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
@@ -56,6 +57,7 @@ impl<P: Profile> Machine<P> {
     }
 
     /// RFC 8446 section 4.1.4: the same hello again, with the cookie and in the group that the server wants.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn retry<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
@@ -108,6 +110,7 @@ impl<P: Profile> Machine<P> {
     }
 
     /// RFC 8446 section 4.1.3: agrees on keys.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn secure<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,
@@ -134,7 +137,23 @@ impl<P: Profile> Machine<P> {
             State::Complete(_) | State::Taken => return Err(Discard::Closed.into()),
         }
         let next_seq = message.message_seq.checked_add(1).ok_or(Discard::MalformedHandshake)?;
-        let Agreed { handshake, server, own_cid, peer_cid } = self.agree(cx.crypto, credentials, hello)?;
+        let agreed = self.agree(cx.crypto, credentials, hello)?;
+        self.await_finished(cx, hello, agreed, Hellos { transcript, hash: hellos, next_seq })?;
+        self.suspicion = None;
+        Ok(())
+    }
+
+    /// There are keys: the rest of the flight comes under them.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn await_finished<R: ?Sized>(
+        &mut self,
+        cx: &mut Context<'_, P::Crypto, R>,
+        hello: &ServerHello<'_>,
+        agreed: Agreed,
+        hellos: Hellos<P::Crypto>,
+    ) -> Result<(), Discard> {
+        let Agreed { handshake, server, own_cid, peer_cid } = agreed;
+        let Hellos { transcript, hash: hellos, next_seq } = hellos;
         let traffic = handshake.traffic(cx.crypto, &hellos);
         if let Some(key_log) = &mut cx.dangerous_key_log {
             let random = &self.offer.random;
@@ -147,7 +166,6 @@ impl<P: Profile> Machine<P> {
             authentic: false,
             hellos,
             transcript,
-            suite: hello.suite,
             opener: Opener::new(traffic.server.keys(cx.crypto), aead, own_cid),
             sealer: Sealer::new(traffic.client.keys(cx.crypto), aead, peer_cid),
             traffic,
@@ -161,11 +179,11 @@ impl<P: Profile> Machine<P> {
             server: server.unwrap_or(Identity::ANONYMOUS),
             next_seq,
         });
-        self.suspicion = None;
         Ok(())
     }
 
     /// Checks what a ServerHello chose, or says which alert it deserves.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn agree(
         &self,
         crypto: &P::Crypto,
@@ -196,7 +214,8 @@ impl<P: Profile> Machine<P> {
         let ticket = offer.resumption::<P>(credentials);
         let own = if P::PSK { credentials.own_psk().map(|(_, psk)| psk) } else { None };
         // They were offered in this order.
-        let first = ticket.as_ref().map(|it| (it.saved.psk(), Identity::of_resumption(it)));
+        let first =
+            ticket.as_ref().filter(|_| P::RESUMPTION).map(|it| (it.saved.psk(), Identity::of_resumption(it)));
         let second = own.map(|psk| (psk.expose(), Identity::of_psk(0)));
         let psk = match (extensions.selected_identity, first, second) {
             (None, ..) => None,
@@ -225,6 +244,13 @@ impl<P: Profile> Machine<P> {
         };
         Ok(Agreed { handshake: early.into_handshake(crypto, shared.as_ref()), server, own_cid, peer_cid })
     }
+}
+
+/// The hellos, with their hash and the number of the message behind them.
+struct Hellos<C: Crypto> {
+    transcript: Transcript<C>,
+    hash: Digest,
+    next_seq: u16,
 }
 
 /// What follows from the hellos.

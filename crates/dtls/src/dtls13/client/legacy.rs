@@ -81,11 +81,9 @@ impl Legacy {
         config: &ClientConfig<'_>,
     ) -> Result<Self, ConfigError> {
         let origin = Origin::new(config).ok_or(ConfigError::UnusableSuites)?;
-        Ok(Self {
-            offer: dtls12::client::Offer::new::<P, R>(cx, credentials, config)?,
-            origin,
-            chosen: false,
-        })
+        let mut offer = dtls12::client::Offer::NOTHING;
+        offer.fill::<P, R>(cx, credentials, config)?;
+        Ok(Self { offer, origin, chosen: false })
     }
 
     /// Writes what only DTLS 1.2 looks at.
@@ -110,7 +108,9 @@ impl<P: Profile> Client<P> {
         origin: &Origin,
     ) -> Option<Self> {
         let attempts = origin.attempts.checked_sub(1)?;
-        let mut client = Self::connect(cx, credentials, &origin.config()).ok()?;
+        let config = origin.config();
+        let mut client = Self::new(cx.crypto, &config.transport);
+        client.start(cx, credentials, &config).ok()?;
         let legacy = client.machine.legacy.as_mut()?;
         legacy.origin.attempts = attempts;
         client.machine.started_over = true;

@@ -54,48 +54,55 @@ pub(super) struct Says<'a> {
 const BINDER_ENTRY: usize = 1 + 32;
 
 impl<C: Crypto> Offer<C> {
-    pub(super) fn new<P: Profile<Crypto = C>, R: CryptoRng + ?Sized>(
+    pub(super) const NOTHING: Self = Self {
+        random: [0; 32],
+        suites: [CipherSuite(0); ClientConfig::MAX_SUITES],
+        suites_len: 0,
+        groups: [None; 2],
+        share: None,
+        own_cid: None,
+        record_size_limit: None,
+        return_routability: false,
+        resumes: false,
+        message_seq: 0,
+    };
+
+    /// Makes it what this configuration and these credentials have to offer.
+    pub(super) fn fill<P: Profile<Crypto = C>, R: CryptoRng + ?Sized>(
+        &mut self,
         cx: &mut Context<'_, C, R>,
         credentials: &mut impl Credentials<C>,
         config: &ClientConfig<'_>,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<(), ConfigError> {
         let psk = P::PSK && credentials.own_psk().is_some();
         if credentials.own_psk().is_some_and(|(identity, _)| identity.len() > MAX_IDENTITY) {
             return Err(ConfigError::IdentityTooLong);
         }
-        let mut groups = [None; 2];
+        let offer = self;
+        *offer = Self {
+            own_cid: config.own_cid,
+            record_size_limit: config.transport.record_size_limit,
+            return_routability: config.transport.return_routability && config.own_cid.is_some(),
+            ..Self::NOTHING
+        };
         if P::ECDHE {
-            groups.iter_mut().zip(config.groups).for_each(|(place, group)| *place = Some(*group));
+            offer.groups.iter_mut().zip(config.groups).for_each(|(place, group)| *place = Some(*group));
         }
-        let certificates = P::CERTIFICATES && groups != [None; 2] && !credentials.believes().is_empty();
-        let mut suites = [CipherSuite(0); ClientConfig::MAX_SUITES];
-        let mut suites_len = 0;
+        let certificates = P::CERTIFICATES && offer.groups != [None; 2] && !credentials.believes().is_empty();
         for &suite in config.suites.iter().filter(|suite| is_dtls_1_3(**suite)) {
-            *suites.get_mut(usize::from(suites_len)).ok_or(ConfigError::UnusableSuites)? = suite;
-            suites_len += 1;
+            let place = offer.suites.get_mut(usize::from(offer.suites_len));
+            *place.ok_or(ConfigError::UnusableSuites)? = suite;
+            offer.suites_len += 1;
         }
         let resumable = P::RESUMPTION && credentials.recall(&[]).is_some_and(|it| is_usable(&it));
-        if suites_len == 0 || !(psk || certificates || resumable) {
+        if offer.suites_len == 0 || !(psk || certificates || resumable) {
             return Err(ConfigError::UnusableSuites);
         }
-        let record_size_limit = config.transport.record_size_limit;
-        if record_size_limit.is_some_and(|limit| !(MIN_RECORD_SIZE_LIMIT..=MAX_PLAINTEXT).contains(&limit)) {
+        let limits = MIN_RECORD_SIZE_LIMIT..=MAX_PLAINTEXT;
+        if offer.record_size_limit.is_some_and(|limit| !limits.contains(&limit)) {
             return Err(ConfigError::RecordSizeLimit);
         }
-        let mut offer = Self {
-            random: [0; 32],
-            suites,
-            suites_len,
-            groups,
-            share: None,
-            own_cid: config.own_cid,
-            record_size_limit,
-            return_routability: config.transport.return_routability && config.own_cid.is_some(),
-            resumes: false,
-            message_seq: 0,
-        };
-        offer.renew::<P, R>(cx, credentials).ok_or(ConfigError::NoKeyShare)?;
-        Ok(offer)
+        offer.renew::<P, R>(cx, credentials).ok_or(ConfigError::NoKeyShare)
     }
 
     /// Draws what must not be used for two handshakes.
@@ -160,6 +167,8 @@ impl<C: Crypto> Offer<C> {
             self.write::<P>(crypto, credentials, says, out);
         })?;
         let ticket = self.resumption::<P>(credentials);
+        // Said again for the compiler, which then has no memory for it on the stack; so below.
+        let ticket = ticket.as_ref().filter(|_| P::RESUMPTION);
         let psk = if P::PSK { credentials.own_psk() } else { None };
         let count = usize::from(ticket.is_some()) + usize::from(psk.is_some());
         if (P::PSK || P::RESUMPTION) && count > 0 {
@@ -167,7 +176,7 @@ impl<C: Crypto> Offer<C> {
             let (truncated, binders) =
                 body.split_at_mut_checked(length.checked_sub(2 + count * BINDER_ENTRY)?)?;
             let hash = transcript.hash_truncated(length, truncated);
-            let ticket = ticket.as_ref().map(|it| (it.saved.psk(), PskOrigin::Resumption));
+            let ticket = ticket.map(|it| (it.saved.psk(), PskOrigin::Resumption));
             let psk = psk.map(|(_, psk)| (psk.expose(), PskOrigin::External));
             let entries = binders.get_mut(2..)?.chunks_exact_mut(BINDER_ENTRY);
             for (entry, (psk, origin)) in entries.zip([ticket, psk].into_iter().flatten()) {
@@ -181,6 +190,7 @@ impl<C: Crypto> Offer<C> {
     }
 
     /// RFC 8446 section 4.1.2, RFC 9147 section 5.3.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn write<P: Profile<Crypto = C>>(
         &self,
         crypto: &C,
@@ -243,6 +253,7 @@ impl<C: Crypto> Offer<C> {
         out: &mut Writer<'_>,
     ) {
         let ticket = self.resumption::<P>(credentials);
+        let ticket = ticket.as_ref().filter(|_| P::RESUMPTION);
         let wants_tickets = P::RESUMPTION && credentials.wants_tickets();
         let identity = if P::PSK { credentials.own_psk().map(|(identity, _)| identity) } else { None };
         if wants_tickets || ticket.is_some() || identity.is_some() {
@@ -251,7 +262,7 @@ impl<C: Crypto> Offer<C> {
             });
         }
         // RFC 8446 section 4.2.11.1. A key that did not come with a ticket has no age.
-        let ticket = ticket.as_ref().map(|it| {
+        let ticket = ticket.map(|it| {
             let age = now.saturating_since(it.received).as_micros() / 1000;
             (it.ticket(), it.age_add.wrapping_add(age as u32))
         });

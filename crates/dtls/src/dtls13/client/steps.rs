@@ -16,6 +16,7 @@ impl<P: Profile> Secured<P> {
     }
 
     /// Takes a message in its turn, or says which alert it deserves.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn message<R: CryptoRng + ?Sized>(
         &mut self,
         cx: &mut Context<'_, P::Crypto, R>,

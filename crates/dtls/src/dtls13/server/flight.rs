@@ -46,7 +46,7 @@ impl<P: Profile> Machine<P> {
         };
         // After a HelloRetryRequest this is the second message; it has the number of the hello that it answers.
         let mut own = Speech::<P> {
-            link: Link::new(&config.transport, verified.sequence, cx.now),
+            link: Link::new(&config.transport, verified.sequence),
             transcript,
             next_message: verified.message_seq,
         };
