@@ -60,6 +60,7 @@ pub(crate) fn sign<R: CryptoRng + ?Sized>(
     sign_with(scalar, digest, extra.expose())
 }
 
+#[cfg_attr(target_os = "none", inline(never))]
 fn sign_with(scalar: &Secret<32>, digest: &[u8; 32], extra: &[u8]) -> Result<Signature, KeyError> {
     let key = private(scalar)?;
     let reduced: [u8; 32] = Scalar::reduce(&U256::from_be_slice(digest)).to_repr().into();
