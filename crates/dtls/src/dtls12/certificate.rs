@@ -5,7 +5,7 @@ use sedge_crypto::{Crypto, Signature};
 
 use super::key_exchange::{DigitallySigned, ECDSA_SECP256R1_SHA256};
 use crate::credentials::{CertificateEntries, CertificateType, Credentials, PeerCertificate};
-use crate::wire::{Reader, Writer};
+use crate::wire::{Reader, Writer, has};
 
 /// `ClientCertificateType` `ecdsa_sign` (RFC 8422 section 5.5).
 const ECDSA_SIGN: u8 = 64;
@@ -74,7 +74,7 @@ pub(crate) fn parse_request(body: &[u8]) -> Option<bool> {
     let algorithms = body.vec16()?;
     let _certificate_authorities = body.vec16()?;
     let sound = !types.is_empty() && algorithms.len() % 2 == 0 && body.is_empty();
-    let ecdsa = types.contains(&ECDSA_SIGN)
+    let ecdsa = has(types, ECDSA_SIGN)
         && algorithms.chunks_exact(2).any(|algorithm| algorithm == ECDSA_SECP256R1_SHA256.to_be_bytes());
     sound.then_some(ecdsa)
 }

@@ -16,6 +16,7 @@ use crate::profile::Profile;
 use crate::record::DTLS_1_2;
 use crate::session::{Parameters, Role, Session12};
 use crate::suite::{CipherSuite, KeyExchange};
+use crate::wire::has;
 
 /// What a ServerHello chose.
 #[derive(Clone, Debug)]
@@ -166,7 +167,7 @@ fn check(offer: &Offer, asked: &Extensions<'_>, answer: &Extensions<'_>) -> Resu
         return Err(AlertDescription::ILLEGAL_PARAMETER);
     }
     // RFC 8422 section 5.2.
-    if answer.ec_point_formats.is_some_and(|formats| !formats.contains(&0)) {
+    if answer.ec_point_formats.is_some_and(|formats| !has(formats, 0)) {
         return Err(AlertDescription::ILLEGAL_PARAMETER);
     }
     // RFC 8449 section 4.
@@ -184,7 +185,7 @@ fn certificate_type(
     match (offered, chosen) {
         (_, None) => Ok(CertificateType::X509),
         (Some(CertificateTypes::Offered(offered)), Some(CertificateTypes::Chosen(kind))) => {
-            let kind = CertificateType::from_u8(kind).filter(|_| offered.contains(&kind));
+            let kind = CertificateType::from_u8(kind).filter(|_| has(offered, kind));
             kind.ok_or(AlertDescription::ILLEGAL_PARAMETER)
         }
         _ => Err(AlertDescription::ILLEGAL_PARAMETER),
