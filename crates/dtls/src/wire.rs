@@ -71,7 +71,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// As `contains`: for bytes that one links a search by words, 200 B on a small target, and these lists are short.
+/// As `contains`, whose search by words takes 200 B on a small target; these lists are short.
+#[expect(clippy::manual_contains, reason = "see above")]
 pub(crate) fn has(bytes: &[u8], wanted: u8) -> bool {
     bytes.iter().any(|&byte| byte == wanted)
 }
