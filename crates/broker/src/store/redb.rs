@@ -158,7 +158,7 @@ impl Writer {
             self.shared.pending.next(if self.announced { RETRY } else { self.interval })
         {
             let outcome = self.commit(&batch);
-            self.report(&outcome);
+            self.report(&outcome, !batch.topics.is_empty());
             for done in batch.waiting.drain(..).chain(batch.others.drain(..).filter_map(|(_, done)| done)) {
                 done(outcome.clone());
             }
@@ -195,15 +195,17 @@ impl Writer {
         self.database.as_ref().ok_or(StoreError::Closed)
     }
 
-    /// Logs the first failure and the recovery, not every attempt between.
-    fn report(&mut self, outcome: &Result<(), StoreError>) {
+    /// Logs the first failure and the recovery, not every attempt between. Only a failure of what is `tried_again` lasts: one of
+    /// anything else is told to whoever wants it, and nothing would come to end it.
+    fn report(&mut self, outcome: &Result<(), StoreError>, tried_again: bool) {
         match outcome {
             Err(error) if !self.announced => tracing::error!(%error, "values are not being stored"),
             Ok(()) if self.announced => tracing::info!("values are being stored again"),
             _ => {}
         }
-        self.announced = outcome.is_err();
-        *self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner) = outcome.clone().err();
+        self.announced = outcome.is_err() && tried_again;
+        *self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner) =
+            outcome.clone().err().filter(|_| tried_again);
     }
 }
 
