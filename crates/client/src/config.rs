@@ -23,7 +23,8 @@ pub struct Config {
     pub slack: Duration,
     /// How many records may be sent before the session is [saved](crate::Polled::save) again; zero if it never is. The more,
     /// the less the storage wears. Less than [`LEAST_RESERVE`](Self::LEAST_RESERVE) counts as that; with the asynchronous
-    /// client, whose calls begin anew after a save, it has to be more than the longest transfer has blocks.
+    /// client, whose calls begin anew after a save, it has to be more than the longest transfer has blocks. Of a session that
+    /// was saved with less and is taken up again, less counts.
     pub reserve: u32,
     /// The largest block of a body that does not fit one datagram. It is lowered to what the datagram holds.
     pub block_size: BlockSize,

@@ -8,9 +8,10 @@
 //!  | "SS" | version 1 B | agreed 2 B | serial 4 B | reserved 4 B | step 4 B | token 4 B | Message ID 2 B | session | check 8 B |
 //! ```
 //!
-//! The check is the beginning of the record's SHA-256: what a failing write leaves behind is noticed. Such a slot may also
-//! have been a good record that the memory has lost, and then its numbers are used; so each one that cannot be read is
-//! taken for a step that was used.
+//! The check is the beginning of the record's SHA-256: what a failing write leaves behind is noticed. Such a slot, and also
+//! an empty one, may once have held a good record whose numbers are used, so each is taken for a step that was used. That
+//! holds because no record reserves more than a step beyond the one before it: what a loss makes the session skip is
+//! reserved step by step, too, which fills the slots again.
 //!
 //! # Wear
 //! A slot is written once per connection, once per [`Config::reserve`](crate::Config::reserve) records sent, and once per
@@ -100,7 +101,7 @@ pub enum SaveError<E> {
     Storage(E),
     /// There are fewer than two slots.
     TooFewSlots,
-    /// There is no session to save.
+    /// There is no session to save, or sessions are not saved ([`Config::reserve`](crate::Config::reserve) is 0).
     NoSession,
 }
 
@@ -152,8 +153,8 @@ impl Found {
 }
 
 impl Cursor {
-    /// Writes a record into the slot whose turn it is.
-    pub(crate) fn write<S: Storage>(
+    /// Writes a record of a session into the slot whose turn it is.
+    pub(crate) fn save<S: Storage>(
         &mut self,
         crypto: &impl Crypto,
         storage: &mut S,
@@ -166,6 +167,33 @@ impl Cursor {
         if !self.known {
             let _newest = self.scan(crypto, storage).map_err(SaveError::Storage)?;
         }
+        self.write(crypto, storage, numbers, session).map_err(SaveError::Storage)
+    }
+
+    /// Finds the newest record, and adds to it what was reserved by those that are missing, which is noted.
+    pub(crate) fn restore<S: Storage>(
+        &mut self,
+        crypto: &impl Crypto,
+        storage: &mut S,
+    ) -> Result<Option<Found>, S::Error> {
+        let (mut found, missing) = self.scan(crypto, storage)?;
+        if let Some(found) = &mut found {
+            for _ in 0..missing {
+                let numbers = &mut found.numbers;
+                numbers.reserved = numbers.reserved.saturating_add(numbers.step);
+                self.write(crypto, storage, found.numbers, found.session())?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn write<S: Storage>(
+        &mut self,
+        crypto: &impl Crypto,
+        storage: &mut S,
+        numbers: Numbers,
+        session: &[u8],
+    ) -> Result<(), S::Error> {
         let serial = self.serial.wrapping_add(1);
         let slot = if self.slot + 1 < storage.slots() { self.slot + 1 } else { 0 };
         let mut record = [0; SAVED_LEN];
@@ -191,19 +219,19 @@ impl Cursor {
             *place = check;
         }
         // A write that fails may leave anything behind: the next one goes elsewhere only if this one is good.
-        storage.write(slot, &record).map_err(SaveError::Storage)?;
+        storage.write(slot, &record)?;
         (self.serial, self.slot) = (serial, slot);
         Ok(())
     }
 
-    /// Finds the newest record, what was reserved by those that cannot be read added to it.
-    pub(crate) fn scan<S: Storage>(
+    /// Finds the newest record, and counts the slots that hold none.
+    fn scan<S: Storage>(
         &mut self,
         crypto: &impl Crypto,
         storage: &mut S,
-    ) -> Result<Option<Found>, S::Error> {
+    ) -> Result<(Option<Found>, usize), S::Error> {
         let mut newest: Option<(u32, usize)> = None;
-        let mut unreadable = 0;
+        let mut missing = 0;
         let mut record = [0; SAVED_LEN];
         for slot in 0..storage.slots() {
             storage.read(slot, &mut record)?;
@@ -212,26 +240,18 @@ impl Cursor {
                     newest = Some((serial, slot));
                 }
                 Some(_) => {}
-                None => unreadable += u32::from(!is_erased(&record)),
+                None => missing += 1,
             }
         }
         self.known = true;
         let Some((serial, slot)) = newest else {
             (self.serial, self.slot) = (0, storage.slots().saturating_sub(1));
-            return Ok(None);
+            return Ok((None, missing));
         };
         (self.serial, self.slot) = (serial, slot);
         storage.read(slot, &mut record)?;
-        let numbers = numbers(&record).map(|numbers| Numbers {
-            reserved: numbers.reserved.saturating_add(numbers.step.saturating_mul(unreadable)),
-            ..numbers
-        });
-        Ok(numbers.map(|numbers| Found { numbers, record }))
+        Ok((numbers(&record).map(|numbers| Found { numbers, record }), missing))
     }
-}
-
-fn is_erased(record: &SavedSession) -> bool {
-    record.iter().all(|&byte| byte == 0xff) || record.iter().all(|&byte| byte == 0)
 }
 
 fn check(crypto: &impl Crypto, record: &SavedSession) -> [u8; CHECK] {

@@ -8,9 +8,10 @@
 //!  | "SG" | version 2 B | serial 4 B | context 8 B | reserved 8 B | check 8 B |
 //! ```
 //!
-//! The check is the beginning of the record's SHA-256: what a failing write leaves behind is noticed. Such a slot may
-//! also have been a good record that the memory has lost, and then its numbers are used; so each one that cannot be
-//! read is taken for a step that was used.
+//! The check is the beginning of the record's SHA-256: what a failing write leaves behind is noticed. Such a slot, and
+//! also an empty one, may once have held a good record whose numbers are used, so each is taken for a step that was
+//! used. That holds because no record reserves more than a step beyond the one before it: what a loss makes the
+//! sequence skip is reserved step by step, too, which fills the slots again.
 
 use core::fmt;
 
@@ -80,8 +81,8 @@ struct Scan {
     newest: Option<(u32, usize)>,
     /// The furthest reservation of the context in question.
     reserved: Option<u64>,
-    /// Slots that hold neither a record nor nothing.
-    unreadable: u64,
+    /// Slots without a record.
+    missing: u64,
 }
 
 impl<S: Storage> Sequence<S> {
@@ -117,8 +118,8 @@ impl<S: Storage> Sequence<S> {
             None => (0, self.storage.slots().saturating_sub(1)),
         };
         let reserved = scan.reserved.ok_or(SequenceError::Unknown)?;
-        self.next = reserved.saturating_add(STEP.saturating_mul(scan.unreadable));
-        self.reserved = self.next;
+        self.next = reserved.saturating_add(STEP.saturating_mul(scan.missing));
+        self.reserved = reserved;
         self.context = Some(context);
         Ok(())
     }
@@ -133,8 +134,8 @@ impl<S: Storage> Sequence<S> {
         if number >= NUMBERS {
             return Err(SequenceError::Exhausted);
         }
-        if number >= self.reserved {
-            self.reserve(crypto, context, number + STEP)?;
+        while number >= self.reserved {
+            self.reserve(crypto, context, self.reserved + STEP)?;
         }
         self.next = number + 1;
         Ok(number)
@@ -179,7 +180,7 @@ impl<S: Storage> Sequence<S> {
     }
 
     fn scan<C: Crypto>(&mut self, crypto: &C, context: Context) -> Result<Scan, SequenceError<S::Error>> {
-        let mut scan = Scan { newest: None, reserved: None, unreadable: 0 };
+        let mut scan = Scan { newest: None, reserved: None, missing: 0 };
         for slot in 0..self.storage.slots() {
             let mut record = [0; RECORD_LEN];
             self.storage.read(slot, &mut record).map_err(SequenceError::Storage)?;
@@ -192,7 +193,7 @@ impl<S: Storage> Sequence<S> {
                         scan.reserved = scan.reserved.max(Some(reserved));
                     }
                 }
-                None => scan.unreadable += u64::from(!is_erased(&record)),
+                None => scan.missing += 1,
             }
         }
         Ok(scan)
@@ -237,10 +238,6 @@ fn check_of<C: Crypto>(crypto: &C, body: &[u8]) -> [u8; 8] {
 const fn beginning(digest: [u8; 32]) -> [u8; 8] {
     let [a, b, c, d, e, f, g, h, ..] = digest;
     [a, b, c, d, e, f, g, h]
-}
-
-fn is_erased(record: &Record) -> bool {
-    record.iter().all(|&byte| byte == 0xff) || record.iter().all(|&byte| byte == 0)
 }
 
 #[cfg(test)]

@@ -11,10 +11,17 @@ use super::*;
 #[derive(Clone, Debug)]
 struct Flash {
     slots: Vec<Record>,
-    /// Bytes that can still be written before power fails; what becomes of the rest of the slot.
-    energy: Option<(usize, Rest)>,
+    cut: Option<Cut>,
     off: bool,
     writes: HashMap<usize, u32>,
+}
+
+/// The write that power fails in: how many go well before it, after how many bytes, and what becomes of the rest of the slot.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    after: usize,
+    bytes: usize,
+    rest: Rest,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -29,11 +36,11 @@ struct Off;
 
 impl Flash {
     fn new(slots: usize) -> Self {
-        Self { slots: std::vec![[0xff; RECORD_LEN]; slots], energy: None, off: false, writes: HashMap::new() }
+        Self { slots: std::vec![[0xff; RECORD_LEN]; slots], cut: None, off: false, writes: HashMap::new() }
     }
 
     fn power_on(&mut self) {
-        (self.energy, self.off) = (None, false);
+        (self.cut, self.off) = (None, false);
     }
 }
 
@@ -57,7 +64,14 @@ impl Storage for Flash {
             return Err(Off);
         }
         *self.writes.entry(slot).or_default() += 1;
-        let Some((bytes, rest)) = self.energy else {
+        if let Some(Cut { after, .. }) = &mut self.cut
+            && *after > 0
+        {
+            *after -= 1;
+            self.slots[slot] = *record;
+            return Ok(());
+        }
+        let Some(Cut { bytes, rest, .. }) = self.cut else {
             self.slots[slot] = *record;
             return Ok(());
         };
@@ -103,11 +117,11 @@ fn boot(sequence: &mut Sequence<&mut Flash>, contexts: &mut u8) -> Result<Contex
 fn power_may_fail_in_every_write() {
     let rests = [Rest::Old, Rest::Erased, Rest::Noise(1), Rest::Noise(200)];
     for slots in [2, 3] {
-        for failing in 0..2 * slots {
+        for after in 0..2 * slots {
             for bytes in 0..=RECORD_LEN {
                 for rest in rests {
                     for again in [0, 13, RECORD_LEN] {
-                        power_fails(slots, failing, (bytes, rest), again);
+                        power_fails(slots, Cut { after, bytes, rest }, again);
                     }
                 }
             }
@@ -115,21 +129,15 @@ fn power_may_fail_in_every_write() {
     }
 }
 
-fn power_fails(slots: usize, failing: usize, energy: (usize, Rest), again: usize) {
+fn power_fails(slots: usize, cut: Cut, again: usize) {
     let (mut flash, mut used, mut contexts) = (Flash::new(slots), HashSet::new(), 0);
-    let cuts = [None, Some((failing, energy)), Some((0, (again, energy.1))), Some((1, energy)), None];
-    for cut in cuts {
+    let (at_once, next) = (Cut { after: 0, bytes: again, ..cut }, Cut { after: 1, ..cut });
+    for cut in [None, Some(cut), Some(at_once), Some(next), None] {
         flash.power_on();
+        flash.cut = cut;
         let mut sequence = Sequence::new(&mut flash);
         let context = boot(&mut sequence, &mut contexts).unwrap();
-        let mut steps = 0;
         for _ in 0..4 * STEP {
-            if let Some((after, energy)) = cut
-                && sequence.next == sequence.reserved
-            {
-                sequence.storage_mut().energy = (steps == after).then_some(energy);
-                steps += 1;
-            }
             match sequence.next(&RustCrypto) {
                 Ok(number) => assert!(used.insert((context.0, number)), "{number} twice"),
                 Err(SequenceError::Storage(Off)) => break,
@@ -138,6 +146,46 @@ fn power_fails(slots: usize, failing: usize, energy: (usize, Rest), again: usize
         }
     }
     assert!(contexts <= 2, "only the very first write may leave nothing to go by: {contexts}");
+}
+
+/// A flash that loses what was in a slot, whichever, before each of several starts, and power that fails while what was lost
+/// is noted.
+#[test]
+fn every_slot_may_be_lost_at_every_start() {
+    let losses =
+        |slots: usize| (0..slots).flat_map(|slot| [(slot, 0xff), (slot, 0x5a)]).map(Some).chain([None]);
+    for slots in [2, 3] {
+        for first in losses(slots) {
+            for second in losses(slots) {
+                for third in losses(slots) {
+                    for after in 0..4 {
+                        for rest in [Rest::Old, Rest::Erased, Rest::Noise(9)] {
+                            slots_are_lost(slots, [first, second, third], Cut { after, bytes: 13, rest });
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn slots_are_lost(slots: usize, losses: [Option<(usize, u8)>; 3], cut: Cut) {
+    let (mut flash, mut used, mut contexts) = (Flash::new(slots), HashSet::new(), 0);
+    for (start, loss) in [None].into_iter().chain(losses).enumerate() {
+        flash.power_on();
+        if let Some((slot, left)) = loss {
+            flash.slots[slot] = [left; RECORD_LEN];
+        }
+        flash.cut = (start == 2).then_some(cut);
+        let mut sequence = Sequence::new(&mut flash);
+        let context = boot(&mut sequence, &mut contexts).unwrap();
+        while let Ok(number) = sequence.next(&RustCrypto) {
+            assert!(used.insert((context.0, number)), "{number} twice: {slots} slots, {losses:?}, {cut:?}");
+            if number % STEP == 3 {
+                break;
+            }
+        }
+    }
 }
 
 proptest! {
@@ -150,17 +198,18 @@ proptest! {
         let (mut flash, mut used, mut contexts) = (Flash::new(slots), HashSet::new(), 0u8);
         for (numbers, bytes, rest, noise, new_key) in runs {
             flash.power_on();
-            if noise < 20 {
-                // One slot cannot be read any more.
-                flash.slots[usize::from(noise) % slots] = [noise | 1; RECORD_LEN];
+            if noise < 40 {
+                // One slot has lost what was in it.
+                let left = if noise < 20 { noise | 1 } else { 0xff };
+                flash.slots[usize::from(noise) % slots] = [left; RECORD_LEN];
             }
             let mut sequence = Sequence::new(&mut flash);
             let mut current = boot(&mut sequence, &mut contexts).unwrap();
             let rest = [Rest::Old, Rest::Erased, Rest::Noise(noise), Rest::Noise(noise ^ 0x55)][usize::from(rest)];
             for at in 0..=numbers {
                 if at == numbers {
-                    // The next write is the last.
-                    sequence.storage_mut().energy = Some((bytes, rest));
+                    // The next write is the last, or one of the next.
+                    sequence.storage_mut().cut = Some(Cut { after: usize::from(noise) % 3, bytes, rest });
                 }
                 if new_key && at == numbers / 2 {
                     contexts += 1;

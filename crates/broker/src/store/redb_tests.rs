@@ -278,3 +278,17 @@ async fn a_full_disk_reaches_the_caller_and_heals() {
     assert_eq!(snapshot.devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>(), ["t2"]);
     assert_eq!(number_in(&store).await, Some(2));
 }
+
+/// What is told to its caller and not tried again must not keep the store closed: nothing would come to open it.
+#[tokio::test]
+async fn a_refused_enrolment_does_not_stop_values() {
+    let disk = Disk::default();
+    let store = RedbStore::with_opener(disk.opener(), Duration::from_millis(5)).unwrap();
+    let mut fixture = Fixture::new(&store).await;
+    disk.full.store(true, Ordering::SeqCst);
+    assert_eq!(store.commit(Change::Device(device("t1"))).await, Err(StoreError::Full));
+    disk.full.store(false, Ordering::SeqCst);
+    assert_eq!(store.health(), Ok(()));
+    fixture.publish_and_wait(&store, 1).await.unwrap();
+    assert_eq!(number_in(&store).await, Some(1));
+}

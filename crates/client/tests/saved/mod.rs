@@ -166,6 +166,41 @@ fn a_record_that_the_flash_has_lost_counts_as_used() {
     assert_eq!(world.borrow().broker.handshakes(), 1);
 }
 
+/// Wakes again and again, of a flash that loses slots and of a supply that fails during writes, also while what was lost
+/// is noted.
+#[test]
+fn no_number_comes_twice_whatever_the_flash_loses() {
+    for (seed, versions) in (0..40).flat_map(|seed| [(seed, Versions::ONLY_1_2), (seed, Versions::ONLY_1_3)])
+    {
+        let mut dice = TestRng(seed);
+        let world = World::new();
+        let mut flash = Flash::new(None);
+        let mut value = 0u8;
+        for night in 0..30 {
+            if dice.below(2) == 0 {
+                let lost = if dice.below(2) == 0 { 0xff } else { 0x11 };
+                flash.0.borrow_mut().slots[dice.below(2) as usize] = [lost; SAVED_LEN];
+            }
+            let cuts = [Cut::Before, Cut::Erased, Cut::Torn, Cut::After];
+            let next = flash.0.borrow().writes + dice.below(4) as usize;
+            flash.0.borrow_mut().cut = Some((next, cuts[dice.below(4) as usize]));
+            let mut client = device(&world, versions);
+            let mut powered = client.restore(&mut flash).is_ok();
+            for _ in 0..dice.below(40) {
+                while powered && let Err(error) = run(client.publish("a", TEXT, &[value])) {
+                    assert_eq!(error, Error::Unsaved);
+                    powered = client.save(&mut flash).is_ok();
+                }
+                value = value.wrapping_add(u8::from(powered));
+            }
+            let counters = world.borrow().broker.counters().clone();
+            let case = format!("{versions:?}, seed {seed}, night {night}");
+            assert_eq!(counters.discarded(Discard::Replayed), 0, "{case}: a record number came twice");
+            assert_eq!(counters.duplicates, 0, "{case}: a token came twice");
+        }
+    }
+}
+
 #[test]
 fn without_a_storage_that_works_it_goes_on_with_another_session() {
     let world = World::new();
@@ -176,6 +211,8 @@ fn without_a_storage_that_works_it_goes_on_with_another_session() {
             assert_eq!(error, Error::Unsaved);
             if client.save(&mut flash).is_err() {
                 client.stop_saving();
+                // What is sent from now on is not noted, so the session must not be taken up again.
+                assert_eq!(client.suspend(&mut flash), Err(SaveError::NoSession));
             }
         }
     }

@@ -28,6 +28,10 @@ impl<M: Memory> Line<M> {
         let (Channel::Session(session), Some(agreed)) = (&self.channel, self.agreed) else {
             return Err(SaveError::NoSession);
         };
+        if self.config.reserve == 0 {
+            // What is sent next would not be noted.
+            return Err(SaveError::NoSession);
+        }
         let numbers = Numbers {
             agreed: [agreed.authentication as u8, agreed.resumed.into()],
             reserved: reserve,
@@ -35,7 +39,7 @@ impl<M: Memory> Line<M> {
             token: self.next_token,
             message_id: self.message_ids.peek(),
         };
-        self.cursor.write(&self.crypto, storage, numbers, session.export().expose())?;
+        self.cursor.save(&self.crypto, storage, numbers, session.export().expose())?;
         self.saved_at = session.next_record_number();
         self.reserved_until = self.saved_at + u64::from(reserve);
         Ok(())
@@ -43,8 +47,8 @@ impl<M: Memory> Line<M> {
 
     /// Takes up the session that was saved last, behind all numbers that may have been used. Says whether there is one.
     pub(crate) fn restore<S: Storage>(&mut self, storage: &mut S) -> Result<bool, S::Error> {
-        let Some(found) = self.cursor.scan(&self.crypto, storage)? else { return Ok(false) };
-        let Numbers { agreed: [authentication, resumed], reserved, token, message_id, .. } = found.numbers;
+        let Some(found) = self.cursor.restore(&self.crypto, storage)? else { return Ok(false) };
+        let Numbers { agreed: [authentication, resumed], reserved, step, token, message_id } = found.numbers;
         let Ok(session) = Session::import(found.session(), reserved.into()) else { return Ok(false) };
         let authentication = match authentication {
             0 => Authentication::Anonymous,
@@ -57,6 +61,8 @@ impl<M: Memory> Line<M> {
         // A token or a Message ID takes at least one record.
         self.next_token = token.wrapping_add(reserved);
         self.message_ids = sedge_coap::MessageIds::new(message_id.wrapping_add(reserved as u16));
+        // No record reserves more than what its forerunner has as a step.
+        self.config.reserve = self.config.reserve.min(step);
         // Nothing is reserved yet: it is saved before anything is sealed.
         (self.saved_at, self.reserved_until) = (0, 0);
         self.channel = Channel::Session(session);
