@@ -14,10 +14,10 @@
 //! reserved step by step, too, which fills the slots again.
 //!
 //! # Wear
-//! A slot is written once per connection, once per [`Config::reserve`](crate::Config::reserve) records sent, and once per
-//! [suspension](crate::Polled::suspend). A device that publishes each minute sends some 1500 records a day; with 256
-//! reserved these are 6 writes a day. Two pages of flash that stand 10,000 erasures each last nine years then, four
-//! pages, or 512 reserved, eighteen.
+//! A slot is written once per connection, once per [`Config::reserve`](crate::Config::reserve) records sent, once per
+//! [suspension](crate::Polled::suspend), and once for each empty or lost slot that a restart finds. A device that publishes
+//! each minute sends some 1500 records a day; with 256 reserved these are 6 writes a day. Two pages of flash that stand
+//! 10,000 erasures each last nine years then, four pages, or 512 reserved, eighteen.
 //!
 //! # What it protects, and what not
 //! The record holds the keys of the session: whoever reads the flash can read and forge its traffic, as with the
