@@ -29,14 +29,13 @@ pub(crate) fn encrypt_block(key: &[u8; 16], block: &mut [u8; 16]) {
     Aes128Enc::new(key.into()).encrypt_with_backend(One(block));
 }
 
-/// Two blocks, encrypted.
+/// Encrypts two blocks.
 #[inline(always)]
-pub(crate) fn two<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, mut words: [u128; 2]) -> [u128; 2] {
+pub(crate) fn two<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, words: &mut [u128; 2]) {
     if takes_pairs::<B>() {
-        pair(backend, &mut words);
-        words
+        pair(backend, words);
     } else {
-        words.map(|word| single(backend, word))
+        *words = words.map(|word| single(backend, word));
     }
 }
 
@@ -57,7 +56,9 @@ fn pair<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, words: &mut [u12
 #[inline(always)]
 pub(crate) fn one<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, word: u128) -> u128 {
     if takes_pairs::<B>() {
-        let [word, _] = two(backend, [word, 0]);
+        let mut words = [word, 0];
+        pair(backend, &mut words);
+        let [word, _] = words;
         word
     } else {
         single(backend, word)

@@ -50,21 +50,23 @@ pub(crate) fn aes_128_ccm(
 }
 
 /// `flags | nonce | number`, the number in the bytes that are left.
-fn block(flags: u8, nonce: &[u8], number: u64) -> [u8; BLOCK] {
+#[cfg_attr(target_os = "none", inline(never))]
+fn block(flags: u8, nonce: &[u8], number: u64) -> u128 {
     let mut block = u128::from(number).to_be_bytes();
-    for (to, from) in block.iter_mut().zip([flags].iter().chain(nonce)) {
-        *to = *from;
+    if let Some(([first], rest)) = block.split_first_chunk_mut() {
+        *first = flags;
+        overwrite(rest, nonce);
     }
-    block
+    u128::from_ne_bytes(block)
 }
 
 /// One message, run where the cipher's round keys are at hand.
 struct Run<'a> {
     direction: Direction,
     /// B_0.
-    first: [u8; BLOCK],
+    first: u128,
     /// A_0.
-    counter: [u8; BLOCK],
+    counter: u128,
     aad: &'a [u8],
     data: &'a mut [u8],
     mac: &'a mut [u8; BLOCK],
@@ -78,71 +80,96 @@ impl BlockCipherEncClosure for Run<'_> {
     #[inline(always)]
     fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
         let Self { direction, first, counter, aad, data, mac } = self;
-        let counter = u128::from_be_bytes(counter);
         // The tag's own keystream comes with the first step of the chain.
-        let (mut chain, tag_mask) = step(backend, u128::from_ne_bytes(first), counter);
-        let mut number = counter + 1;
-        let mut keystream;
+        let mut steps = Steps { backend, counter, number: 0, words: [0; 2] };
+        steps.absorb(first);
+        let [_, tag_mask] = steps.words;
+        // The data's first block of keystream comes with each step over the associated data.
+        steps.number = 1;
         if aad.is_empty() {
-            keystream = one(backend, number.to_be());
+            let [_, keystream] = &mut steps.words;
+            *keystream = one(backend, counter ^ 1u128.to_be());
         } else {
             // The associated data stand behind their length.
             let (head, rest) = aad.split_at(aad.len().min(BLOCK - 2));
             let mut padded = [0; BLOCK];
-            let length = (aad.len() as u16).to_be_bytes();
-            for (to, from) in padded.iter_mut().zip(length.iter().chain(head)) {
-                *to = *from;
+            if let Some((length, begin)) = padded.split_first_chunk_mut() {
+                *length = (aad.len() as u16).to_be_bytes();
+                overwrite(begin, head);
             }
-            (chain, keystream) = step(backend, chain ^ u128::from_ne_bytes(padded), number);
+            steps.absorb(u128::from_ne_bytes(padded));
             let (blocks, tail) = rest.as_chunks::<BLOCK>();
             for block in blocks {
-                chain = one(backend, chain ^ u128::from_ne_bytes(*block));
+                steps.absorb(u128::from_ne_bytes(*block));
             }
             if !tail.is_empty() {
-                chain = one(backend, chain ^ u128::from_ne_bytes(padded_block(tail)));
+                steps.absorb(padded_block(tail));
             }
         }
 
         let (blocks, tail) = data.as_chunks_mut::<BLOCK>();
-        let mut blocks = blocks.iter_mut().peekable();
-        while let Some(block) = blocks.next() {
+        for block in blocks {
             let before = u128::from_ne_bytes(*block);
-            let after = before ^ keystream;
+            let after = before ^ steps.keystream();
             *block = after.to_ne_bytes();
-            chain ^= if direction == Direction::Seal { before } else { after };
-            if blocks.peek().is_some() || !tail.is_empty() {
-                number += 1;
-                (chain, keystream) = step(backend, chain, number);
-            } else {
-                chain = one(backend, chain);
-            }
+            steps.number += 1;
+            steps.absorb(if direction == Direction::Seal { before } else { after });
         }
         if !tail.is_empty() {
             let before = padded_block(tail);
-            for (byte, key) in tail.iter_mut().zip(keystream.to_ne_bytes()) {
-                *byte ^= key;
-            }
-            let plaintext = if direction == Direction::Seal { before } else { padded_block(tail) };
-            chain = one(backend, chain ^ u128::from_ne_bytes(plaintext));
+            let after = (before ^ steps.keystream()).to_ne_bytes();
+            let after = after.get(..tail.len()).unwrap_or_default();
+            overwrite(tail, after);
+            steps.absorb(if direction == Direction::Seal { before } else { padded_block(after) });
         }
+        let [chain, _] = steps.words;
         *mac = (chain ^ tag_mask).to_ne_bytes();
+    }
+}
+
+/// The MAC's chain and the keystream, step by step.
+struct Steps<'a, B> {
+    backend: &'a B,
+    /// A_0.
+    counter: u128,
+    /// Number of the block of keystream that comes with a step.
+    number: usize,
+    /// What came out of the last step: the chain, and a block of keystream.
+    words: [u128; 2],
+}
+
+impl<B: BlockCipherEncBackend<BlockSize = U16>> Steps<'_, B> {
+    /// Takes the next block into the MAC, and encrypts the next block of keystream.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn absorb(&mut self, block: u128) {
+        let [chain, keystream] = &mut self.words;
+        *chain ^= block;
+        *keystream = self.counter ^ (self.number as u128).to_be();
+        two(self.backend, &mut self.words);
+    }
+
+    /// The block of keystream for the data's next block.
+    fn keystream(&self) -> u128 {
+        let [_, keystream] = self.words;
+        keystream
     }
 }
 
 /// Up to a block of bytes, and zeros.
 #[inline(always)]
-fn padded_block(bytes: &[u8]) -> [u8; BLOCK] {
+fn padded_block(bytes: &[u8]) -> u128 {
     let mut block = [0; BLOCK];
+    overwrite(&mut block, bytes);
+    u128::from_ne_bytes(block)
+}
+
+/// Overwrites the beginning of `block` with `bytes`, as many as there is room for.
+#[inline(always)]
+fn overwrite(block: &mut [u8], bytes: &[u8]) {
     for (to, from) in block.iter_mut().zip(bytes) {
         *to = *from;
     }
-    block
-}
-
-/// One step of the MAC's chain, and the block of keystream with this number.
-#[inline(always)]
-fn step<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, chain: u128, number: u128) -> (u128, u128) {
-    two(backend, [chain, number.to_be()]).into()
 }
 
 #[cfg(test)]
