@@ -318,10 +318,11 @@ impl<M: Memory> Core<M> {
         Ok(true)
     }
 
-    /// Goes on with a session that is not saved: of one that must be, nothing is sent any more, and another one is made.
+    /// Goes on with a session that is not saved. One that may have been is given up, and another one made: what is sent on it
+    /// would be noted nowhere, and sent under the same numbers again by whoever takes it up.
     pub fn stop_saving(&mut self, now: Instant) {
         tell!(warn, "sessions are saved no more");
-        let lost = self.must_save();
+        let lost = self.line.config.reserve > 0 && self.line.has_session();
         self.line.config.reserve = 0;
         if lost {
             self.line.hang_up();

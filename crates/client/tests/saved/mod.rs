@@ -220,6 +220,27 @@ fn without_a_storage_that_works_it_goes_on_with_another_session() {
     assert_eq!(world.borrow().broker.counters().discarded(Discard::Replayed), 0);
 }
 
+/// The session lies in the flash: what is sent on it without being noted would be sent again under the same numbers.
+#[test]
+fn who_stops_saving_goes_on_with_another_session() {
+    for versions in [Versions::ONLY_1_2, Versions::ONLY_1_3] {
+        let world = World::new();
+        let mut flash = Flash::new(None);
+        let mut client = device(&world, versions);
+        while run(client.publish("a", TEXT, b"0")).is_err() {
+            client.save(&mut flash).unwrap();
+        }
+        // Some of the numbers that were reserved are left.
+        client.stop_saving();
+        for value in 1..60 {
+            run(client.publish("a", TEXT, &[value])).unwrap();
+        }
+        publish_all(&world, &mut flash, versions, 60);
+        assert_eq!(world.borrow().broker.counters().discarded(Discard::Replayed), 0, "{versions:?}");
+        assert_eq!(world.borrow().broker.counters().duplicates, 0, "{versions:?}");
+    }
+}
+
 #[test]
 fn a_server_that_lost_the_session_is_dialled_anew() {
     let world = World::new();

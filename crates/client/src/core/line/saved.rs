@@ -8,6 +8,11 @@ use crate::memory::Memory;
 use crate::saved::{Numbers, SaveError, Storage};
 
 impl<M: Memory> Line<M> {
+    /// Whether there is a session that could be saved.
+    pub(crate) const fn has_session(&self) -> bool {
+        matches!(self.channel, Channel::Session(_))
+    }
+
     /// Whether nothing may be sealed before the session is saved.
     pub(crate) fn must_save(&self) -> bool {
         match &self.channel {
