@@ -58,6 +58,7 @@ impl State {
         rotation: u64,
         tell: &(dyn Fn(News) + Sync),
     ) -> Result<(), StoreError> {
+        self.records.keep(&*self.store).await?;
         if let Some(change) = self.horizon.due(wall, now) {
             self.store.commit(Change::Records(vec![change])).await?;
         }
@@ -88,7 +89,7 @@ impl State {
         run: impl FnOnce(&mut Authority, &mut Lent<'_>) -> T,
         tell: &(dyn Fn(News) + Sync),
     ) -> Result<T, StoreError> {
-        let ((outcome, happened, lists), changes) = self.lend(now, |authority, lent| {
+        let (outcome, happened, lists) = self.lend(now, |authority, lent| {
             let before = authority.revision();
             let outcome = run(authority, lent);
             let lists = authority.revision() != before;
@@ -97,15 +98,18 @@ impl State {
             }
             (outcome, authority.take_happened(), lists)
         });
-        if !changes.is_empty() {
-            self.store.commit(Change::Records(changes.into_vec())).await?;
-        }
+        let kept = self.records.keep(&*self.store).await;
         let mut revoked = Vec::new();
         for happened in &happened {
+            // Nobody is shut out later because a disk is full.
+            let Happened::Revoked(token) = happened else {
+                if kept.is_ok() {
+                    self.audit.tokens(by, happened);
+                }
+                continue;
+            };
             self.audit.tokens(by, happened);
-            if let Happened::Revoked(token) = happened {
-                revoked.push(token.hash);
-            }
+            revoked.push(token.hash);
         }
         for (principal, _) in self.tokens.revoke(revoked) {
             tell(News::Rights(principal));
@@ -113,7 +117,7 @@ impl State {
         if lists {
             tell(News::Lists);
         }
-        Ok(outcome)
+        kept.map(|()| outcome)
     }
 
     /// What an operator should know of the wall clock, if anything hangs on it.
@@ -125,7 +129,7 @@ impl State {
 
     /// Asks the authorisation server something that changes nothing.
     pub(crate) fn consult<T>(&self, ask: impl FnOnce(&Authority, &Lent<'_>) -> T) -> T {
-        self.lend(unix_seconds(), |authority, lent| ask(authority, lent)).0
+        self.lend(unix_seconds(), |authority, lent| ask(authority, lent))
     }
 
     /// Makes the first keys if there are none, and has tokens under them believed.
@@ -156,14 +160,16 @@ impl State {
         self.authority.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lend<T>(&self, now: u64, run: impl FnOnce(&mut Authority, &mut Lent<'_>) -> T) -> (T, Changes) {
+    /// What it changes is noted in the order in which it happens.
+    fn lend<T>(&self, now: u64, run: impl FnOnce(&mut Authority, &mut Lent<'_>) -> T) -> T {
         let mut changes = Changes::default();
         let mut rng = Entropy::new();
         let mut authority = self.authority();
         let mut lent =
             Context { now, crypto: &Provider::default(), rng: &mut rng, clients: self, store: &mut changes };
         let outcome = run(&mut authority, &mut lent);
-        (outcome, changes)
+        self.records.note(changes);
+        outcome
     }
 
     /// Believes the tokens that this authorisation server issues, for whichever resource server they are: those that are

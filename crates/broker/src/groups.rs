@@ -16,7 +16,7 @@ use crate::authority::{Lent, News};
 use crate::config;
 use crate::security::Provider;
 use crate::state::State;
-use crate::store::{Change, Snapshot, StoreError};
+use crate::store::{Snapshot, StoreError};
 
 /// The centre that the configuration asks for, without groups yet.
 ///
@@ -92,7 +92,7 @@ impl State {
         tell: &(dyn Fn(News) + Sync),
     ) -> Result<Option<T>, StoreError> {
         let mut run_out = None;
-        let changes = self.lend_groups(member, |groups, lent| {
+        self.lend_groups(member, |groups, lent| {
             let outcome = run(groups, lent);
             run_out = Some((outcome, groups.take_rekeyed(), groups.take_evicted()));
         });
@@ -101,9 +101,7 @@ impl State {
             self.audit.evicted(member, topic);
         }
         // A key that nobody would know after a restart is told to nobody (RFC 9594 section 6).
-        if !changes.is_empty() {
-            self.store.commit(Change::Records(changes.into_vec())).await?;
-        }
+        self.records.keep(&*self.store).await?;
         if !rekeyed.is_empty() {
             tell(News::Keys(Arc::new(rekeyed)));
         }
@@ -117,19 +115,19 @@ impl State {
         let request =
             Request { requester: member, code, path: &path, query: &[], content_format, payload: &[] };
         let mut answer = None;
-        let _none = self.lend_groups(None, |groups, lent| answer = Some(groups.observed(lent, &request)));
+        self.lend_groups(None, |groups, lent| answer = Some(groups.observed(lent, &request)));
         answer
     }
 
     /// The challenge that a publisher is given with its token; `None` if no keys are given out here.
     pub(crate) fn group_challenge(&self, publisher: &str) -> Option<Challenge> {
         let mut challenge = None;
-        let _none =
-            self.lend_groups(None, |groups, lent| challenge = Some(groups.challenge_of(lent, publisher)));
+        self.lend_groups(None, |groups, lent| challenge = Some(groups.challenge_of(lent, publisher)));
         challenge
     }
 
-    fn lend_groups(&self, member: Option<&Subject>, run: impl FnOnce(&mut Groups, &mut Lent<'_>)) -> Changes {
+    /// What it changes is noted in the order in which it happens.
+    fn lend_groups(&self, member: Option<&Subject>, run: impl FnOnce(&mut Groups, &mut Lent<'_>)) {
         let mut changes = Changes::default();
         let mut rng = Entropy::new();
         // A panic elsewhere says nothing about the groups, each of which changes in one step.
@@ -144,8 +142,8 @@ impl State {
         };
         if let Some(groups) = groups.as_mut() {
             run(groups, &mut lent);
+            self.records.note(changes);
         }
-        changes
     }
 
     /// How groups are set up unless something else is said; `None` if no keys are given out here.

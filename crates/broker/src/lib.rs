@@ -17,6 +17,7 @@ mod key;
 mod live;
 mod login;
 mod net;
+mod records;
 mod remote;
 mod security;
 mod shard;

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::first_start;
 use crate::groups;
 use crate::horizon::Horizon;
+use crate::records::Records;
 use crate::remote::Remote;
 use crate::security;
 use crate::store::{Change, DataDir, RedbOptions, RedbStore, Store, StoreError, Urgency};
@@ -39,6 +40,8 @@ pub(crate) struct State {
     pub(crate) authority: Mutex<Authority>,
     /// Who is in the groups of protected topics, and their keys, if they are given out here.
     pub(crate) groups: Mutex<Option<Groups>>,
+    /// What of both is not in the store yet.
+    pub(crate) records: Records,
     /// Rung when somebody may be in a group who may not be any more.
     pub(crate) review_groups: Notify,
     /// Which of them the broker was shown.
@@ -111,6 +114,7 @@ impl State {
             audit,
             authority: Mutex::new(authority),
             groups: Mutex::new(groups),
+            records: Records::default(),
             review_groups: Notify::new(),
             tokens: Tokens::new(
                 clock,

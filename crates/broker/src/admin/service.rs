@@ -130,11 +130,13 @@ impl Service {
         if let Some(live) = &self.live {
             live.device_removed(principal);
         }
-        self.revoke_tokens_of(name, by).await?;
+        self.state.audit.revoked(by, name, "the device was removed");
+        // All of it is done, even what cannot be kept at once: nobody can remove the device again.
+        let revoked = self.revoke_tokens_of(name, by).await;
         let reviewed =
             self.state.with_groups(|groups, lent| groups.review(lent), &|news| self.tell(news)).await;
+        revoked?;
         let _centre = reviewed.map_err(|error| store_failed(&error))?;
-        self.state.audit.revoked(by, name, "the device was removed");
         tracing::info!(device = name, "removed");
         Ok(AdminReply::Done)
     }

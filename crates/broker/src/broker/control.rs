@@ -98,6 +98,7 @@ const REVIEW: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Takes those out of groups who may not be in them any more, and replaces keys in their time.
 pub(super) async fn review_groups(shared: Weak<Shared>) {
+    let mut is_told = false;
     loop {
         let Some(state) = shared.upgrade().map(|shared| shared.state.clone()) else { return };
         // Soon after somebody's rights have changed; but a thousand changes are looked at once.
@@ -108,9 +109,13 @@ pub(super) async fn review_groups(shared: Weak<Shared>) {
         let tell = |news| shared.tell(news);
         let reviewed = shared.state.with_groups(|groups, lent| groups.review(lent), &tell).await;
         match reviewed {
-            Ok(Some(())) => {}
+            Ok(Some(())) => is_told = false,
             Ok(None) => return,
-            Err(error) => tracing::error!(%error, "what became of groups is not kept"),
+            Err(error) if !is_told => {
+                is_told = true;
+                tracing::error!(%error, "what became of groups is not kept");
+            }
+            Err(_) => {}
         }
     }
 }
