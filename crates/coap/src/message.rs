@@ -22,6 +22,7 @@ pub(crate) use wire::OptionHead;
 
 use core::fmt;
 
+use crate::option::Lengths;
 use crate::{Code, Format, OptionNumber, Token, Type};
 use wire::{decode_uint, find_payload, options_at};
 
@@ -133,14 +134,14 @@ impl<'a> Options<'a> {
     }
 
     /// The next value of `wanted` that has a length it allows. Once it is `None`, so are all that follow.
-    fn value_of(&mut self, wanted: OptionNumber) -> Option<&'a [u8]> {
+    fn value_of(&mut self, wanted: OptionNumber, lengths: Lengths) -> Option<&'a [u8]> {
         loop {
             let (number, value) = self.seek(wanted.0)?;
             if number != wanted.0 {
                 self.rest = &[];
                 return None;
             }
-            if wanted.allows_len(value.len()) {
+            if lengths.allow(value.len()) {
                 return Some(value);
             }
         }
@@ -162,13 +163,14 @@ impl core::iter::FusedIterator for Options<'_> {}
 pub struct Values<'a> {
     options: Options<'a>,
     number: OptionNumber,
+    lengths: Lengths,
 }
 
 impl<'a> Iterator for Values<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.options.value_of(self.number)
+        self.options.value_of(self.number, self.lengths)
     }
 }
 

@@ -55,15 +55,14 @@ macro_rules! options {
                 })
             }
 
-            /// Whether a value of `len` bytes has a length the option allows; true for an unknown option.
-            ///
-            /// An option with another length is treated as one that is not recognised
-            /// ([RFC 7252 section 5.4.3](https://www.rfc-editor.org/rfc/rfc7252#section-5.4.3)).
-            pub const fn allows_len(self, len: usize) -> bool {
-                // Apart from the definition: the getters want nothing else of it.
+            /// The lengths that a value may have; any, for an unknown option.
+            #[inline(always)]
+            pub(crate) const fn lengths(self) -> Lengths {
+                // Apart from the definition: the getters want nothing else of it, and know the number, so that a device
+                // that uses a few of them has no table of all options.
                 match self {
-                    $(Self::$constant => matches!(len, $min..=$max),)*
-                    _ => true,
+                    $(Self::$constant => Lengths { min: $min, max: $max },)*
+                    _ => Lengths { min: 0, max: usize::MAX },
                 }
             }
         }
@@ -130,7 +129,28 @@ options! {
     REQUEST_TAG = 292, "Request-Tag", Opaque, 0..=8, repeatable;
 }
 
+/// How long a value may be, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lengths {
+    min: usize,
+    max: usize,
+}
+
+impl Lengths {
+    pub(crate) const fn allow(self, len: usize) -> bool {
+        self.min <= len && len <= self.max
+    }
+}
+
 impl OptionNumber {
+    /// Whether a value of `len` bytes has a length the option allows; true for an unknown option.
+    ///
+    /// An option with another length is treated as one that is not recognised
+    /// ([RFC 7252 section 5.4.3](https://www.rfc-editor.org/rfc/rfc7252#section-5.4.3)).
+    pub const fn allows_len(self, len: usize) -> bool {
+        self.lengths().allow(len)
+    }
+
     /// Whether a recipient that does not understand the option must reject the message.
     pub const fn is_critical(self) -> bool {
         self.0 & 1 == 1

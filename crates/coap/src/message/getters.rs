@@ -2,6 +2,7 @@
 
 use super::wire::decode_uint;
 use crate::block::Block;
+use crate::option::Lengths;
 use crate::{ContentFormat, Message, OptionNumber, Values};
 
 /// Getters of single options. A value whose length the option does not allow counts as absent, and of an
@@ -9,19 +10,28 @@ use crate::{ContentFormat, Message, OptionNumber, Values};
 /// ([RFC 7252 section 5.4.5](https://www.rfc-editor.org/rfc/rfc7252#section-5.4.5)); whether that is a
 /// reason to refuse the message is what [`Message::check`] finds out.
 impl<'a> Message<'a> {
+    // Inlined, so that the compiler knows the number and with it the lengths.
+
     /// The values of `number`, in order, those of a wrong length left out.
+    #[inline(always)]
     pub fn values(&self, number: OptionNumber) -> Values<'a> {
-        Values { options: self.options(), number }
+        Values { options: self.options(), number, lengths: number.lengths() }
     }
 
     /// The first value of `number`.
+    #[inline(always)]
     pub fn value(&self, number: OptionNumber) -> Option<&'a [u8]> {
-        self.options().value_of(number)
+        self.options().value_of(number, number.lengths())
     }
 
     /// The first value of `number`, read as an unsigned integer.
+    #[inline(always)]
     pub fn uint(&self, number: OptionNumber) -> Option<u32> {
-        decode_uint(self.value(number)?)
+        self.uint_of(number, number.lengths())
+    }
+
+    fn uint_of(&self, number: OptionNumber, lengths: Lengths) -> Option<u32> {
+        decode_uint(self.options().value_of(number, lengths)?)
     }
 
     /// The first value of `number`, read as text; `None` too if it is not UTF-8.

@@ -9,7 +9,9 @@ pub(super) fn find_payload(header: [u8; 4], datagram: &[u8]) -> Result<usize, Ma
     let [first, code, ..] = header;
     let classes = CLASSES.get(usize::from(first >> 4)).copied().unwrap_or(0);
     if code == 0 || classes >> Code(code).class() & 1 == 0 {
-        check_unusual(header, datagram.len() > 4)?;
+        // Empty messages are a header, and not Non-confirmable.
+        let may_be_empty = matches!(first, 0x40 | 0x60 | 0x70);
+        return if code == 0 && may_be_empty && datagram.len() == 4 { Ok(4) } else { Err(what_is_wrong(header, datagram.len() > 4)) };
     }
     let mut at = options_at(header);
     if at > 4 + Token::MAX_LEN {
@@ -38,20 +40,19 @@ pub(super) const fn options_at(header: [u8; 4]) -> usize {
 /// message may have a code of class `n`.
 const CLASSES: [u8; 16] = [0, 0, 0, 0, 0b11_1101, 0b11_1101, 0b11_1100, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// Tells the empty messages that may be from those that may not be, and what is wrong with a code that does
-/// not go with its type ([RFC 7252 section 4.1](https://www.rfc-editor.org/rfc/rfc7252#section-4.1) to
+/// What is wrong with a code that does not go with its type, or an empty message that may not be
+/// ([RFC 7252 section 4.1](https://www.rfc-editor.org/rfc/rfc7252#section-4.1) to
 /// [4.3](https://www.rfc-editor.org/rfc/rfc7252#section-4.3)).
-fn check_unusual(header: [u8; 4], is_longer: bool) -> Result<(), Malformed> {
+fn what_is_wrong(header: [u8; 4], is_longer: bool) -> Malformed {
     let [first, code, ..] = header;
     let code = Code(code);
     match Type::from_bits(first >> 4) {
-        _ if first >> 6 != 1 => Err(Malformed::UnknownVersion),
-        _ if code.is_reserved() => Err(Malformed::ReservedClass),
-        Type::Rst if code != Code::EMPTY => Err(Malformed::ResetWithContent),
-        Type::Ack if code.is_request() => Err(Malformed::RequestInAck),
-        _ if is_longer || first & 0xf != 0 => Err(Malformed::EmptyWithContent),
-        Type::Non => Err(Malformed::EmptyNon),
-        Type::Con | Type::Ack | Type::Rst => Ok(()),
+        _ if first >> 6 != 1 => Malformed::UnknownVersion,
+        _ if code.is_reserved() => Malformed::ReservedClass,
+        Type::Rst if code != Code::EMPTY => Malformed::ResetWithContent,
+        Type::Ack if code.is_request() => Malformed::RequestInAck,
+        Type::Non if !is_longer && first & 0xf == 0 => Malformed::EmptyNon,
+        _ => Malformed::EmptyWithContent,
     }
 }
 
