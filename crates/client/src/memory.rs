@@ -243,7 +243,7 @@ impl<
     }
 
     fn subscriptions() -> Self::Subscriptions {
-        core::array::from_fn(|_| Subscription::default())
+        [const { Subscription::free(FixedBuffer::EMPTY) }; SUBSCRIPTIONS]
     }
 }
 
@@ -290,7 +290,7 @@ mod growing {
         }
 
         fn subscriptions() -> Self::Subscriptions {
-            (0..SUBSCRIPTIONS).map(|_| Subscription::default()).collect()
+            (0..SUBSCRIPTIONS).map(|_| Subscription::free(GrowingBuffer::default())).collect()
         }
     }
 }

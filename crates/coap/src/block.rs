@@ -47,10 +47,9 @@ impl BlockSize {
         16 << self.szx
     }
 
-    /// How many blocks a body of `len` bytes takes. By shifts: a division could panic, as far as a compiler can tell.
-    pub(crate) const fn blocks_of(self, len: usize) -> usize {
-        let whole = len >> (4 + self.szx);
-        if whole << (4 + self.szx) == len { whole } else { whole + 1 }
+    /// The longest body that has no more such blocks than there are numbers, in bytes.
+    pub(crate) const fn longest_body(self) -> usize {
+        self.bytes() << 20
     }
 }
 
@@ -61,12 +60,15 @@ impl fmt::Debug for BlockSize {
 }
 
 /// The value of a Block1 or Block2 option
-/// ([RFC 7959 section 2.2](https://www.rfc-editor.org/rfc/rfc7959#section-2.2)): `NUM`, `M` and `SZX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// ([RFC 7959 section 2.2](https://www.rfc-editor.org/rfc/rfc7959#section-2.2)):
+///
+/// ```text
+///  | NUM, 20 bits | M | SZX, 3 bits |
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Block {
-    num: u32,
-    more: bool,
-    size: BlockSize,
+    // At most 24 bits, and SZX is not 7.
+    value: u32,
 }
 
 impl Block {
@@ -75,7 +77,10 @@ impl Block {
 
     /// A block, or `None` if `num` is above [`MAX_NUM`](Self::MAX_NUM).
     pub const fn new(num: u32, more: bool, size: BlockSize) -> Option<Self> {
-        if num <= Self::MAX_NUM { Some(Self { num, more, size }) } else { None }
+        if num > Self::MAX_NUM {
+            return None;
+        }
+        Some(Self { value: num << 4 | (more as u32) << 3 | size.szx as u32 })
     }
 
     /// The block that `offset` bytes into a body starts, or `None` if none starts there.
@@ -90,35 +95,39 @@ impl Block {
 
     /// Reads an option's value; `None` if its SZX is the reserved 7 or its NUM is above 20 bits.
     pub const fn from_value(value: u32) -> Option<Self> {
-        match BlockSize::from_szx((value & 7) as u8) {
-            Some(size) => Self::new(value >> 4, value & 8 != 0, size),
-            None => None,
-        }
+        if value >> 4 <= Self::MAX_NUM && value & 7 != 7 { Some(Self { value }) } else { None }
     }
 
     /// The option's value.
     pub const fn value(self) -> u32 {
-        self.num << 4 | (self.more as u32) << 3 | self.size.szx as u32
+        self.value
     }
 
     /// The number of this block, counted in blocks of its own size.
     pub const fn num(self) -> u32 {
-        self.num
+        self.value >> 4
     }
 
     /// Whether more blocks follow.
     pub const fn more(self) -> bool {
-        self.more
+        self.value & 8 != 0
     }
 
     /// The size of the blocks.
     pub const fn size(self) -> BlockSize {
-        self.size
+        BlockSize { szx: (self.value & 7) as u8 }
     }
 
     /// Where this block starts in the body, in bytes.
     pub const fn offset(self) -> usize {
-        self.num as usize * self.size.bytes()
+        (self.num() as usize) << (4 + self.size().szx)
+    }
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = if self.more() { ", more follow" } else { "" };
+        write!(f, "{} of {:?}{more}", self.num(), self.size())
     }
 }
 

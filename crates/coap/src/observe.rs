@@ -104,11 +104,16 @@ impl Observation {
     /// A message with the token of the observation came at `now`.
     pub fn receive(&mut self, now: Instant, message: &Message<'_>, random: u32) -> Notification {
         let Some(next) = Self::start(now, message, random) else { return Notification::Last };
-        if !self.freshest.is_older_than(now, next.freshest.number) {
+        if !next.is_fresher_than(self) {
             return Notification::Stale;
         }
         *self = next;
         Notification::Fresh
+    }
+
+    /// Whether this one, which has just begun, is of a fresher notification than the one that was `known`.
+    pub fn is_fresher_than(&self, known: &Self) -> bool {
+        known.freshest.is_older_than(self.freshest.at, self.freshest.number)
     }
 
     /// When to register again, with the same token, unless a notification comes before: 5 to 15 s after the

@@ -26,7 +26,7 @@ impl<M: Memory> Core<M> {
         if operation.tag == 0 {
             operation.tag = self.random.next() as u16 | 1;
         }
-        match self.line.begin(now, REQUEST, Outgoing::Request(operation)) {
+        match self.line.begin(now, REQUEST, &Outgoing::Request(operation)) {
             Ok(serial) => {
                 operation.stage = Stage::Sent(serial);
                 true
@@ -49,7 +49,7 @@ impl<M: Memory> Core<M> {
         match operation {
             Some(operation) if self.line.serial(REQUEST) == operation.serial() => {
                 // A refusal is a lost datagram: the next repetition makes up for it.
-                let _lost = self.line.send_again(REQUEST, Outgoing::Request(operation));
+                let _lost = self.line.send_again(REQUEST, &Outgoing::Request(operation));
             }
             _ => self.line.cancel(REQUEST),
         }

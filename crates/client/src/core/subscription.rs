@@ -24,7 +24,6 @@ pub struct SubscriptionId {
 }
 
 /// What the memory of a client holds one of per subscription.
-#[derive(Default)]
 pub struct Subscription<N> {
     pub(crate) serial: u16,
     /// The name of a topic, or a path.
@@ -51,6 +50,13 @@ pub(crate) enum State {
     Observing,
     /// The server refused the registration: with this code, or by not observing.
     Over(Code),
+}
+
+impl<N> Subscription<N> {
+    /// A place for one, with memory for its name.
+    pub(crate) const fn free(name: N) -> Self {
+        Self { serial: 0, name, named: Named::Topic, state: State::Free, seen: 0, answered: false }
+    }
 }
 
 impl<N: Buffer> Subscription<N> {

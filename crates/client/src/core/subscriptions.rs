@@ -59,7 +59,7 @@ impl<M: Memory> Core<M> {
         let Some(ended) = place::<M>(&mut self.subscriptions, subscription) else { return false };
         self.inbox.forget(subscription);
         let message = Outgoing::Observation(ended.place(), observe::DEREGISTER);
-        self.line.deregister(now, number(subscription.slot), message);
+        self.line.deregister(now, number(subscription.slot), &message);
         ended.state = State::Free;
         true
     }
@@ -136,7 +136,7 @@ impl<M: Memory> Core<M> {
         let due = all.find(|(_, one)| matches!(one.state, State::Due(at) if at <= now));
         let Some((number, subscription)) = due else { return false };
         let message = Outgoing::Observation(subscription.place(), observe::REGISTER);
-        match self.line.begin(now, number, message) {
+        match self.line.begin(now, number, &message) {
             Ok(_) => {
                 subscription.state = State::Asked;
                 true
@@ -166,13 +166,13 @@ impl<M: Memory> Core<M> {
         };
         let message = Outgoing::Observation(subscription.place(), observe::REGISTER);
         if self.line.is_observing(number) {
-            if self.line.send(now, number, message).is_err() {
+            if self.line.send(now, number, &message).is_err() {
                 self.line.cancel(number);
                 subscription.state = State::Due(now);
             }
         } else {
             // A refusal is a lost datagram: the next repetition makes up for it.
-            let _lost = self.line.send_again(number, message);
+            let _lost = self.line.send_again(number, &message);
         }
     }
 

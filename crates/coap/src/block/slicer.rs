@@ -82,7 +82,7 @@ impl Slicer {
     /// # Errors
     /// The body has more than 2^20 blocks.
     pub const fn new(len: usize, size: BlockSize) -> Result<Self, BeyondTheEnd> {
-        if size.blocks_of(len) > Block::MAX_NUM as usize + 1 {
+        if len > size.longest_body() {
             return Err(BeyondTheEnd);
         }
         Ok(Self { len, start: 0, size })
@@ -101,23 +101,19 @@ impl Slicer {
         let Slice { range, block: Some(sent) } = self.current() else { return Step::Done };
         let Some(reply) = block1 else { return Step::Done };
         let smaller = self.size.min(reply.size());
-        if code == Code::REQUEST_ENTITY_TOO_LARGE && range.start == 0 && smaller < self.size {
+        let start = if code == Code::REQUEST_ENTITY_TOO_LARGE && range.start == 0 && smaller < self.size {
             // Section 2.9.3: the server would take it in smaller blocks.
-            return self.go_on(0, smaller);
-        }
-        // 2.31 collects; another success with this block's number has acted on the block alone.
-        if code.is_success() && reply.num() == sent.num() && sent.more() {
-            return self.go_on(range.end, smaller);
-        }
-        Step::Done
-    }
-
-    fn go_on(&mut self, start: usize, size: BlockSize) -> Step {
-        if size.blocks_of(self.len) > Block::MAX_NUM as usize + 1 {
+            0
+        } else if code.is_success() && reply.num() == sent.num() && sent.more() {
+            // 2.31 collects; another success with this block's number has acted on the block alone.
+            range.end
+        } else {
+            return Step::Done;
+        };
+        if self.len > smaller.longest_body() {
             return Step::Done;
         }
-        self.start = start;
-        self.size = size;
+        (self.start, self.size) = (start, smaller);
         Step::Send
     }
 }

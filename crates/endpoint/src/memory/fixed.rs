@@ -109,9 +109,14 @@ pub struct FixedBuffer<const N: usize> {
     len: usize,
 }
 
+impl<const N: usize> FixedBuffer<N> {
+    /// One with nothing in it.
+    pub const EMPTY: Self = Self { bytes: [0; N], len: 0 };
+}
+
 impl<const N: usize> Default for FixedBuffer<N> {
     fn default() -> Self {
-        Self { bytes: [0; N], len: 0 }
+        Self::EMPTY
     }
 }
 

@@ -2,7 +2,7 @@
 //! ([RFC 7252 section 4](https://www.rfc-editor.org/rfc/rfc7252#section-4), RFC 7641).
 
 use rand_core::Rng as _;
-use sedge_coap::observe::{Notification, Observation};
+use sedge_coap::observe::Observation;
 use sedge_coap::{Code, Expiry, Message, Reaction, Type};
 use sedge_endpoint::FailReason;
 use sedge_time::{Duration, Instant};
@@ -29,10 +29,10 @@ impl<M: Memory> Line<M> {
             (Type::Ack, Code::EMPTY) => self.acknowledged(now, id),
             (Type::Rst, Code::EMPTY) => self.reset(id),
             (Type::Ack, _) if code.is_response() => {
-                let token = message.token();
-                let answered = self.find(|exchange| {
-                    exchange.awaits_acknowledgement() && exchange.message_id == id && exchange.token == token
+                let answered = self.sent_as(id).filter(|(_, exchange)| {
+                    exchange.awaits_acknowledgement() && exchange.token == message.token()
                 });
+                let answered = answered.map(|(number, _)| number);
                 self.deliver(now, answered, message)
             }
             (Type::Con | Type::Non, _) if code.is_response() => self.separate_response(now, message),
@@ -48,21 +48,18 @@ impl<M: Memory> Line<M> {
     /// An empty acknowledgement.
     fn acknowledged(&mut self, now: Instant, id: u16) -> Option<Event<'static>> {
         let until = now + self.lifetime;
-        let mut all = self.exchanges.as_mut().iter_mut();
-        match all.find(|exchange| exchange.awaits_acknowledgement() && exchange.message_id == id) {
-            Some(exchange) => exchange.awaits = Awaits::Response { until },
-            None => self.counters.unmatched += 1,
+        match self.sent_as(id) {
+            Some((_, exchange)) if exchange.awaits_acknowledgement() => {
+                exchange.awaits = Awaits::Response { until };
+            }
+            _ => self.counters.unmatched += 1,
         }
         None
     }
 
     /// A reset (RFC 7252 section 4.2).
     fn reset(&mut self, id: u16) -> Option<Event<'static>> {
-        let what = self.find(|exchange| {
-            exchange.message_id == id
-                && (exchange.is_outstanding() || matches!(exchange.awaits, Awaits::Response { .. }))
-        })?;
-        let exchange = self.exchanges.as_mut().get_mut(usize::from(what))?;
+        let (what, exchange) = self.sent_as(id)?;
         exchange.clear();
         Some(if exchange.purpose == Purpose::Ping {
             Event::Pong
@@ -111,23 +108,21 @@ impl<M: Memory> Line<M> {
         };
         let random = self.rng.next_u32();
         let exchange = self.exchanges.as_mut().get_mut(usize::from(to))?;
-        let observation = match &mut exchange.observation {
-            _ if exchange.purpose != Purpose::Observe => None,
+        let observes = exchange.purpose == Purpose::Observe;
+        let observation = if observes { Observation::start(now, &message, random) } else { None };
+        if let (Some(known), Some(new)) = (&exchange.observation, &observation)
             // The answer to a renewal says what there is now, whatever its number.
-            Some(known) if message.kind() != Type::Ack => match known.receive(now, &message, random) {
-                Notification::Stale => {
-                    self.counters.stale_notifications += 1;
-                    return None;
-                }
-                Notification::Fresh => Some(*known),
-                Notification::Last => None,
-            },
-            _ => Observation::start(now, &message, random),
-        };
+            && message.kind() != Type::Ack
+            && !new.is_fresher_than(known)
+        {
+            self.counters.stale_notifications += 1;
+            return None;
+        }
+        let last = observation.is_none();
         exchange.observation = observation;
-        exchange.awaits = if observation.is_some() { Awaits::Notifications } else { Awaits::Nothing };
+        exchange.awaits = if last { Awaits::Nothing } else { Awaits::Notifications };
         self.counters.responses_received += 1;
-        Some(Event::Response { to, message, last: observation.is_none() })
+        Some(Event::Response { to, message, last })
     }
 
     /// Does what is due for one exchange, if anything is.
@@ -166,6 +161,15 @@ impl<M: Memory> Line<M> {
     pub(crate) fn serial(&self, number: Number) -> Option<u16> {
         let exchange = self.exchanges.as_ref().get(usize::from(number))?;
         (!matches!(exchange.awaits, Awaits::Nothing)).then_some(exchange.serial)
+    }
+
+    /// What was sent under this Message ID, if it awaits an answer of any kind.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn sent_as(&mut self, id: u16) -> Option<(Number, &mut Exchange)> {
+        (0..).zip(self.exchanges.as_mut()).find(|(_, exchange)| {
+            exchange.message_id == id
+                && matches!(exchange.awaits, Awaits::Acknowledgement(_) | Awaits::Response { .. })
+        })
     }
 
     fn find(&self, is_it: impl Fn(&Exchange) -> bool) -> Option<Number> {

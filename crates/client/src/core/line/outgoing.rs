@@ -8,7 +8,6 @@ use crate::request::Place;
 use crate::transfer::Transfer;
 
 /// What a message of ours says. It is lent to whatever sends it, and again to whatever sends it again.
-#[derive(Clone, Copy)]
 pub(crate) enum Outgoing<'a> {
     /// The next message of a request.
     Request(&'a Transfer<'a>),
@@ -17,7 +16,7 @@ pub(crate) enum Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    pub(super) fn purpose(self) -> Purpose {
+    pub(super) fn purpose(&self) -> Purpose {
         match self {
             Self::Observation(..) => Purpose::Observe,
             Self::Request(transfer) if transfer.request.method == Code::EMPTY => Purpose::Ping,
@@ -26,7 +25,7 @@ impl Outgoing<'_> {
         }
     }
 
-    pub(super) const fn method(self) -> Code {
+    pub(super) const fn method(&self) -> Code {
         match self {
             Self::Observation(..) => Code::GET,
             Self::Request(transfer) => transfer.request.method,
@@ -34,9 +33,9 @@ impl Outgoing<'_> {
     }
 
     /// Writes its options and its payload. Notifications are wanted in blocks of at most `size`.
-    pub(super) fn write(self, writer: &mut Writer<'_>, size: BlockSize) {
+    pub(super) fn write(&self, writer: &mut Writer<'_>, size: BlockSize) {
         match self {
-            Self::Observation(place, observe) => place.write_observation(writer, observe, size),
+            Self::Observation(place, observe) => place.write_observation(writer, *observe, size),
             Self::Request(transfer) => transfer.write(writer),
         }
     }

@@ -19,7 +19,7 @@ impl<M: Memory> Line<M> {
         &mut self,
         now: Instant,
         number: Number,
-        message: Outgoing<'_>,
+        message: &Outgoing<'_>,
     ) -> Result<u16, SendError> {
         let purpose = message.purpose();
         let outstanding = self.exchanges.as_ref().iter().filter(|exchange| exchange.is_outstanding()).count();
@@ -47,7 +47,7 @@ impl<M: Memory> Line<M> {
         &mut self,
         now: Instant,
         number: Number,
-        message: Outgoing<'_>,
+        message: &Outgoing<'_>,
     ) -> Result<(), SendError> {
         let message_id = self.new_message_id(now)?;
         let random = self.rng.next_u32();
@@ -65,7 +65,7 @@ impl<M: Memory> Line<M> {
     }
 
     /// Sends the message of an exchange once more, as it was.
-    pub(crate) fn send_again(&mut self, number: Number, message: Outgoing<'_>) -> Result<(), SendError> {
+    pub(crate) fn send_again(&mut self, number: Number, message: &Outgoing<'_>) -> Result<(), SendError> {
         let exchange = self.exchanges.as_ref().get(usize::from(number)).ok_or(SendError::Full)?;
         let kind = if exchange.is_outstanding() { Type::Con } else { Type::Non };
         self.send_message(kind, exchange.message_id, exchange.token, message)
@@ -74,7 +74,7 @@ impl<M: Memory> Line<M> {
     /// Ends an observation and tells the server so: the request once more, with Observe = 1
     /// ([RFC 7641 section 3.6](https://www.rfc-editor.org/rfc/rfc7641#section-3.6)). If that is lost the next notification
     /// is answered with a reset, which says the same.
-    pub(crate) fn deregister(&mut self, now: Instant, number: Number, message: Outgoing<'_>) {
+    pub(crate) fn deregister(&mut self, now: Instant, number: Number, message: &Outgoing<'_>) {
         let Some(exchange) = self.exchanges.as_mut().get_mut(usize::from(number)) else { return };
         let (token, known) = (exchange.token, exchange.awaits_response());
         exchange.clear();
@@ -88,7 +88,7 @@ impl<M: Memory> Line<M> {
         kind: Type,
         message_id: u16,
         token: Token,
-        message: Outgoing<'_>,
+        message: &Outgoing<'_>,
     ) -> Result<(), SendError> {
         let size = self.config.block_size;
         let mut writer = Writer::new(self.room()?, kind, message.method(), message_id, token);
