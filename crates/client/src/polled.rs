@@ -229,7 +229,7 @@ impl<M: Memory> Polled<M> {
     /// The first of what came for subscriptions.
     fn show(&mut self, deadline: Option<Instant>) -> Next<'_> {
         let Some((name, entry)) = self.core.front() else { return Next::Wait(deadline) };
-        let (subscription, kind) = (entry.subscription, entry.kind);
+        let (subscription, kind) = (entry.subscription, entry.kind());
         self.showing = Some(name);
         match kind {
             Kind::Value => {}
@@ -242,7 +242,7 @@ impl<M: Memory> Polled<M> {
         match self.core.front() {
             Some((_, entry)) => Next::Value(Notification {
                 subscription,
-                content_format: entry.content_format,
+                content_format: entry.content_format(),
                 payload: entry.payload,
             }),
             None => Next::Wait(deadline),

@@ -18,13 +18,13 @@ mod wire;
 
 pub use check::{Reaction, Rejected};
 pub use malformed::{Malformed, ParseError};
-pub(crate) use wire::OptionHead;
+pub(crate) use wire::{OptionHead, options_at};
 
 use core::fmt;
 
 use crate::option::Lengths;
 use crate::{Code, Format, OptionNumber, Token, Type};
-use wire::{decode_uint, find_payload, options_at};
+use wire::{decode_uint, find_payload};
 
 /// A validated view over the bytes of a message. Nothing is copied; getters walk the options anew.
 #[derive(Clone, Copy, PartialEq, Eq)]

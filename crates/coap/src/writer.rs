@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::block::Block;
-use crate::message::OptionHead;
+use crate::message::{OptionHead, options_at};
 use crate::{Code, ContentFormat, OptionNumber, Token, Type};
 
 /// The message of nothing but a header: a ping, a bare acknowledgement or a Reset
@@ -30,7 +30,6 @@ pub const fn empty_message(kind: Type, message_id: u16) -> [u8; 4] {
 pub struct Writer<'b> {
     buffer: &'b mut [u8],
     len: usize,
-    options_at: usize,
     last_option: u16,
     has_payload: bool,
     error: Option<WriteError>,
@@ -39,8 +38,7 @@ pub struct Writer<'b> {
 impl<'b> Writer<'b> {
     /// Starts a message at the front of `buffer`.
     pub fn new(buffer: &'b mut [u8], kind: Type, code: Code, message_id: u16, token: Token) -> Self {
-        let options_at = 4 + token.len();
-        let mut writer = Self { buffer, len: 0, options_at, last_option: 0, has_payload: false, error: None };
+        let mut writer = Self { buffer, len: 0, last_option: 0, has_payload: false, error: None };
         let [first, _, high, low] = empty_message(kind, message_id);
         writer.push_array([first | token.len() as u8, code.0, high, low]);
         writer.push(token.as_bytes());
@@ -73,7 +71,7 @@ impl<'b> Writer<'b> {
             return self.option(number, value);
         }
         let mut previous = 0;
-        let mut at = self.options_at;
+        let mut at = self.buffer.first_chunk().map_or(0, |header| options_at(*header));
         while let Some(&first) = self.buffer.get(at) {
             let Ok(Some(next)) = OptionHead::read(previous, first, self.buffer, at) else { break };
             if next.number <= usize::from(number.0) {
@@ -177,18 +175,17 @@ impl<'b> Writer<'b> {
     }
 
     fn push_head(&mut self, delta: u16, len: u16) {
-        let (delta, delta_more) = extend(delta);
-        let (len, len_more) = extend(len);
-        self.push_array([delta << 4 | len]);
-        self.push_extension(delta, delta_more);
-        self.push_extension(len, len_more);
+        self.push_array([nibble(delta) << 4 | nibble(len)]);
+        self.push_extension(delta);
+        self.push_extension(len);
     }
 
-    fn push_extension(&mut self, nibble: u8, more: u16) {
-        match nibble {
-            13 => self.push_array([more as u8]),
-            14 => self.push_array(more.to_be_bytes()),
-            _ => {}
+    /// What is left to write of a delta or length after its nibble.
+    fn push_extension(&mut self, value: u16) {
+        match value {
+            ..13 => {}
+            13..269 => self.push_array([(value - 13) as u8]),
+            269.. => self.push_array((value - 269).to_be_bytes()),
         }
     }
 
@@ -244,12 +241,12 @@ fn move_within(buffer: &mut [u8], from: usize, end: usize, to: usize) {
     if to < from { (0..len).for_each(move_one) } else { (0..len).rev().for_each(move_one) }
 }
 
-/// The nibble for a delta or length, and what is left to write after it.
-const fn extend(value: u16) -> (u8, u16) {
+/// The nibble for a delta or length.
+const fn nibble(value: u16) -> u8 {
     match value {
-        ..13 => (value as u8, 0),
-        13..269 => (13, value - 13),
-        269.. => (14, value - 269),
+        ..13 => value as u8,
+        13..269 => 13,
+        269.. => 14,
     }
 }
 

@@ -222,8 +222,8 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
                 self.turn(None).await?;
                 continue;
             };
-            let (subscription, content_format, key) = (entry.subscription, entry.content_format, entry.key);
-            let copied = match (entry.kind, buffer.get_mut(..entry.payload.len())) {
+            let (subscription, content_format, key) = (entry.subscription, entry.content_format(), entry.key);
+            let copied = match (entry.kind(), buffer.get_mut(..entry.payload.len())) {
                 (Kind::Value, Some(place)) => {
                     place.copy_from_slice(entry.payload);
                     Ok(place.len())

@@ -107,8 +107,8 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
         let _fits = copy.store(name.as_bytes());
         let name = core::str::from_utf8(copy.bytes()).unwrap_or_default();
         let target = named.target(name);
-        let first =
-            FirstBlock { size, key: entry.key, content_format: entry.content_format, payload: entry.payload };
+        let (key, content_format, payload) = (entry.key, entry.content_format(), entry.payload);
+        let first = FirstBlock { size, key, content_format, payload };
         let request = Request::new(Code::GET, target);
         let mut transfer = Transfer::rest(request, &first, buffer);
         self.complete(&mut transfer).await?;

@@ -22,38 +22,74 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry<'i> {
     pub(crate) subscription: SubscriptionId,
-    pub(crate) kind: Kind,
-    /// Of a value; an end has none.
-    pub(crate) content_format: Option<ContentFormat>,
-    /// A digest of the value's ETag.
+    /// As it stands in the memory, like the format (of an end, the code): who wants only the payload decodes neither.
+    kind: u8,
+    detail: u16,
+    /// What stands for the value's ETag.
     pub(crate) key: u64,
     pub(crate) payload: &'i [u8],
 }
 
 /// Bytes of an entry before its payload: one word for all that is small, and the key.
 const HEAD: usize = 8 + 8;
-/// Kinds in that word, which also are the exponents of block sizes.
+/// Kinds in that word. The others are the exponents of block sizes.
 const VALUE: u8 = 7;
 const END: u8 = 8;
 /// Set with the kind if there is a format.
 const HAS_FORMAT: u8 = 0x80;
 
-impl Entry<'_> {
+impl<'i> Entry<'i> {
+    /// The end of a subscription.
+    pub(crate) const fn end(subscription: SubscriptionId, code: Code) -> Self {
+        Self { subscription, kind: END, detail: code.0 as u16, key: 0, payload: &[] }
+    }
+
+    /// A value, or the first `block` of one.
+    pub(crate) const fn value(
+        subscription: SubscriptionId,
+        block: Option<BlockSize>,
+        content_format: Option<ContentFormat>,
+        key: u64,
+        payload: &'i [u8],
+    ) -> Self {
+        let kind = match block {
+            Some(size) => size.szx(),
+            None => VALUE,
+        };
+        match content_format {
+            Some(format) => Self { subscription, kind: kind | HAS_FORMAT, detail: format.0, key, payload },
+            None => Self { subscription, kind, detail: 0, key, payload },
+        }
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        match self.kind & !HAS_FORMAT {
+            VALUE => Kind::Value,
+            szx => match BlockSize::from_szx(szx) {
+                Some(size) => Kind::FirstBlock(size),
+                None => Kind::End(Code(self.detail as u8)),
+            },
+        }
+    }
+
+    /// Of a value; an end has none.
+    pub(crate) const fn content_format(&self) -> Option<ContentFormat> {
+        if self.kind & HAS_FORMAT != 0 { Some(ContentFormat(self.detail)) } else { None }
+    }
+
+    const fn is_first_block(&self) -> bool {
+        self.kind & !HAS_FORMAT < VALUE
+    }
+
+    const fn size(&self) -> usize {
+        HEAD + self.payload.len()
+    }
+
     /// Length 2 B, serial number 2 B, slot 1 B, kind 1 B, format (at the end, the code) 2 B.
-    fn word(&self, size: u16) -> u64 {
-        let kind = match self.kind {
-            Kind::FirstBlock(size) => size.szx(),
-            Kind::Value => VALUE,
-            Kind::End(_) => END,
-        };
-        let (has_format, detail) = match (self.kind, self.content_format) {
-            (Kind::End(code), _) => (0, code.0.into()),
-            (_, Some(format)) => (HAS_FORMAT, format.0),
-            (_, None) => (0, 0),
-        };
+    fn word(&self) -> u64 {
         let SubscriptionId { slot, serial } = self.subscription;
-        let low = u32::from(size) | u32::from(serial) << 16;
-        let high = u32::from(slot) | u32::from(kind | has_format) << 8 | u32::from(detail) << 16;
+        let low = self.size() as u32 & 0xffff | u32::from(serial) << 16;
+        let high = u32::from(slot) | u32::from(self.kind) << 8 | u32::from(self.detail) << 16;
         u64::from(low) | u64::from(high) << 32
     }
 }
@@ -77,10 +113,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
     /// Adds an entry at the end. A value in blocks replaces an earlier one of its subscription: the server has
     /// only the newest.
     pub(crate) fn push(&mut self, entry: &Entry<'_>) {
-        if matches!(entry.kind, Kind::FirstBlock(_)) {
+        if entry.is_first_block() {
             self.remove_superseded(entry.subscription);
         }
-        let size = HEAD + entry.payload.len();
+        let size = entry.size();
         let room = self.memory.as_ref().len();
         if size > room.min(u16::MAX.into()) {
             self.lost += 1;
@@ -95,7 +131,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
             && let Some((key, rest)) = rest.split_first_chunk_mut()
             && let Some(payload) = rest.get_mut(..entry.payload.len())
         {
-            *word = entry.word(size as u16).to_le_bytes();
+            *word = entry.word().to_le_bytes();
             *key = entry.key.to_le_bytes();
             payload.copy_from_slice(entry.payload);
             self.len += size;
@@ -104,7 +140,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
 
     /// The oldest entry, and its name.
     pub(crate) fn front(&self) -> Option<(u32, Entry<'_>)> {
-        Some((self.removed, self.entry_at(0)?.0))
+        Some((self.removed, self.entry_at(0)?))
     }
 
     /// Takes the oldest entry out if it still is the one of this name.
@@ -127,7 +163,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
             if is_its {
                 let place = buffer.get_mut(..entry.payload.len());
                 let copied = place.map(|place| place.copy_from_slice(entry.payload));
-                newest = Some((entry.kind, copied.map_or(0, |()| entry.payload.len())));
+                newest = Some((entry.kind(), copied.map_or(0, |()| entry.payload.len())));
             }
             !is_its
         });
@@ -140,16 +176,15 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
     }
 
     fn remove_superseded(&mut self, subscription: SubscriptionId) {
-        self.lost += self
-            .retain(|entry| entry.subscription != subscription || !matches!(entry.kind, Kind::FirstBlock(_)));
+        self.lost += self.retain(|entry| entry.subscription != subscription || !entry.is_first_block());
     }
 
     /// Takes out what `keep` refuses; says how many those were.
     fn retain(&mut self, mut keep: impl FnMut(&Entry<'_>) -> bool) -> u32 {
         let (mut at, mut count) = (0, 0);
-        while let Some((entry, size)) = self.entry_at(at) {
+        while let Some(entry) = self.entry_at(at) {
             if keep(&entry) {
-                at += size;
+                at += entry.size();
             } else {
                 self.remove_at(at);
                 count += 1;
@@ -159,7 +194,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
     }
 
     fn remove_at(&mut self, at: usize) {
-        let Some((_, size)) = self.entry_at(at) else {
+        let Some(size) = self.entry_at(at).map(|entry| entry.size()) else {
             self.len = 0;
             return;
         };
@@ -177,25 +212,19 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
         }
     }
 
-    /// The entry that starts at `at`, and its size.
-    fn entry_at(&self, at: usize) -> Option<(Entry<'_>, usize)> {
+    /// The entry that starts at `at`.
+    fn entry_at(&self, at: usize) -> Option<Entry<'_>> {
         let (&word, rest) = self.memory.as_ref().get(at..self.len)?.split_first_chunk()?;
         let (&key, rest) = rest.split_first_chunk()?;
         let word = u64::from_le_bytes(word);
         let (low, high) = (word as u32, (word >> 32) as u32);
-        let (size, kind, detail) = (usize::from(low as u16), (high >> 8) as u8, (high >> 16) as u16);
-        let entry = Entry {
+        Some(Entry {
             subscription: SubscriptionId { slot: high as u8, serial: (low >> 16) as u16 },
-            kind: match (BlockSize::from_szx(kind & !HAS_FORMAT), kind & !HAS_FORMAT) {
-                (Some(size), _) => Kind::FirstBlock(size),
-                (None, VALUE) => Kind::Value,
-                (None, _) => Kind::End(Code(detail as u8)),
-            },
-            content_format: (kind & HAS_FORMAT != 0).then_some(ContentFormat(detail)),
+            kind: (high >> 8) as u8,
+            detail: (high >> 16) as u16,
             key: u64::from_le_bytes(key),
-            payload: rest.get(..size.checked_sub(HEAD)?)?,
-        };
-        Some((entry, size))
+            payload: rest.get(..usize::from(low as u16).checked_sub(HEAD)?)?,
+        })
     }
 }
 
@@ -216,8 +245,12 @@ mod tests {
     use super::*;
 
     fn entry(slot: u8, kind: Kind, payload: &[u8]) -> Entry<'_> {
-        let subscription = SubscriptionId { slot, serial: 513 };
-        Entry { subscription, kind, content_format: Some(ContentFormat::TEXT), key: u64::MAX - 5, payload }
+        let (subscription, format) = (SubscriptionId { slot, serial: 513 }, Some(ContentFormat::TEXT));
+        match kind {
+            Kind::End(code) => Entry::end(subscription, code),
+            Kind::Value => Entry::value(subscription, None, format, u64::MAX - 5, payload),
+            Kind::FirstBlock(size) => Entry::value(subscription, Some(size), format, u64::MAX - 5, payload),
+        }
     }
 
     fn drain<const N: usize>(inbox: &mut Inbox<[u8; N]>) -> std::vec::Vec<(u8, usize)> {
@@ -234,16 +267,21 @@ mod tests {
         let mut inbox = Inbox::new([0; 200]);
         let all = [
             entry(1, Kind::Value, b"21.5"),
-            Entry { content_format: None, ..entry(2, Kind::Value, b"") },
-            Entry { content_format: None, ..entry(3, Kind::End(Code::NOT_FOUND), b"") },
+            Entry::value(SubscriptionId { slot: 2, serial: 513 }, None, None, 0, b""),
+            entry(3, Kind::End(Code::NOT_FOUND), b""),
             entry(4, Kind::FirstBlock(BlockSize::at_most(64)), &[7; 64]),
         ];
         for entry in &all {
             inbox.push(entry);
         }
+        assert_eq!((all[0].kind(), all[0].content_format()), (Kind::Value, Some(ContentFormat::TEXT)));
+        assert_eq!((all[1].kind(), all[1].content_format()), (Kind::Value, None));
+        assert_eq!((all[2].kind(), all[2].content_format()), (Kind::End(Code::NOT_FOUND), None));
+        assert_eq!(all[3].kind(), Kind::FirstBlock(BlockSize::at_most(64)));
         for entry in &all {
             let (name, front) = inbox.front().unwrap();
             assert_eq!(front, *entry);
+            assert_eq!((front.kind(), front.content_format()), (entry.kind(), entry.content_format()));
             inbox.remove(name);
             inbox.remove(name);
         }

@@ -1,5 +1,6 @@
 //! All subscriptions: registering them, and what comes of it.
 
+use sedge_coap::block::Block;
 use sedge_coap::{Code, Message, Type, observe};
 use sedge_endpoint::SendError;
 use sedge_endpoint::memory::Buffer;
@@ -197,11 +198,8 @@ impl<M: Memory> Core<M> {
         let key = message.response_key();
         // The answer to a repeated registration brings what is there, and that is usually known.
         let repeated = key != 0 && key == subscription.seen && (asked || message.kind() == Type::Ack);
-        let kind = match message.block2() {
-            Some(block) if block.more() => Kind::FirstBlock(block.size()),
-            _ => Kind::Value,
-        };
-        if kind == Kind::Value {
+        let block = message.block2().filter(|block| block.more()).map(Block::size);
+        if block.is_none() {
             subscription.seen = key;
         }
         if last {
@@ -213,13 +211,7 @@ impl<M: Memory> Core<M> {
         if repeated {
             return;
         }
-        self.inbox.push(&Entry {
-            subscription: id,
-            kind,
-            content_format: message.content_format(),
-            key,
-            payload: message.payload(),
-        });
+        self.inbox.push(&Entry::value(id, block, message.content_format(), key, message.payload()));
     }
 
     /// A registration or an observation was given up.
@@ -245,8 +237,7 @@ impl<M: Memory> Core<M> {
         let Some(subscription) = place::<M>(&mut self.subscriptions, id) else { return };
         subscription.state = State::Over(code);
         if subscription.answered {
-            let kind = Kind::End(code);
-            self.inbox.push(&Entry { subscription: id, kind, content_format: None, key: 0, payload: &[] });
+            self.inbox.push(&Entry::end(id, code));
         }
     }
 

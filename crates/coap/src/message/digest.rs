@@ -32,7 +32,8 @@ impl Message<'_> {
     /// ([RFC 7959 section 2.4](https://www.rfc-editor.org/rfc/rfc7959#section-2.4)).
     pub fn response_key(&self) -> u64 {
         // Its one to eight bytes are a number as they are. The bit tells zeros from none.
-        let number = |etag: &[u8]| etag.iter().fold(1 << 63, |key: u64, &byte| key.rotate_left(8) ^ u64::from(byte));
+        let number =
+            |etag: &[u8]| etag.iter().fold(1 << 63, |key: u64, &byte| key.rotate_left(8) ^ u64::from(byte));
         self.value(OptionNumber::ETAG).map_or(0, number)
     }
 }

@@ -11,7 +11,11 @@ pub(super) fn find_payload(header: [u8; 4], datagram: &[u8]) -> Result<usize, Ma
     if code == 0 || classes >> Code(code).class() & 1 == 0 {
         // Empty messages are a header, and not Non-confirmable.
         let may_be_empty = matches!(first, 0x40 | 0x60 | 0x70);
-        return if code == 0 && may_be_empty && datagram.len() == 4 { Ok(4) } else { Err(what_is_wrong(header, datagram.len() > 4)) };
+        return if code == 0 && may_be_empty && datagram.len() == 4 {
+            Ok(4)
+        } else {
+            Err(what_is_wrong(header, datagram.len() > 4))
+        };
     }
     let mut at = options_at(header);
     if at > 4 + Token::MAX_LEN {
@@ -32,7 +36,7 @@ pub(super) fn find_payload(header: [u8; 4], datagram: &[u8]) -> Result<usize, Ma
 }
 
 /// Where the options start, behind a token of a length that may not be allowed.
-pub(super) const fn options_at(header: [u8; 4]) -> usize {
+pub(crate) const fn options_at(header: [u8; 4]) -> usize {
     4 + (header[0] & 0xf) as usize
 }
 

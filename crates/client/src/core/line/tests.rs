@@ -74,7 +74,7 @@ fn take(line: &mut TestLine, now: Instant, mut datagram: Vec<u8>) -> Option<Vec<
 fn what_is_older_is_known_while_an_observation_is_renewed() {
     let mut line = line();
     let now = Instant::EPOCH;
-    let register = Outgoing::Observation(Target::Topic("a").place(), 0);
+    let register = &Outgoing::Observation(Target::Topic("a").place(), 0);
     line.begin(now, 1, register).unwrap();
     let asked = sent(&mut line);
     let asked = Message::parse(&asked[0]).unwrap();
@@ -117,7 +117,7 @@ fn a_message_that_is_not_acknowledged_is_asked_for_again() {
     let mut nobody = ClientPsk { identity: b"", psk: &psk };
     let request = Request::publish("a", ContentFormat::TEXT, b"x");
     let transfer = Transfer::new(request, BlockSize::MAX, &mut []);
-    let message = Outgoing::Request(&transfer);
+    let message = &Outgoing::Request(&transfer);
     line.begin(Instant::EPOCH, 0, message).unwrap();
     let first = sent(&mut line);
     assert!(line.begin(Instant::EPOCH, 1, message).is_err(), "NSTART is 1");

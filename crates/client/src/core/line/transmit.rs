@@ -33,6 +33,7 @@ impl<M: Memory> Line<M> {
         let serial = self.next_serial;
         let exchange = self.exchanges.as_mut().get_mut(usize::from(number)).ok_or(SendError::Full)?;
         (exchange.serial, exchange.token, exchange.observation) = (serial, token, None);
+        exchange.purpose = purpose;
         let sent = self.send(now, number, message);
         if sent.is_err() {
             self.cancel(number);
@@ -53,7 +54,6 @@ impl<M: Memory> Line<M> {
         let random = self.rng.next_u32();
         let exchange = self.exchanges.as_mut().get_mut(usize::from(number)).ok_or(SendError::Full)?;
         exchange.message_id = message_id;
-        exchange.purpose = message.purpose();
         exchange.awaits = match exchange.purpose {
             Purpose::NonConfirmable => Awaits::Response { until: now + self.lifetime },
             _ => {
