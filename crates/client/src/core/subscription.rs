@@ -24,6 +24,7 @@ pub struct SubscriptionId {
 }
 
 /// What the memory of a client holds one of per subscription.
+#[derive(Default)]
 pub struct Subscription<N> {
     pub(crate) serial: u16,
     /// The name of a topic, or a path.
