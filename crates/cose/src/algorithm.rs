@@ -50,23 +50,31 @@ impl Algorithm {
 
     /// The authenticated cipher that it is, if it is one.
     pub const fn aead(self) -> Option<Aead> {
-        match self {
-            Self::A128GCM => Some(Aead::Aes128Gcm),
-            Self::AES_CCM_16_64_128 | Self::AES_CCM_64_64_128 => Some(Aead::Aes128Ccm8),
-            Self::AES_CCM_16_128_128 | Self::AES_CCM_64_128_128 => Some(Aead::Aes128Ccm),
-            Self::CHACHA20_POLY1305 => Some(Aead::ChaCha20Poly1305),
-            _ => None,
+        match self.cipher() {
+            Some((aead, _)) => Some(aead),
+            None => None,
         }
     }
 
     /// Length of the nonce in bytes, for an authenticated cipher.
     pub const fn nonce_len(self) -> Option<usize> {
-        match self {
-            Self::A128GCM | Self::CHACHA20_POLY1305 => Some(12),
-            Self::AES_CCM_16_64_128 | Self::AES_CCM_16_128_128 => Some(13),
-            Self::AES_CCM_64_64_128 | Self::AES_CCM_64_128_128 => Some(7),
-            _ => None,
+        match self.cipher() {
+            Some((_, nonce_len)) => Some(nonce_len),
+            None => None,
         }
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) const fn cipher(self) -> Option<(Aead, usize)> {
+        Some(match self {
+            Self::A128GCM => (Aead::Aes128Gcm, 12),
+            Self::AES_CCM_16_64_128 => (Aead::Aes128Ccm8, 13),
+            Self::AES_CCM_64_64_128 => (Aead::Aes128Ccm8, 7),
+            Self::AES_CCM_16_128_128 => (Aead::Aes128Ccm, 13),
+            Self::AES_CCM_64_128_128 => (Aead::Aes128Ccm, 7),
+            Self::CHACHA20_POLY1305 => (Aead::ChaCha20Poly1305, 12),
+            _ => return None,
+        })
     }
 
     /// Length in bytes of what it adds: a cipher's or a MAC's tag, or a signature.

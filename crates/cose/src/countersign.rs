@@ -130,13 +130,7 @@ impl<'b> Countersignature<'b> {
 
 /// The countersignatures of a message.
 pub fn of<'b>(headers: &Headers<'b>) -> impl Iterator<Item = Result<Countersignature<'b>, Error>> {
-    let mut decoder = Decoder::new(headers.countersignature_item().unwrap_or_default());
-    // One, or an array of them.
-    let mut ahead = decoder;
-    let several = matches!((ahead.array(), ahead.peek()), (Ok(1..), Ok(Type::Array)));
-    if several {
-        decoder = ahead;
-    }
+    let mut decoder = items(headers);
     core::iter::from_fn(move || {
         if decoder.is_empty() {
             return None;
@@ -148,6 +142,32 @@ pub fn of<'b>(headers: &Headers<'b>) -> impl Iterator<Item = Result<Countersigna
         }
         Some(next)
     })
+}
+
+/// The countersignature of a message that has one at most.
+///
+/// # Errors
+/// It is malformed, or there are several.
+#[cfg_attr(target_os = "none", inline(never))]
+pub fn single<'b>(headers: &Headers<'b>) -> Result<Option<Countersignature<'b>>, Error> {
+    let mut decoder = items(headers);
+    if decoder.is_empty() {
+        return Ok(None);
+    }
+    let countersignature = Countersignature::read(&mut decoder)?;
+    decoder.end()?;
+    Ok(Some(countersignature))
+}
+
+/// The countersignatures, one behind the other.
+fn items<'b>(headers: &Headers<'b>) -> Decoder<'b> {
+    let decoder = Decoder::new(headers.countersignature_item().unwrap_or_default());
+    // One, or an array of them.
+    let mut ahead = decoder;
+    match (ahead.array(), ahead.peek()) {
+        (Ok(1..), Ok(Type::Array)) => ahead,
+        _ => decoder,
+    }
 }
 
 /// Checks the abbreviated countersignature of a message, by ES256
@@ -185,9 +205,8 @@ pub fn add<'o, C: Crypto, R: CryptoRng + ?Sized>(
 ) -> Result<&'o mut [u8], Error> {
     let write = |out: &mut [u8], signature: &[u8; 64]| {
         let mut encoder = Encoder::new(out);
-        let protected = Header { algorithm: Some(Algorithm::ES256), ..Header::default() };
         encoder.int(COUNTERSIGNATURE).array(3);
-        protected.encode_protected(&mut encoder);
+        Header::default().encode_protected(Algorithm::ES256, &mut encoder);
         signer.encode(&mut encoder);
         encoder.bytes(signature);
         encoder.len()

@@ -2,17 +2,20 @@
 
 use core::fmt;
 
-use sedge_crypto::Crypto;
+use sedge_crypto::{Aead, Crypto};
 
 use crate::algorithm::SymmetricKey;
 use crate::cbor::{Decoder, Encoder};
 use crate::countersign::Target;
 use crate::error::Error;
-use crate::header::{Header, Headers};
+use crate::header::Headers;
 use crate::message::{ENCRYPT0_TAG, Envelope, content, enter, reread};
-use crate::structure::{MAX_AAD, Structure};
 
 const PARTS: usize = 3;
+
+/// Most bytes that a cipher's additional data may take: the protected header, the external data, and 14 bytes around
+/// them. They are put together on the stack.
+pub const MAX_AAD: usize = 128;
 
 /// An encrypted message ([RFC 9052 section 5.2](https://www.rfc-editor.org/rfc/rfc9052#section-5.2)).
 pub struct Encrypt0<'b> {
@@ -22,6 +25,7 @@ pub struct Encrypt0<'b> {
 
 impl<'b> Encrypt0<'b> {
     /// Reads exactly one message, with or without its tag.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn parse(message: &'b mut [u8]) -> Result<Self, Error> {
         // The ciphertext stands last: what is before it can be lent while it is decrypted. Where that is comes first, and
         // everything is checked once it is known.
@@ -118,6 +122,7 @@ impl<'b> Encrypt0<'b> {
     /// [`Error::Key`] if the key is not for an authenticated cipher, [`Error::Nonce`] if the nonce has not the
     /// algorithm's length, [`Error::Header`] if the envelope contradicts itself, [`Error::NoRoom`], and
     /// [`Error::Detached`] because a ciphertext apart from its message is read here, but not made.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn seal<'o, C: Crypto>(
         crypto: &C,
         key: &SymmetricKey<'_>,
@@ -126,16 +131,12 @@ impl<'b> Encrypt0<'b> {
         plaintext: &[u8],
         out: &'o mut [u8],
     ) -> Result<&'o mut [u8], Error> {
-        let aead = key.algorithm().aead().ok_or(Error::Key)?;
+        let aead = cipher(key, nonce)?;
         if envelope.detached {
             return Err(Error::Detached);
         }
-        if key.algorithm().nonce_len() != Some(nonce.len()) {
-            return Err(Error::Nonce);
-        }
-        let protected = Header { algorithm: Some(key.algorithm()), ..envelope.protected };
         let mut encoder = Encoder::new(out);
-        envelope.open(&mut encoder, ENCRYPT0_TAG, PARTS, &protected);
+        envelope.open(&mut encoder, ENCRYPT0_TAG, PARTS, key.algorithm());
         encoder.bytes_head(plaintext.len() + aead.tag_len());
         let start = encoder.len();
         encoder.raw(plaintext).raw([0; 16].get(..aead.tag_len()).unwrap_or_default());
@@ -152,6 +153,7 @@ impl<'b> Encrypt0<'b> {
     }
 }
 
+#[cfg_attr(target_os = "none", inline(never))]
 fn open<'c, C: Crypto>(
     crypto: &C,
     headers: &Headers<'_>,
@@ -161,10 +163,7 @@ fn open<'c, C: Crypto>(
     ciphertext: &'c mut [u8],
 ) -> Result<&'c mut [u8], Error> {
     headers.expect_algorithm(key.algorithm())?;
-    let aead = key.algorithm().aead().ok_or(Error::Key)?;
-    if key.algorithm().nonce_len() != Some(nonce.len()) {
-        return Err(Error::Nonce);
-    }
+    let aead = cipher(key, nonce)?;
     let mut aad = [0; MAX_AAD];
     let aad = structure(headers, external_aad, &mut aad)?;
     let len = ciphertext.len().checked_sub(aead.tag_len()).ok_or(Error::NotAuthentic)?;
@@ -173,14 +172,23 @@ fn open<'c, C: Crypto>(
     Ok(text)
 }
 
+/// The cipher that the key is for, if the nonce has its length.
+#[cfg_attr(target_os = "none", inline(never))]
+fn cipher(key: &SymmetricKey<'_>, nonce: &[u8]) -> Result<Aead, Error> {
+    let (aead, nonce_len) = key.algorithm().cipher().ok_or(Error::Key)?;
+    if nonce.len() == nonce_len { Ok(aead) } else { Err(Error::Nonce) }
+}
+
 /// Enc_structure (section 5.3).
+#[cfg_attr(target_os = "none", inline(never))]
 fn structure<'a>(
     headers: &Headers<'_>,
     external_aad: &[u8],
     buffer: &'a mut [u8; MAX_AAD],
 ) -> Result<&'a [u8], Error> {
-    let parts = &[headers.protected_bytes(), external_aad];
-    Structure { context: "Encrypt0", parts, other: None }.write(buffer)
+    let mut encoder = Encoder::new(buffer);
+    encoder.array(3).text("Encrypt0").bytes(headers.protected_bytes()).bytes(external_aad);
+    encoder.finish().map(|written| &*written).map_err(|_| Error::AadTooLong)
 }
 
 impl fmt::Debug for Encrypt0<'_> {

@@ -271,11 +271,20 @@ pub struct Header<'a> {
 
 impl Header<'_> {
     /// Writes the map.
-    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn encode(&self, encoder: &mut Encoder<'_>) {
+        self.encode_with(self.algorithm, encoder);
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn encode_with(&self, algorithm: Option<Algorithm>, encoder: &mut Encoder<'_>) {
         let strings = [(KID, self.kid), (IV, self.iv), (PARTIAL_IV, self.partial_iv)];
-        encoder.map(self.count());
-        if let Some(Algorithm(number)) = self.algorithm {
+        encoder.map(
+            usize::from(algorithm.is_some())
+                + usize::from(self.content_type.is_some())
+                + strings.iter().filter(|(_, value)| value.is_some()).count()
+                + self.others.len(),
+        );
+        if let Some(Algorithm(number)) = algorithm {
             encoder.int(ALG).int(number);
         }
         if let Some(content_type) = self.content_type {
@@ -291,21 +300,9 @@ impl Header<'_> {
         }
     }
 
-    /// Writes the map in a byte string, or an empty byte string for an empty map.
-    pub(crate) fn encode_protected(&self, encoder: &mut Encoder<'_>) {
-        if self.count() == 0 {
-            encoder.bytes(&[]);
-        } else {
-            encoder.bytes_of(|encoder| self.encode(encoder));
-        }
-    }
-
-    fn count(&self) -> usize {
-        let strings = [self.kid, self.iv, self.partial_iv];
-        usize::from(self.algorithm.is_some())
-            + usize::from(self.content_type.is_some())
-            + strings.iter().flatten().count()
-            + self.others.len()
+    /// Writes the map, with this algorithm, in a byte string.
+    pub(crate) fn encode_protected(&self, algorithm: Algorithm, encoder: &mut Encoder<'_>) {
+        encoder.bytes_of(|encoder| self.encode_with(Some(algorithm), encoder));
     }
 }
 

@@ -6,7 +6,7 @@ use crate::algorithm::{Algorithm, SymmetricKey};
 use crate::cbor::{Decoder, Encoder};
 use crate::countersign::Target;
 use crate::error::Error;
-use crate::header::{Header, Headers};
+use crate::header::Headers;
 use crate::message::{Envelope, MAC0_TAG, content, enter, reread};
 use crate::structure::Structure;
 
@@ -104,9 +104,8 @@ impl<'b> Mac0<'b> {
         out: &'o mut [u8],
     ) -> Result<&'o mut [u8], Error> {
         let len = tag_len(key.algorithm())?;
-        let protected = Header { algorithm: Some(key.algorithm()), ..envelope.protected };
         let mut encoder = Encoder::new(out);
-        envelope.open(&mut encoder, MAC0_TAG, PARTS, &protected);
+        envelope.open(&mut encoder, MAC0_TAG, PARTS, key.algorithm());
         // Where there is no room, the end says how much it takes.
         let mac = match encoder.written() {
             Ok(head) => mac(crypto, &reread(head, MAC0_TAG, PARTS)?, key, envelope.external_aad, payload),

@@ -1,5 +1,6 @@
 //! What the kinds of messages have in common (RFC 9052 section 2).
 
+use crate::algorithm::Algorithm;
 use crate::cbor::{self, Decoder, Encoder};
 use crate::encrypt0::Encrypt0;
 use crate::error::Error;
@@ -74,12 +75,12 @@ pub struct Envelope<'a> {
 
 impl Envelope<'_> {
     /// Writes everything up to the content.
-    pub(crate) fn open(&self, encoder: &mut Encoder<'_>, tag: u64, count: usize, protected: &Header<'_>) {
+    pub(crate) fn open(&self, encoder: &mut Encoder<'_>, tag: u64, count: usize, algorithm: Algorithm) {
         if self.tagged {
             encoder.tag(tag);
         }
         encoder.array(count);
-        protected.encode_protected(encoder);
+        self.protected.encode_protected(algorithm, encoder);
         self.unprotected.encode(encoder);
     }
 

@@ -6,7 +6,7 @@ use crate::algorithm::Algorithm;
 use crate::cbor::{Decoder, Encoder};
 use crate::countersign::Target;
 use crate::error::Error;
-use crate::header::{Header, Headers};
+use crate::header::Headers;
 use crate::message::{Envelope, SIGN1_TAG, content, enter, reread};
 use crate::structure::Structure;
 
@@ -101,9 +101,8 @@ impl<'b> Sign1<'b> {
         payload: &[u8],
         out: &'o mut [u8],
     ) -> Result<&'o mut [u8], Error> {
-        let protected = Header { algorithm: Some(Algorithm::ES256), ..envelope.protected };
         let mut encoder = Encoder::new(out);
-        envelope.open(&mut encoder, SIGN1_TAG, PARTS, &protected);
+        envelope.open(&mut encoder, SIGN1_TAG, PARTS, Algorithm::ES256);
         // Where there is no room, the end says how much it takes.
         let signature = match encoder.written() {
             Ok(head) => {

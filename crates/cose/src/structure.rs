@@ -1,14 +1,9 @@
-//! What is signed, authenticated or given to the cipher as additional data: an array of a context and byte strings
-//! (RFC 9052 sections 4.4, 5.3, 6.3; RFC 9338 section 3.3).
+//! What is signed or authenticated: an array of a context and byte strings (RFC 9052 sections 4.4, 6.3; RFC 9338 section
+//! 3.3).
 
 use sedge_crypto::{Crypto, Hash, Mac};
 
-use crate::cbor::{ARRAY, BYTES, EncodedHead, Encoder, TEXT};
-use crate::error::Error;
-
-/// Most bytes that a cipher's additional data may take: the protected header, the external data, and 14 bytes around
-/// them.
-pub const MAX_AAD: usize = 512;
+use crate::cbor::{ARRAY, BYTES, EncodedHead, TEXT};
 
 /// The context, and the byte strings in their order.
 pub(crate) struct Structure<'a> {
@@ -44,15 +39,6 @@ impl Structure<'_> {
         let mut mac = crypto.hmac_sha256(key);
         self.feed(|bytes| mac.update(bytes));
         mac.finish()
-    }
-
-    /// All of it, in the buffer.
-    pub(crate) fn write<'b>(&self, buffer: &'b mut [u8; MAX_AAD]) -> Result<&'b [u8], Error> {
-        let mut encoder = Encoder::new(buffer);
-        self.feed(|bytes| {
-            encoder.raw(bytes);
-        });
-        encoder.finish().map(|written| &*written).map_err(|_| Error::AadTooLong)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// At most `N` bytes, kept where they are needed.
+/// At most `N` bytes, kept where they are needed; aligned, so that a small processor copies and compares words.
+#[repr(align(4))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id<const N: usize> {
     bytes: [u8; N],

@@ -128,6 +128,7 @@ impl<S: Storage> Publisher<S> {
     ///
     /// # Errors
     /// [`SealError`]. What went wrong after a sequence number was taken has used that up.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn seal<'o, C: Crypto>(
         &mut self,
         crypto: &C,
@@ -137,7 +138,7 @@ impl<S: Storage> Publisher<S> {
         let (key, sender) = self.keys.as_ref().ok_or(SealError::NoKey)?;
         let number = self.sequence.next(crypto).map_err(SealError::Sequence)?;
         let digits = number.to_be_bytes();
-        let zeros = digits.iter().take(7).take_while(|byte| **byte == 0).count();
+        let zeros = digits.iter().take(3).take_while(|byte| **byte == 0).count();
         let gid = key.gid();
         let content_type = value.content_format.map(|format| Label::Int(format.into()));
         let mut hint = [0; 8];
@@ -156,7 +157,7 @@ impl<S: Storage> Publisher<S> {
             },
             ..Envelope::default()
         };
-        let nonce = key.nonce(*sender, number);
+        let nonce = key.nonce(*sender, number.into());
         let symmetric = key.symmetric().map_err(|_| SealError::Cipher)?;
         Encrypt0::seal(crypto, &symmetric, nonce.as_bytes(), &envelope, value.payload, out).map_err(failed)
     }

@@ -15,16 +15,17 @@
 
 use core::fmt;
 
+use sedge_cose::cbor::Encoder;
 use sedge_crypto::{Crypto, Hash as _};
 
 use crate::storage::{RECORD_LEN, Record, Storage};
 
 /// How many numbers a record reserves.
-pub const STEP: u64 = 128;
+pub const STEP: u32 = 128;
 
 /// How many numbers there are for one Sender ID and key. Then the Partial IV would need a third byte; and an
 /// AES key should not be used for much more with a short tag.
-pub const NUMBERS: u64 = 1 << 16;
+pub const NUMBERS: u32 = 1 << 16;
 
 /// What a sequence belongs to, one key and one Sender ID: a digest of what is no secret about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +33,9 @@ pub struct Context([u8; 8]);
 
 impl Context {
     pub(crate) fn new<C: Crypto>(crypto: &C, parts: [&[u8]; 3]) -> Self {
-        let mut hash = crypto.sha256();
-        for part in parts {
-            hash.update(&(part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        Self(beginning(hash.finish()))
+        let lengths = parts.map(|part| (part.len() as u64).to_be_bytes());
+        let ([a, b, c], [len_a, len_b, len_c]) = (parts, &lengths);
+        Self(digest(crypto, &[len_a, a, len_b, b, len_c, c]))
     }
 }
 
@@ -67,22 +65,12 @@ impl<E: fmt::Display> fmt::Display for SequenceError<E> {
 pub struct Sequence<S> {
     storage: S,
     context: Option<Context>,
-    next: u64,
+    next: u32,
     /// Numbers below this are noted as used.
-    reserved: u64,
+    reserved: u32,
     /// Of the newest record that can be read.
     serial: u32,
     slot: usize,
-}
-
-/// What the slots tell.
-struct Scan {
-    /// Serial number and slot of the newest record.
-    newest: Option<(u32, usize)>,
-    /// The furthest reservation of the context in question.
-    reserved: Option<u64>,
-    /// Slots without a record.
-    missing: u64,
 }
 
 impl<S: Storage> Sequence<S> {
@@ -112,14 +100,26 @@ impl<S: Storage> Sequence<S> {
     /// [`SequenceError::Unknown`] if there is no record of it, [`SequenceError::Storage`].
     pub fn resume<C: Crypto>(&mut self, crypto: &C, context: Context) -> Result<(), SequenceError<S::Error>> {
         self.context = None;
-        let scan = self.scan(crypto, context)?;
-        (self.serial, self.slot) = match scan.newest {
-            Some((serial, slot)) => (serial, slot),
-            None => (0, self.storage.slots().saturating_sub(1)),
-        };
-        let reserved = scan.reserved.ok_or(SequenceError::Unknown)?;
-        self.next = reserved.saturating_add(STEP.saturating_mul(scan.missing));
-        self.reserved = reserved;
+        let slots = self.storage.slots();
+        let (mut newest, mut reserved, mut missing) = ((0, slots.saturating_sub(1)), None, 0u32);
+        for slot in 0..slots {
+            let mut record = [0; RECORD_LEN];
+            self.storage.read(slot, &mut record).map_err(SequenceError::Storage)?;
+            match decode(crypto, &record) {
+                Some((serial, of, noted)) => {
+                    if newest.0 <= serial {
+                        newest = (serial, slot);
+                    }
+                    if of == context {
+                        reserved = reserved.max(Some(noted));
+                    }
+                }
+                None => missing += 1,
+            }
+        }
+        (self.serial, self.slot) = newest;
+        self.reserved = reserved.ok_or(SequenceError::Unknown)?;
+        self.next = self.reserved.saturating_add(STEP.saturating_mul(missing));
         self.context = Some(context);
         Ok(())
     }
@@ -128,7 +128,7 @@ impl<S: Storage> Sequence<S> {
     ///
     /// # Errors
     /// There is none.
-    pub fn next<C: Crypto>(&mut self, crypto: &C) -> Result<u64, SequenceError<S::Error>> {
+    pub fn next<C: Crypto>(&mut self, crypto: &C) -> Result<u32, SequenceError<S::Error>> {
         let context = self.context.ok_or(SequenceError::Unknown)?;
         let number = self.next;
         if number >= NUMBERS {
@@ -165,7 +165,7 @@ impl<S: Storage> Sequence<S> {
         &mut self,
         crypto: &C,
         context: Context,
-        reserved: u64,
+        reserved: u32,
     ) -> Result<(), SequenceError<S::Error>> {
         let slots = self.storage.slots();
         if slots > 0 {
@@ -178,65 +178,44 @@ impl<S: Storage> Sequence<S> {
         self.reserved = reserved;
         Ok(())
     }
-
-    fn scan<C: Crypto>(&mut self, crypto: &C, context: Context) -> Result<Scan, SequenceError<S::Error>> {
-        let mut scan = Scan { newest: None, reserved: None, missing: 0 };
-        for slot in 0..self.storage.slots() {
-            let mut record = [0; RECORD_LEN];
-            self.storage.read(slot, &mut record).map_err(SequenceError::Storage)?;
-            match decode(crypto, &record) {
-                Some((serial, of, reserved)) => {
-                    if scan.newest.is_none_or(|(newest, _)| newest <= serial) {
-                        scan.newest = Some((serial, slot));
-                    }
-                    if of == context {
-                        scan.reserved = scan.reserved.max(Some(reserved));
-                    }
-                }
-                None => scan.missing += 1,
-            }
-        }
-        Ok(scan)
-    }
 }
 
 const MAGIC: [u8; 4] = *b"SG\x00\x01";
 
-fn encode<C: Crypto>(crypto: &C, serial: u32, context: Context, reserved: u64) -> Record {
+fn encode<C: Crypto>(crypto: &C, serial: u32, context: Context, reserved: u32) -> Record {
     let mut record = [0; RECORD_LEN];
     if let Some((body, check)) = record.split_last_chunk_mut::<8>() {
-        let parts: [&[u8]; 4] = [&MAGIC, &serial.to_be_bytes(), &context.0, &reserved.to_be_bytes()];
-        let mut rest = &mut *body;
-        for part in parts {
-            let Some((place, behind)) = rest.split_at_mut_checked(part.len()) else { break };
-            place.copy_from_slice(part);
-            rest = behind;
-        }
-        *check = check_of(crypto, body);
+        let mut encoder = Encoder::new(body);
+        encoder
+            .raw(&MAGIC)
+            .raw(&serial.to_be_bytes())
+            .raw(&context.0)
+            .raw(&u64::from(reserved).to_be_bytes());
+        *check = digest(crypto, &[body]);
     }
     record
 }
 
-fn decode<C: Crypto>(crypto: &C, record: &Record) -> Option<(u32, Context, u64)> {
+fn decode<C: Crypto>(crypto: &C, record: &Record) -> Option<(u32, Context, u32)> {
     let (body, check) = record.split_last_chunk::<8>()?;
-    if *check != check_of(crypto, body) {
+    if *check != digest(crypto, &[body]) {
         return None;
     }
     let (magic, body) = body.split_first_chunk()?;
     let (serial, body) = body.split_first_chunk()?;
     let (context, body) = body.split_first_chunk()?;
     let reserved = u64::from_be_bytes(body.try_into().ok()?);
+    // Beyond what there can be, all are used up.
+    let reserved = u32::try_from(reserved).unwrap_or(u32::MAX);
     (*magic == MAGIC).then_some((u32::from_be_bytes(*serial), Context(*context), reserved))
 }
 
-fn check_of<C: Crypto>(crypto: &C, body: &[u8]) -> [u8; 8] {
+/// The beginning of the SHA-256 of these parts.
+#[cfg_attr(target_os = "none", inline(never))]
+fn digest<C: Crypto>(crypto: &C, parts: &[&[u8]]) -> [u8; 8] {
     let mut hash = crypto.sha256();
-    hash.update(body);
-    beginning(hash.finish())
-}
-
-const fn beginning(digest: [u8; 32]) -> [u8; 8] {
-    let [a, b, c, d, e, f, g, h, ..] = digest;
+    parts.iter().for_each(|part| hash.update(part));
+    let [a, b, c, d, e, f, g, h, ..] = hash.finish();
     [a, b, c, d, e, f, g, h]
 }
 

@@ -176,10 +176,38 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
         public_key: impl Fn(SenderId) -> Option<PublicKey>,
         out: &'o mut [u8],
     ) -> Result<Opened<'o>, OpenError> {
+        self.open_by(crypto, message, |message| signer(crypto, message, signed, public_key), out)
+    }
+
+    /// Opens a message as [`open`](Self::open) does, whether it is countersigned or not, and by whom: that is not looked at.
+    /// A device that opens messages in no other way links nothing of countersignatures.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_unsigned<'o, C: Crypto>(
+        &mut self,
+        crypto: &C,
+        message: &[u8],
+        out: &'o mut [u8],
+    ) -> Result<Opened<'o>, OpenError> {
+        self.open_by(crypto, message, |_| Ok(None), out)
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn open_by<'o, C: Crypto>(
+        &mut self,
+        crypto: &C,
+        message: &[u8],
+        signer: impl FnOnce(&Encrypt0<'_>) -> Result<Option<Signer>, OpenError>,
+        out: &'o mut [u8],
+    ) -> Result<Opened<'o>, OpenError> {
         let out = out.get_mut(..message.len()).ok_or(OpenError::NoRoom { needed: message.len() })?;
         out.copy_from_slice(message);
         let mut parsed = Encrypt0::parse(out).map_err(|_| OpenError::Malformed)?;
-        let found = self.examine(crypto, &parsed, signed, public_key)?;
+        let mut found = self.examine(&parsed)?;
+        if let Some(signer) = signer(&parsed)? {
+            (found.sender, found.verified) = (Some(signer.sender), signer.verified);
+        }
         let ciphertext = parsed.ciphertext().map_or(0, <[u8]>::len);
         let start = message.len().saturating_sub(ciphertext);
         let ciphertext = message.get(start..).unwrap_or_default();
@@ -217,72 +245,53 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
         })
     }
 
-    /// Reads what a message says of itself, and checks its countersignature.
-    fn examine<C: Crypto>(
-        &self,
-        crypto: &C,
-        message: &Encrypt0<'_>,
-        signed: bool,
-        public_key: impl Fn(SenderId) -> Option<PublicKey>,
-    ) -> Result<Found, OpenError> {
+    /// Reads what a message says of itself.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn examine(&self, message: &Encrypt0<'_>) -> Result<Found, OpenError> {
         let headers = message.headers();
         let gid = headers.kid().and_then(Gid::new).ok_or(OpenError::Malformed)?;
         let number = headers.partial_iv().and_then(read_number).ok_or(OpenError::Malformed)?;
         // Only what is authenticated counts.
         let content_format = headers.protected_content_format().map(u16::try_from);
         let content_format = content_format.transpose().map_err(|_| OpenError::Malformed)?;
-        let sender =
-            headers.kid_context().map(|id| SenderId::new(id).ok_or(OpenError::Malformed)).transpose();
-        let target = message.target().ok_or(OpenError::Malformed)?;
-        let key = self.key(&gid).ok_or(OpenError::UnknownKey(gid))?;
-        let generation = key.number();
-        let mut found = Found { gid, generation, number, content_format, sender: sender?, verified: false };
-        let mut signatures = countersign::of(headers);
-        match (signatures.next(), signatures.next()) {
-            (None, _) if signed => Err(OpenError::Unsigned),
-            (None, _) => Ok(found),
-            (Some(Ok(signature)), None) => {
-                let sender = signature.headers().kid().and_then(SenderId::new).ok_or(OpenError::Malformed)?;
-                match public_key(sender) {
-                    Some(key) => {
-                        let verified = signature.verify(crypto, &key, &target, b"");
-                        verified.map_err(|_| OpenError::Forged)?;
-                        found.verified = true;
-                    }
-                    None if signed => return Err(OpenError::UnknownSender(sender)),
-                    None => {}
-                }
-                found.sender = Some(sender);
-                Ok(found)
-            }
-            _ => Err(OpenError::Malformed),
-        }
+        message.ciphertext().ok_or(OpenError::Malformed)?;
+        let generation = self.key(&gid).ok_or(OpenError::UnknownKey(gid))?.number();
+        let sender = headers.kid_context().map(named).transpose()?;
+        Ok(Found { gid, generation, number, content_format, sender, verified: false })
     }
 
     /// The Sender ID with which a message opens.
+    #[cfg_attr(target_os = "none", inline(always))]
     fn find_sender(
         &self,
         found: &Found,
         mut opens: impl FnMut(SenderId) -> bool,
     ) -> Result<SenderId, OpenError> {
-        let heard = || self.seen.iter().flatten().filter(|seen| seen.generation == found.generation);
-        for seen in heard() {
-            if self.admits(found, seen.sender) && opens(seen.sender) {
-                return Ok(seen.sender);
-            }
+        if let Some(sender) = self.find_heard(found, true, &mut opens) {
+            return Ok(sender);
         }
         for sender in (0..TRIES).map(SenderId::from_number) {
-            if self.window(found, sender).is_none() && opens(sender) {
+            if self.place(found, sender).is_none() && opens(sender) {
                 return Ok(sender);
             }
         }
         // Only to say rightly what is wrong with it.
-        for seen in heard() {
-            if !self.admits(found, seen.sender) && opens(seen.sender) {
-                return Err(OpenError::Replayed);
-            }
-        }
-        Err(OpenError::Forged)
+        let replayed = self.find_heard(found, false, &mut opens).is_some();
+        Err(if replayed { OpenError::Replayed } else { OpenError::Forged })
+    }
+
+    /// Of those that have been heard with this key, and from whom such a number is admitted or is not, the one with whose
+    /// Sender ID a message opens.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn find_heard(
+        &self,
+        found: &Found,
+        admitted: bool,
+        opens: &mut impl FnMut(SenderId) -> bool,
+    ) -> Option<SenderId> {
+        let heard = self.seen.iter().flatten().filter(|seen| seen.generation == found.generation);
+        let mut senders = heard.map(|seen| seen.sender);
+        senders.find(|sender| self.admits(found, *sender) == admitted && opens(*sender))
     }
 
     /// Whether a message of this sender can be new, or is the last one once more.
@@ -346,7 +355,41 @@ struct Found {
     verified: bool,
 }
 
+/// Who countersigned a message, and whether that was checked.
+struct Signer {
+    sender: SenderId,
+    verified: bool,
+}
+
+/// Checks the countersignature of a message.
+fn signer<C: Crypto>(
+    crypto: &C,
+    message: &Encrypt0<'_>,
+    signed: bool,
+    public_key: impl Fn(SenderId) -> Option<PublicKey>,
+) -> Result<Option<Signer>, OpenError> {
+    let target = message.target().ok_or(OpenError::Malformed)?;
+    let Some(signature) = countersign::single(message.headers()).map_err(|_| OpenError::Malformed)? else {
+        return if signed { Err(OpenError::Unsigned) } else { Ok(None) };
+    };
+    let sender = signature.headers().kid().ok_or(OpenError::Malformed).and_then(named)?;
+    let verified = match public_key(sender) {
+        Some(key) => {
+            signature.verify(crypto, &key, &target, b"").map_err(|_| OpenError::Forged)?;
+            true
+        }
+        None if signed => return Err(OpenError::UnknownSender(sender)),
+        None => false,
+    };
+    Ok(Some(Signer { sender, verified }))
+}
+
+fn named(id: &[u8]) -> Result<SenderId, OpenError> {
+    SenderId::new(id).ok_or(OpenError::Malformed)
+}
+
 /// Opens a message, whose ciphertext is lent, as if it were of this sender; returns how long the value is if it was.
+#[cfg_attr(target_os = "none", inline(never))]
 fn try_sender<C: Crypto>(
     crypto: &C,
     key: &GroupKey,

@@ -67,6 +67,24 @@ fn a_countersignature_says_who_it_was() {
 }
 
 #[test]
+fn what_is_opened_unsigned_is_whoever_says_it_is() {
+    let mut other = listener(key(Cipher::default(), 0));
+    // The signature is not that of sender 1.
+    let message = signed(1, 12, b"x");
+    let mut out = vec![0; message.len()];
+    let opened = other.open_unsigned(&CRYPTO, &message, &mut out).unwrap();
+    assert_eq!((&*opened.payload, opened.sender, opened.verified), (&b"x"[..], sender(1), false));
+    // A Sender ID that is not found by trying stands in the message.
+    let mut one = publisher(key(Cipher::default(), 0), 300);
+    let message = seal(&mut one, b"y");
+    let mut out = vec![0; message.len()];
+    let opened = other.open_unsigned(&CRYPTO, &message, &mut out).unwrap();
+    assert_eq!((&*opened.payload, opened.sender, opened.verified), (&b"y"[..], sender(300), false));
+    let again = other.open_unsigned(&CRYPTO, &signed(1, 11, b"x"), &mut [0; 200]).map(|opened| opened.number);
+    assert_eq!(again, Err(OpenError::Replayed));
+}
+
+#[test]
 fn nobody_signs_for_another() {
     let mut other = listener(key(Cipher::default(), 0));
     // Member 2 has the group's key and so can make a message under the Sender ID of member 1, but not sign it.

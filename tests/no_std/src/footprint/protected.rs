@@ -47,19 +47,27 @@ static GROUP: Static = Static(UnsafeCell::new(MaybeUninit::uninit()));
 #[inline(never)]
 pub fn protect<'b>(reading: &'b [u8], buffer: &'b mut [u8]) -> Option<(&'b [u8], ContentFormat)> {
     let crypto = Rfc7925(RustCrypto);
-    // SAFETY: this is the only borrow, for an image does this once.
-    let memory = unsafe { &mut *GROUP.0.get() };
-    let group = memory
-        .write(Group { publisher: Publisher::new(Pages([[0xff; 32]; 2])), subscriber: Subscriber::new() });
-    let gid = Gid::new(b"valve")?;
-    let key = GroupKey::new(Cipher::AesCcm16_64_128, b"sixteen secrets!", b"thirteen byte", gid, 1)?;
-    group.publisher.begin(&crypto, key.clone(), SenderId::from_number(1)).ok()?;
-    group.subscriber.install(key);
+    let group = join(&crypto)?;
     let value = Value { payload: reading, content_format: None };
     let message = &*group.publisher.seal(&crypto, &value, buffer).ok()?;
     let mut opened = [0; 192];
-    let opened = group.subscriber.open(&crypto, message, false, |_| None, &mut opened).ok()?;
+    let opened = group.subscriber.open_unsigned(&crypto, message, &mut opened).ok()?;
     (opened.payload == reading).then_some((message, ContentFormat(16)))
+}
+
+/// Makes the group, as a device does when it is told the key: long before there is a value, so that the stack of the one
+/// does not lie under that of the other.
+#[inline(never)]
+fn join(crypto: &Rfc7925<RustCrypto>) -> Option<&'static mut Group> {
+    // SAFETY: this is the only borrow, for an image does this once.
+    let memory = unsafe { &mut *GROUP.0.get() };
+    let group =
+        memory.write(Group { publisher: Publisher::new(Pages([[0; 32]; 2])), subscriber: Subscriber::new() });
+    let gid = Gid::new(b"valve")?;
+    let key = GroupKey::new(Cipher::AesCcm16_64_128, b"sixteen secrets!", b"thirteen byte", gid, 1)?;
+    group.publisher.begin(crypto, key.clone(), SenderId::from_number(1)).ok()?;
+    group.subscriber.install(key);
+    Some(group)
 }
 
 /// Protects a later reading with the key that is there.
