@@ -8,8 +8,9 @@
 //!  | "SS" | version 1 B | agreed 2 B | serial 4 B | reserved 4 B | step 4 B | token 4 B | Message ID 2 B | session | check 8 B |
 //! ```
 //!
-//! The check is the beginning of the record's SHA-256: what a failing write leaves behind is noticed. Such a slot, and also
-//! an empty one, may once have held a good record whose numbers are used, so each is taken for a step that was used. That
+//! The check is the beginning of the SHA-256 of the record and the number of slots: what a failing write leaves behind is
+//! noticed, and what other firmware has left that had other slots, of which the newest may be out of reach. Such a slot, and
+//! also an empty one, may once have held a good record whose numbers are used, so each is taken for a step that was used. That
 //! holds because no record reserves more than a step beyond the one before it: what a loss makes the session skip is
 //! reserved step by step, too, which fills the slots again.
 //!
@@ -77,7 +78,8 @@ pub trait Storage {
     /// What can go wrong.
     type Error;
 
-    /// How many slots there are: at least two, and the more there are, the longer they last.
+    /// How many slots there are: at least two, and the more there are, the longer they last. What was saved with another
+    /// number of them is not taken up.
     fn slots(&self) -> usize;
 
     /// Reads what is in a slot; whatever an erased one has.
@@ -214,7 +216,7 @@ impl Cursor {
             place.copy_from_slice(part);
             rest = after;
         }
-        let check = check(crypto, &record);
+        let check = check(crypto, storage.slots(), &record);
         if let Some(place) = record.last_chunk_mut() {
             *place = check;
         }
@@ -233,9 +235,10 @@ impl Cursor {
         let mut newest: Option<(u32, usize)> = None;
         let mut missing = 0;
         let mut record = [0; SAVED_LEN];
-        for slot in 0..storage.slots() {
+        let slots = storage.slots();
+        for slot in 0..slots {
             storage.read(slot, &mut record)?;
-            match serial(crypto, &record) {
+            match serial(crypto, slots, &record) {
                 Some(serial) if newest.is_none_or(|(known, _)| serial.wrapping_sub(known) < 1 << 31) => {
                     newest = Some((serial, slot));
                 }
@@ -245,7 +248,7 @@ impl Cursor {
         }
         self.known = true;
         let Some((serial, slot)) = newest else {
-            (self.serial, self.slot) = (0, storage.slots().saturating_sub(1));
+            (self.serial, self.slot) = (0, slots.saturating_sub(1));
             return Ok((None, missing));
         };
         (self.serial, self.slot) = (serial, slot);
@@ -254,15 +257,16 @@ impl Cursor {
     }
 }
 
-fn check(crypto: &impl Crypto, record: &SavedSession) -> [u8; CHECK] {
+fn check(crypto: &impl Crypto, slots: usize, record: &SavedSession) -> [u8; CHECK] {
     let mut hash = crypto.sha256();
     hash.update(record.get(..SAVED_LEN - CHECK).unwrap_or_default());
+    hash.update(&(slots as u32).to_be_bytes());
     hash.finish().first_chunk().copied().unwrap_or_default()
 }
 
 /// The serial number of a good record.
-fn serial(crypto: &impl Crypto, record: &SavedSession) -> Option<u32> {
-    let good = record.starts_with(&MAGIC) && record.last_chunk() == Some(&check(crypto, record));
+fn serial(crypto: &impl Crypto, slots: usize, record: &SavedSession) -> Option<u32> {
+    let good = record.starts_with(&MAGIC) && record.last_chunk() == Some(&check(crypto, slots, record));
     word(record, 5).filter(|_| good)
 }
 

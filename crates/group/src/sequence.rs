@@ -8,7 +8,8 @@
 //!  | "SG" | version 2 B | serial 4 B | context 8 B | reserved 8 B | check 8 B |
 //! ```
 //!
-//! The check is the beginning of the record's SHA-256: what a failing write leaves behind is noticed. Such a slot, and
+//! The check is the beginning of the SHA-256 of the record and the number of slots: what a failing write leaves behind is
+//! noticed, and what other firmware has left that had other slots, of which the newest may be out of reach. Such a slot, and
 //! also an empty one, may once have held a good record whose numbers are used, so each is taken for a step that was
 //! used. That holds because no record reserves more than a step beyond the one before it: what a loss makes the
 //! sequence skip is reserved step by step, too, which fills the slots again.
@@ -80,11 +81,14 @@ impl<S: Storage> Sequence<S> {
     }
 
     /// Starts at 0 for a key or a Sender ID that was just handed out and cannot have been used; goes on behind what
-    /// was used, if it was after all.
+    /// was used, if it was after all and that is known.
     ///
     /// # Errors
     /// [`SequenceError::Storage`].
     pub fn begin<C: Crypto>(&mut self, crypto: &C, context: Context) -> Result<(), SequenceError<S::Error>> {
+        if self.context == Some(context) {
+            return Ok(());
+        }
         match self.resume(crypto, context) {
             Err(SequenceError::Unknown) => {
                 (self.next, self.reserved, self.context) = (0, 0, Some(context));
@@ -105,7 +109,7 @@ impl<S: Storage> Sequence<S> {
         for slot in 0..slots {
             let mut record = [0; RECORD_LEN];
             self.storage.read(slot, &mut record).map_err(SequenceError::Storage)?;
-            match decode(crypto, &record) {
+            match decode(crypto, slots, &record) {
                 Some((serial, of, noted)) => {
                     if newest.0 <= serial {
                         newest = (serial, slot);
@@ -171,7 +175,7 @@ impl<S: Storage> Sequence<S> {
         if slots > 0 {
             let serial = self.serial.checked_add(1).ok_or(SequenceError::Unknown)?;
             let slot = (self.slot + 1) % slots;
-            let record = encode(crypto, serial, context, reserved);
+            let record = encode(crypto, slots, serial, context, reserved);
             self.storage.write(slot, &record).map_err(SequenceError::Storage)?;
             (self.serial, self.slot) = (serial, slot);
         }
@@ -182,7 +186,7 @@ impl<S: Storage> Sequence<S> {
 
 const MAGIC: [u8; 4] = *b"SG\x00\x01";
 
-fn encode<C: Crypto>(crypto: &C, serial: u32, context: Context, reserved: u32) -> Record {
+fn encode<C: Crypto>(crypto: &C, slots: usize, serial: u32, context: Context, reserved: u32) -> Record {
     let mut record = [0; RECORD_LEN];
     if let Some((body, check)) = record.split_last_chunk_mut::<8>() {
         let mut encoder = Encoder::new(body);
@@ -191,14 +195,14 @@ fn encode<C: Crypto>(crypto: &C, serial: u32, context: Context, reserved: u32) -
             .raw(&serial.to_be_bytes())
             .raw(&context.0)
             .raw(&u64::from(reserved).to_be_bytes());
-        *check = digest(crypto, &[body]);
+        *check = digest(crypto, &[body, &(slots as u32).to_be_bytes()]);
     }
     record
 }
 
-fn decode<C: Crypto>(crypto: &C, record: &Record) -> Option<(u32, Context, u32)> {
+fn decode<C: Crypto>(crypto: &C, slots: usize, record: &Record) -> Option<(u32, Context, u32)> {
     let (body, check) = record.split_last_chunk::<8>()?;
-    if *check != digest(crypto, &[body]) {
+    if *check != digest(crypto, &[body, &(slots as u32).to_be_bytes()]) {
         return None;
     }
     let (magic, body) = body.split_first_chunk()?;

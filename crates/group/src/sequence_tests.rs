@@ -228,6 +228,45 @@ proptest! {
     }
 }
 
+/// Firmware that finds fewer slots than the one before may have lost the newest record, and does not know of it.
+#[test]
+fn another_number_of_slots_begins_anew() {
+    for (before, after) in [(4, 2), (3, 2), (2, 3)] {
+        for used in 1..=before as u32 {
+            let mut flash = Flash::new(before);
+            let mut sequence = Sequence::new(&mut flash);
+            sequence.begin(&RustCrypto, context(1)).unwrap();
+            for _ in 0..used * STEP {
+                let _number = sequence.next(&RustCrypto).unwrap();
+            }
+            flash.slots.resize(after, [0xff; RECORD_LEN]);
+            let mut sequence = Sequence::new(&mut flash);
+            assert_eq!(
+                sequence.resume(&RustCrypto, context(1)),
+                Err(SequenceError::Unknown),
+                "{before} {after} {used}"
+            );
+        }
+    }
+}
+
+/// Who begins what it has begun goes on, with a memory and without.
+#[test]
+fn nothing_begins_twice() {
+    let mut flash = Flash::new(2);
+    let mut sequence = Sequence::new(&mut flash);
+    sequence.begin(&RustCrypto, context(1)).unwrap();
+    assert_eq!(sequence.next(&RustCrypto), Ok(0));
+    sequence.storage_mut().slots.fill([0xff; RECORD_LEN]);
+    sequence.begin(&RustCrypto, context(1)).unwrap();
+    assert_eq!(sequence.next(&RustCrypto), Ok(1));
+    let mut sequence = Sequence::new(crate::Forgetful);
+    for number in 0..3 {
+        sequence.begin(&RustCrypto, context(1)).unwrap();
+        assert_eq!(sequence.next(&RustCrypto), Ok(number));
+    }
+}
+
 #[test]
 fn slots_wear_alike_and_writes_are_few() {
     let mut flash = Flash::new(4);

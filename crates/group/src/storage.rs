@@ -15,7 +15,8 @@ pub trait Storage {
     /// What can go wrong.
     type Error;
 
-    /// How many slots there are: at least two, and the more there are, the longer they last.
+    /// How many slots there are: at least two, and the more there are, the longer they last. What was noted with another
+    /// number of them is not known.
     fn slots(&self) -> usize;
 
     /// Reads what is in a slot; whatever an erased one has.

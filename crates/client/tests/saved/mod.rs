@@ -33,14 +33,14 @@ enum Cut {
 struct Flash(Rc<RefCell<Pages>>);
 
 struct Pages {
-    slots: [SavedSession; 2],
+    slots: Vec<SavedSession>,
     writes: usize,
     cut: Option<(usize, Cut)>,
 }
 
 impl Flash {
     fn new(cut: Option<(usize, Cut)>) -> Self {
-        Self(Rc::new(RefCell::new(Pages { slots: [[0xff; SAVED_LEN]; 2], writes: 0, cut })))
+        Self(Rc::new(RefCell::new(Pages { slots: vec![[0xff; SAVED_LEN]; 2], writes: 0, cut })))
     }
 }
 
@@ -48,7 +48,7 @@ impl Storage for Flash {
     type Error = &'static str;
 
     fn slots(&self) -> usize {
-        2
+        self.0.borrow().slots.len()
     }
 
     fn read(&mut self, slot: usize, record: &mut SavedSession) -> Result<(), Self::Error> {
@@ -157,7 +157,7 @@ fn a_record_that_the_flash_has_lost_counts_as_used() {
     for slot in 0..2 {
         // Whichever was the newest: the other one knows less.
         let mut spoilt = Flash::new(None);
-        spoilt.0.borrow_mut().slots = flash.0.borrow().slots;
+        spoilt.0.borrow_mut().slots.clone_from(&flash.0.borrow().slots);
         spoilt.0.borrow_mut().slots[slot][40] ^= 1;
         publish_all(&world, &mut spoilt, Versions::ONLY_1_2, 2);
         flash = spoilt;
@@ -218,6 +218,30 @@ fn without_a_storage_that_works_it_goes_on_with_another_session() {
     }
     assert_eq!((world.borrow().broker.handshakes(), flash.0.borrow().writes), (2, 2));
     assert_eq!(world.borrow().broker.counters().discarded(Discard::Replayed), 0);
+}
+
+/// Firmware that finds fewer slots than the one before may not see the newest record.
+#[test]
+fn a_session_of_another_number_of_slots_is_not_taken_up() {
+    for (before, after) in [(3, 2), (4, 2), (2, 3)] {
+        for saved in 1..=before {
+            let world = World::new();
+            let mut flash = Flash::new(None);
+            flash.0.borrow_mut().slots.resize(before, [0xff; SAVED_LEN]);
+            let mut client = device(&world, Versions::ONLY_1_2);
+            while flash.0.borrow().writes < saved {
+                if run(client.publish("a", TEXT, b"1")).is_err() {
+                    client.save(&mut flash).unwrap();
+                }
+            }
+            while run(client.publish("a", TEXT, b"2")).is_ok() {}
+            flash.0.borrow_mut().slots.resize(after, [0xff; SAVED_LEN]);
+            publish_all(&world, &mut flash, Versions::ONLY_1_2, 1);
+            let case = format!("{before}, then {after}, {saved} saved");
+            assert_eq!(world.borrow().broker.counters().discarded(Discard::Replayed), 0, "{case}");
+            assert_eq!(world.borrow().broker.handshakes(), 2, "{case}");
+        }
+    }
 }
 
 /// The session lies in the flash: what is sent on it without being noted would be sent again under the same numbers.
