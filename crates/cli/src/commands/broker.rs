@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
 use clap::Subcommand;
 use sedge_broker::Broker;
@@ -10,6 +11,7 @@ use sedge_broker::store::DataDir;
 
 use crate::commands::status;
 use crate::failure::Failure;
+use crate::interrupt::Hangups;
 use crate::{interrupt, log, output};
 
 const EXAMPLES: &str = "\
@@ -71,6 +73,8 @@ pub(super) fn read(path: Option<&Path>, listen: Vec<SocketAddr>) -> Result<Confi
 /// Serves until it is told to end.
 pub(super) async fn serve(dir: &DataDir, config: Config) -> Result<(), Failure> {
     log::start(config.log.level);
+    // Whoever reads that it serves may ask it to end at once.
+    let (mut interrupted, mut hangups) = (pin!(interrupt::interrupted()), Hangups::new());
     let broker = Broker::start(dir, config)?;
     for address in broker.addresses() {
         output::line(format_args!("serving coaps://{address}"))?;
@@ -81,12 +85,14 @@ pub(super) async fn serve(dir: &DataDir, config: Config) -> Result<(), Failure> 
     if let Some(first) = broker.first_start() {
         output::line(format_args!("\n{first}"))?;
     }
-    tokio::select! {
-        () = interrupt::interrupted() => {}
-        () = interrupt::on_hangup(|| match broker.reload() {
-            Ok(()) => tracing::info!("roles, segments and bridges were read again"),
-            Err(error) => tracing::error!(error, "roles, segments and bridges stay as they are"),
-        }) => {}
+    loop {
+        tokio::select! {
+            () = &mut interrupted => break,
+            () = hangups.next() => match broker.reload() {
+                Ok(()) => tracing::info!("roles, segments and bridges were read again"),
+                Err(error) => tracing::error!(error, "roles, segments and bridges stay as they are"),
+            },
+        }
     }
     broker.stop()?;
     Ok(())
