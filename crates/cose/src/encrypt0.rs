@@ -144,9 +144,9 @@ impl<'b> Encrypt0<'b> {
 
         let (head, body) = message.split_at_mut_checked(start).ok_or(Error::Structure)?;
         let (text, tag) = body.split_at_mut_checked(plaintext.len()).ok_or(Error::Structure)?;
-        let headers = reread(head, ENCRYPT0_TAG, PARTS)?;
+        let protected = reread(head, ENCRYPT0_TAG, PARTS)?.protected_bytes();
         let mut aad = [0; MAX_AAD];
-        let aad = structure(&headers, envelope.external_aad, &mut aad)?;
+        let aad = structure(protected, envelope.external_aad, &mut aad)?;
         let computed = crypto.seal(aead, key.expose(), nonce, aad, text).map_err(|_| Error::Provider)?;
         tag.copy_from_slice(computed.as_bytes());
         Ok(message)
@@ -165,7 +165,7 @@ fn open<'c, C: Crypto>(
     headers.expect_algorithm(key.algorithm())?;
     let aead = cipher(key, nonce)?;
     let mut aad = [0; MAX_AAD];
-    let aad = structure(headers, external_aad, &mut aad)?;
+    let aad = structure(headers.protected_bytes(), external_aad, &mut aad)?;
     let len = ciphertext.len().checked_sub(aead.tag_len()).ok_or(Error::NotAuthentic)?;
     let (text, tag) = ciphertext.split_at_mut_checked(len).ok_or(Error::NotAuthentic)?;
     crypto.open(aead, key.expose(), nonce, aad, text, tag).map_err(|_| Error::NotAuthentic)?;
@@ -182,12 +182,12 @@ fn cipher(key: &SymmetricKey<'_>, nonce: &[u8]) -> Result<Aead, Error> {
 /// Enc_structure (section 5.3).
 #[cfg_attr(target_os = "none", inline(never))]
 fn structure<'a>(
-    headers: &Headers<'_>,
+    protected: &[u8],
     external_aad: &[u8],
     buffer: &'a mut [u8; MAX_AAD],
 ) -> Result<&'a [u8], Error> {
     let mut encoder = Encoder::new(buffer);
-    encoder.array(3).text("Encrypt0").bytes(headers.protected_bytes()).bytes(external_aad);
+    encoder.array(3).text("Encrypt0").bytes(protected).bytes(external_aad);
     encoder.finish().map(|written| &*written).map_err(|_| Error::AadTooLong)
 }
 

@@ -265,7 +265,9 @@ pub struct Header<'a> {
     pub iv: Option<&'a [u8]>,
     /// `Partial IV`.
     pub partial_iv: Option<&'a [u8]>,
-    /// Other labels, with their encoded values. They should be greater than 6 and in ascending order.
+    /// `kid context` ([RFC 8613 section 5.1](https://www.rfc-editor.org/rfc/rfc8613#section-5.1)).
+    pub kid_context: Option<&'a [u8]>,
+    /// Other labels, with their encoded values. They should be greater than 10 and in ascending order.
     pub others: &'a [(Label<'a>, &'a [u8])],
 }
 
@@ -277,7 +279,8 @@ impl Header<'_> {
 
     #[cfg_attr(target_os = "none", inline(never))]
     fn encode_with(&self, algorithm: Option<Algorithm>, encoder: &mut Encoder<'_>) {
-        let strings = [(KID, self.kid), (IV, self.iv), (PARTIAL_IV, self.partial_iv)];
+        let strings =
+            [(KID, self.kid), (IV, self.iv), (PARTIAL_IV, self.partial_iv), (KID_CONTEXT, self.kid_context)];
         encoder.map(
             usize::from(algorithm.is_some())
                 + usize::from(self.content_type.is_some())

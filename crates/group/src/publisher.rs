@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use sedge_cose::cbor::{Encoder, Label};
+use sedge_cose::cbor::Label;
 use sedge_cose::{Encrypt0, Envelope, Header, countersign};
 use sedge_crypto::{Crypto, CryptoRng};
 
@@ -46,10 +46,6 @@ pub struct Value<'v> {
     /// Its Content-Format, if it is another than the group's members know anyway: it takes two bytes or more.
     pub content_format: Option<u16>,
 }
-
-/// `kid context`, in which a message names a Sender ID that is longer than one byte
-/// ([RFC 8613 section 5.1](https://www.rfc-editor.org/rfc/rfc8613#section-5.1)).
-pub(crate) const KID_CONTEXT: i64 = 10;
 
 impl<S: Storage> Publisher<S> {
     /// A publisher that has no key yet.
@@ -141,18 +137,13 @@ impl<S: Storage> Publisher<S> {
         let zeros = digits.iter().take(3).take_while(|byte| **byte == 0).count();
         let gid = key.gid();
         let content_type = value.content_format.map(|format| Label::Int(format.into()));
-        let mut hint = [0; 8];
-        let mut encoder = Encoder::new(&mut hint);
-        encoder.bytes(sender.as_bytes());
-        let hint = &*encoder.finish().map_err(|_| SealError::Cipher)?;
-        let named = [(Label::Int(KID_CONTEXT), hint)];
         let envelope = Envelope {
             protected: Header { content_type, ..Header::default() },
             unprotected: Header {
                 kid: Some(gid.as_bytes()),
                 partial_iv: digits.get(zeros..),
                 // Those of one byte are found without.
-                others: if sender.as_bytes().len() > 1 { &named } else { &[] },
+                kid_context: Some(sender.as_bytes()).filter(|id| id.len() > 1),
                 ..Header::default()
             },
             ..Envelope::default()

@@ -203,9 +203,11 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
     ) -> Result<Opened<'o>, OpenError> {
         let out = out.get_mut(..message.len()).ok_or(OpenError::NoRoom { needed: message.len() })?;
         out.copy_from_slice(message);
-        let mut parsed = Encrypt0::parse(out).map_err(|_| OpenError::Malformed)?;
-        let mut found = self.examine(&parsed)?;
-        if let Some(signer) = signer(&parsed)? {
+        // Left in its place: a copy would be another 100 bytes of stack.
+        let mut parsed = Encrypt0::parse(out);
+        let parsed = parsed.as_mut().map_err(|_| OpenError::Malformed)?;
+        let mut found = self.examine(parsed)?;
+        if let Some(signer) = signer(parsed)? {
             (found.sender, found.verified) = (Some(signer.sender), signer.verified);
         }
         let ciphertext = parsed.ciphertext().map_or(0, <[u8]>::len);
@@ -213,8 +215,7 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
         let ciphertext = message.get(start..).unwrap_or_default();
         let key = self.key(&found.gid).ok_or(OpenError::UnknownKey(found.gid))?;
         let mut len = 0;
-        let mut opens = |sender| match try_sender(crypto, key, found.number, sender, &mut parsed, ciphertext)
-        {
+        let mut opens = |sender| match try_sender(crypto, key, found.number, sender, parsed, ciphertext) {
             Some(opened) => {
                 len = opened;
                 true
@@ -301,6 +302,7 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
     }
 
     /// Whether it is the last message once more.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn repeats(&self, found: &Found, sender: SenderId) -> bool {
         self.last == Some((found.generation, sender, found.number))
     }
@@ -311,17 +313,19 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
         if self.repeats(found, sender) {
             return Ok(true);
         }
-        let mut window = self.window(found, sender).copied().unwrap_or_default();
-        window.accept(number);
         // What can come no more need not be remembered: neither its key is held, nor will it be again.
         let over = |seen: &Seen| {
             seen.generation < self.reached
                 && self.keys.iter().flatten().all(|key| key.number() != seen.generation)
         };
         let free = || self.seen.iter().position(|seen| seen.as_ref().is_none_or(over));
-        let place = self.place(found, sender).or_else(free);
-        let place = place.and_then(|place| self.seen.get_mut(place));
-        *place.ok_or(OpenError::TooManyPublishers)? = Some(Seen { generation, sender, window });
+        let known = self.place(found, sender);
+        let place = known.or_else(free).and_then(|place| self.seen.get_mut(place));
+        let place = place.ok_or(OpenError::TooManyPublishers)?;
+        let window = place.filter(|_| known.is_some()).map(|seen| seen.window);
+        let mut window = window.unwrap_or_default();
+        window.accept(number);
+        *place = Some(Seen { generation, sender, window });
         self.reached = self.reached.max(generation);
         self.last = Some((generation, sender, number));
         Ok(false)

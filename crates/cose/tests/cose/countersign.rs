@@ -22,6 +22,7 @@ const SIGNER: Header<'_> = Header {
     kid: Some(b"\x02"),
     iv: None,
     partial_iv: None,
+    kid_context: None,
     others: &[],
 };
 
