@@ -41,13 +41,22 @@ fn resident_kilobytes() -> u64 {
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }
 
+const SOURCES: u32 = 4_000;
+const EACH: u32 = 10;
+
 #[test]
 fn hellos_from_spoofed_addresses_cost_nothing() {
-    const SOURCES: u32 = 4_000;
-    const EACH: u32 = 10;
     let mut scene = Scene::new();
     let (hello, _) = hellos(&scene, socket_towards(scene.broker.secure()));
     let sessions = scene.broker.status().sessions;
+    // The memory is that of all tests that run at the time. What the broker keeps, it keeps every time.
+    let grown = (0..5).map(|_| hellos_from_many(&mut scene, &hello)).find(|grown| *grown < 4_096);
+    assert!(grown.is_some(), "4 MB more after each {} hellos", SOURCES * EACH);
+    assert_eq!(scene.broker.status().sessions, sessions);
+}
+
+/// Sends hellos while a bystander works, and says by how many kilobytes memory has grown.
+fn hellos_from_many(scene: &mut Scene, hello: &[u8]) -> u64 {
     let before = scene.broker.counter("endpoint.cookies_sent");
     let memory = resident_kilobytes();
     let mut waits = Vec::new();
@@ -56,7 +65,7 @@ fn hellos_from_spoofed_addresses_cost_nothing() {
         let address = Ipv4Addr::from(0x7f01_0000 + source);
         let socket = UdpSocket::bind((address, 0)).expect("a loopback address");
         for _ in 0..EACH {
-            socket.send_to(&hello, scene.broker.secure()).expect("sent");
+            socket.send_to(hello, scene.broker.secure()).expect("sent");
         }
         if source % 500 == 0 {
             let started = Instant::now();
@@ -66,12 +75,10 @@ fn hellos_from_spoofed_addresses_cost_nothing() {
     }
     // The kernel drops what the broker cannot take in time; most it can.
     scene.broker.expect_counter("endpoint.cookies_sent", before + u64::from(SOURCES * EACH / 2));
-    assert_eq!(scene.broker.status().sessions, sessions);
     // What is lost in a full socket is sent again after two seconds; as a rule nothing is.
     waits.sort();
     assert!(waits[waits.len() / 2] < Duration::from_secs(2), "the bystander waited {waits:?}");
-    let grown = resident_kilobytes().saturating_sub(memory);
-    assert!(grown < 4_096, "{grown} KB more after {} hellos", SOURCES * EACH);
+    resident_kilobytes().saturating_sub(memory)
 }
 
 #[test]
