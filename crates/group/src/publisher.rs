@@ -83,7 +83,8 @@ impl<S: Storage> Publisher<S> {
         Ok(())
     }
 
-    /// Takes a new key; the Sender ID stays. Says whether it is one.
+    /// Takes a new key; the Sender ID stays. Says whether it is one. Only for who knows that nobody else has this Sender ID
+    /// under the new key: a key distribution centre may have given it away if another one has joined under the same name.
     ///
     /// # Errors
     /// [`SequenceError::Storage`].

@@ -134,3 +134,36 @@ fn who_comes_first_waits() {
         assert_eq!(display.client.topic(display.subscription.unwrap()), Some(TOPIC));
     });
 }
+
+/// Two commands of one credential publish, and the centre knows of the second one's Sender ID alone: with a new key the
+/// first one's is somebody else's. None of them uses another's under one key.
+#[test]
+fn two_of_one_name_and_a_third_share_no_sender_id() {
+    let broker = broker();
+    enrol(&broker, "boiler", PUBLISHES);
+    enrol(&broker, "valve", PUBLISHES);
+    run(async {
+        let mut first = Member::connect(&broker, "boiler").await;
+        first.publish(b"1").await.unwrap();
+        let mut second = Member::connect(&broker, "boiler").await;
+        second.publish(b"2").await.unwrap();
+        let mut valve = Member::connect(&broker, "valve").await;
+        valve.publish(b"3").await.unwrap();
+        for round in 0..3 {
+            tokio::time::sleep(CHECKED).await;
+            let mut used = Vec::new();
+            for member in [&mut first, &mut second, &mut valve] {
+                member.publish(b"4").await.unwrap();
+                let publisher = member.groups[0].publisher();
+                let sender = (publisher.generation().unwrap(), publisher.sender().unwrap());
+                assert!(!used.contains(&sender), "round {round}: {sender:?} after {used:?}");
+                used.push(sender);
+            }
+            // A new key.
+            let name = format!("display-{round}");
+            crate::aside(|| enrol(&broker, &name, BOTH));
+            let mut display = Member::connect(&broker, &name).await;
+            display.subscribe().await.unwrap();
+        }
+    });
+}

@@ -143,7 +143,8 @@ impl Group {
         rng: &mut R,
     ) -> Option<bool> {
         let known = self.members.get(name).map(|member| (member.since, member.roles));
-        let crowded = roles.publishes() && self.senders.len() >= ONE_BYTE;
+        let publishers = self.members.values().filter(|member| member.sender.is_some()).count();
+        let crowded = roles.publishes() && self.senders.len() >= ONE_BYTE.max(4 * publishers);
         let rekeyed = known.is_none() && !self.members.is_empty() || crowded;
         if rekeyed {
             self.rekey(now, rng);
@@ -185,5 +186,6 @@ impl Group {
     }
 }
 
-/// Sender IDs that take one byte. When they are used up, a new key makes them free again.
+/// Sender IDs that take one byte. When they are used up, a new key makes them free again; but all publishers ask for another
+/// one then, so with many of them that has to be worth it.
 const ONE_BYTE: usize = 256;

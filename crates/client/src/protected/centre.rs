@@ -140,7 +140,9 @@ where
         rng.fill_bytes(&mut nonce);
         let group = self.groups.get(at).ok_or(ProtectError::NotAGroup)?;
         let topic = group.topic();
-        let bare = Join { group: topic, roles, members: false, credential: None, nonce, proof: None };
+        // A centre that has the credential of a member needs no other.
+        let credential = (group.roles.is_some() && group.signing_key.is_some()).then_some(&[][..]);
+        let bare = Join { group: topic, roles, members: false, credential, nonce, proof: None };
         let (Some(challenge), Some(key), Some(name)) = (challenge, &group.signing_key, group.name()) else {
             return bare.encode(buffer).map(|bytes| &*bytes).map_err(|_| too_long);
         };
@@ -194,11 +196,9 @@ where
     /// Takes the newest key over.
     pub(super) fn renew(&mut self, at: usize, keys: Keys<'_>) -> Outcome<(), D> {
         let now = self.client.now();
-        let (crypto, _) = self.client.providers();
         let group = self.groups.get_mut(at).ok_or(ProtectError::NotAGroup)?;
         (group.policy, group.checked) = (keys.policy, Some(now));
-        // Who publishes keeps its Sender ID, and begins anew at zero.
-        let _new = group.publisher.rekey(crypto, &keys.key).map_err(|_| ProtectError::Storage)?;
+        // Who publishes joins anew before it uses the key: its Sender ID may be somebody else's by now.
         if group.subscriber.install(keys.key) == Installed::New {
             // Sender IDs of those who left are free for others.
             group.forget_members();

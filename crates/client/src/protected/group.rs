@@ -183,6 +183,13 @@ impl<S: Storage, const PUBLISHERS: usize, const GENERATIONS: usize, const NAME: 
         Ok(opened)
     }
 
+    /// Whether there is a newer key than the one that values are protected with. That takes another Sender ID: if somebody else
+    /// goes by the client's name, too, the centre knows of the one Sender ID only that it has given out last. All others are
+    /// free under the next key, and two who use one make the same nonces.
+    pub(super) fn is_behind(&self) -> bool {
+        self.publisher.generation() < self.subscriber.generation()
+    }
+
     /// How often a member asks whether there is a new key.
     pub(super) fn check_interval(&self) -> Duration {
         Duration::from_secs(self.policy.check_interval.unwrap_or(60).into())

@@ -149,6 +149,10 @@ where
             Err(ProtectError::Centre(Code::FORBIDDEN)) => self.join_as(at, Roles::PUBLISHER).await?,
             other => other?,
         }
+        if self.group(at)?.is_behind() {
+            let roles = self.group(at)?.roles.unwrap_or(Roles::PUBLISHER);
+            self.join(at, roles | Roles::PUBLISHER).await?;
+        }
         let sealed = match self.seal(at, format, payload) {
             Err(
                 SealError::Sequence(SequenceError::Exhausted | SequenceError::Unknown) | SealError::NoKey,
