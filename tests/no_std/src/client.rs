@@ -34,8 +34,8 @@ pub trait Image {
     /// How the device and its server know each other.
     fn security() -> Option<Security<'static>>;
 
-    /// What is published in place of a reading, and in which format.
-    fn protect<'b>(reading: &'b [u8], _: &'b mut [u8]) -> Option<(&'b [u8], ContentFormat)> {
+    /// What is published in place of a reading, and in which format. It stays where it is until the server has it.
+    fn protect(reading: &'static [u8]) -> Option<(&'static [u8], ContentFormat)> {
         Some((reading, ContentFormat::TEXT))
     }
 
@@ -65,7 +65,8 @@ pub fn run<I: Image, const DATAGRAM: usize>(memory: &'static Static<I, DATAGRAM>
     // SAFETY: this is the only borrow, for the image runs once.
     let memory = unsafe { &mut *memory.0.get() };
     let mut client = start::<I, DATAGRAM>(memory);
-    let ticks = client.as_deref_mut().and_then(live::<I, DATAGRAM>);
+    let value = I::protect(&READING);
+    let ticks = client.as_deref_mut().zip(value).and_then(live::<I, DATAGRAM>);
     let figures = [
         ("handshake", size_of::<ClientHandshake<I::Profile>>()),
         ("session", size_of::<Session>()),
@@ -104,11 +105,11 @@ fn start<I: Image, const DATAGRAM: usize>(
 
 /// Does what a device does: says how many ticks it took to connect, the serial line's not counted.
 #[inline(never)]
-fn live<I: Image, const DATAGRAM: usize>(client: &mut Device<I::Profile, DATAGRAM>) -> Option<u32> {
+fn live<I: Image, const DATAGRAM: usize>(
+    (client, (value, format)): (&mut Device<I::Profile, DATAGRAM>, (&[u8], ContentFormat)),
+) -> Option<u32> {
     let mut datagram = [0; DATAGRAM];
-    let mut protected = [0; 192];
     let _valve = client.subscribe(NOW, Target::Topic("site/7/valve")).ok()?;
-    let (value, format) = I::protect(&READING, &mut protected)?;
     let request = Request::publish("site/7/temp", format, value);
     let mut transfer = Some(Transfer::new(request, client.block_size(), &mut []));
     let (mut ticks, mut connected, mut told) = (0, None, false);

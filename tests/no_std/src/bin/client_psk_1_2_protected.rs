@@ -38,8 +38,8 @@ impl client::Image for Device {
         Some(Security::Psk { identity: b"sensor-7", key: Psk::new(b"sixteen secrets!")? })
     }
 
-    fn protect<'b>(reading: &'b [u8], buffer: &'b mut [u8]) -> Option<(&'b [u8], ContentFormat)> {
-        protected::protect(reading, buffer)
+    fn protect(reading: &'static [u8]) -> Option<(&'static [u8], ContentFormat)> {
+        protected::protect(reading)
     }
 
     #[cfg(feature = "count")]

@@ -30,10 +30,11 @@ impl SequenceStorage for Pages {
     }
 }
 
-/// One key, and one publisher whose numbers are remembered.
+/// One key, one publisher whose numbers are remembered, and what it publishes.
 struct Group {
     publisher: Publisher<Pages>,
     subscriber: Subscriber<1, 1>,
+    message: [u8; 192],
 }
 
 struct Static(UnsafeCell<MaybeUninit<Group>>);
@@ -45,11 +46,11 @@ static GROUP: Static = Static(UnsafeCell::new(MaybeUninit::uninit()));
 
 /// Protects a reading, and sees whether it can be opened.
 #[inline(never)]
-pub fn protect<'b>(reading: &'b [u8], buffer: &'b mut [u8]) -> Option<(&'b [u8], ContentFormat)> {
+pub fn protect(reading: &[u8]) -> Option<(&'static [u8], ContentFormat)> {
     let crypto = Rfc7925(RustCrypto);
     let group = join(&crypto)?;
     let value = Value { payload: reading, content_format: None };
-    let message = &*group.publisher.seal(&crypto, &value, buffer).ok()?;
+    let message = &*group.publisher.seal(&crypto, &value, &mut group.message).ok()?;
     let mut opened = [0; 192];
     let opened = group.subscriber.open_unsigned(&crypto, message, &mut opened).ok()?;
     (opened.payload == reading).then_some((message, ContentFormat(16)))
@@ -61,8 +62,8 @@ pub fn protect<'b>(reading: &'b [u8], buffer: &'b mut [u8]) -> Option<(&'b [u8],
 fn join(crypto: &Rfc7925<RustCrypto>) -> Option<&'static mut Group> {
     // SAFETY: this is the only borrow, for an image does this once.
     let memory = unsafe { &mut *GROUP.0.get() };
-    let group =
-        memory.write(Group { publisher: Publisher::new(Pages([[0; 32]; 2])), subscriber: Subscriber::new() });
+    let publisher = Publisher::new(Pages([[0; 32]; 2]));
+    let group = memory.write(Group { publisher, subscriber: Subscriber::new(), message: [0; 192] });
     let gid = Gid::new(b"valve")?;
     let key = GroupKey::new(Cipher::AesCcm16_64_128, b"sixteen secrets!", b"thirteen byte", gid, 1)?;
     group.publisher.begin(crypto, key.clone(), SenderId::from_number(1)).ok()?;
