@@ -167,3 +167,37 @@ fn two_of_one_name_and_a_third_share_no_sender_id() {
         }
     });
 }
+
+/// A topic that was deleted and made anew has a group that begins anew, too; its members have the keys of the old one.
+#[test]
+fn members_of_a_group_that_was_are_members_of_the_next() {
+    let broker = broker();
+    enrol(&broker, "boiler", PUBLISHES);
+    enrol(&broker, "display", READS);
+    enrol(&broker, "phone", READS);
+    run(async {
+        let mut boiler = Member::connect(&broker, "boiler").await;
+        boiler.publish(b"0").await.unwrap();
+        let mut display = Member::connect(&broker, "display").await;
+        display.subscribe().await.unwrap();
+        let _before = display.next().await;
+        Member::connect(&broker, "phone").await.subscribe().await.unwrap();
+        tokio::time::sleep(CHECKED).await;
+        boiler.publish(b"1").await.unwrap();
+        assert_eq!(display.expect("1").await.generation, 2);
+        let deleted = crate::aside(|| broker.administer(AdminRequest::TopicDelete(TOPIC.into())));
+        assert_eq!(deleted, AdminReply::Done);
+        tokio::time::sleep(CHECKED).await;
+        boiler.publish(b"2").await.unwrap();
+        let sender = boiler.groups[0].publisher().sender();
+        boiler.publish(b"3").await.unwrap();
+        assert_eq!(boiler.groups[0].publisher().sender(), sender, "it is a member now");
+        let mut display = display.wake(&broker, "display").await;
+        display.subscribe().await.unwrap();
+        // It went before.
+        assert!(display.next().await.is_err());
+        tokio::time::sleep(CHECKED).await;
+        boiler.publish(b"4").await.unwrap();
+        display.expect("4").await;
+    });
+}

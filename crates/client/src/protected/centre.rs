@@ -167,6 +167,13 @@ where
             return Err(ProtectError::Answer);
         }
         let _held = group.subscriber.install(keys.key.clone());
+        if group.subscriber.generation() != Some(keys.key.number())
+            || !group.subscriber.holds(&keys.key.gid())
+        {
+            // The keys that are held are newer than the newest: they were another group's, which is no more.
+            group.subscriber.clear();
+            let _held = group.subscriber.install(keys.key.clone());
+        }
         (group.roles, group.policy, group.checked) = (Some(roles), keys.policy, Some(now));
         group.forget_members();
         Ok(())
@@ -284,9 +291,9 @@ where
         Ok(Reply { code, payload: answer.get(..len).unwrap_or_default() })
     }
 
-    /// The centre does not take the client for a member any more: next time it joins anew, if it may.
+    /// The centre does not take the client for a member any more, or the group is gone: next time it joins anew, if it may.
     fn refused(&mut self, at: usize, code: Code) -> ProtectError<D::Error> {
-        if code == Code::FORBIDDEN
+        if matches!(code, Code::FORBIDDEN | Code::NOT_FOUND)
             && let Some(group) = self.groups.get_mut(at)
         {
             group.roles = None;

@@ -145,8 +145,10 @@ where
         }
         self.join_as(at, Roles::PUBLISHER).await?;
         match self.check(at).await {
-            // Somebody took the client out; it may be allowed in again.
-            Err(ProtectError::Centre(Code::FORBIDDEN)) => self.join_as(at, Roles::PUBLISHER).await?,
+            // Somebody took the client out, or ended the group; it may be allowed in again.
+            Err(ProtectError::Centre(Code::FORBIDDEN | Code::NOT_FOUND)) => {
+                self.join_as(at, Roles::PUBLISHER).await?;
+            }
             other => other?,
         }
         if self.group(at)?.is_behind() {
