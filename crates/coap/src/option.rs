@@ -55,6 +55,17 @@ macro_rules! options {
                 })
             }
 
+            /// Whether a value of `len` bytes has a length the option allows; true for an unknown option.
+            ///
+            /// An option with another length is treated as one that is not recognised
+            /// ([RFC 7252 section 5.4.3](https://www.rfc-editor.org/rfc/rfc7252#section-5.4.3)).
+            pub const fn allows_len(self, len: usize) -> bool {
+                match self {
+                    $(Self::$constant => matches!(len, $min..=$max),)*
+                    _ => true,
+                }
+            }
+
             /// The lengths that a value may have; any, for an unknown option.
             #[inline(always)]
             pub(crate) const fn lengths(self) -> Lengths {
@@ -143,14 +154,6 @@ impl Lengths {
 }
 
 impl OptionNumber {
-    /// Whether a value of `len` bytes has a length the option allows; true for an unknown option.
-    ///
-    /// An option with another length is treated as one that is not recognised
-    /// ([RFC 7252 section 5.4.3](https://www.rfc-editor.org/rfc/rfc7252#section-5.4.3)).
-    pub const fn allows_len(self, len: usize) -> bool {
-        self.lengths().allow(len)
-    }
-
     /// Whether a recipient that does not understand the option must reject the message.
     pub const fn is_critical(self) -> bool {
         self.0 & 1 == 1

@@ -175,6 +175,9 @@ impl<'b> Writer<'b> {
     }
 
     fn push_head(&mut self, delta: u16, len: u16) {
+        if delta.max(len) < 13 {
+            return self.push_array([(delta << 4 | len) as u8]);
+        }
         self.push_array([nibble(delta) << 4 | nibble(len)]);
         self.push_extension(delta);
         self.push_extension(len);
