@@ -9,23 +9,19 @@ mod line;
 mod link;
 mod login;
 mod operation;
+mod saving;
+mod state;
 mod subscription;
 mod subscriptions;
 
 use rand_core::Rng as _;
 use sedge_coap::ContentFormat;
 use sedge_coap::block::BlockSize;
-use sedge_crypto::Secret;
-use sedge_dtls::Resumption;
-use sedge_endpoint::Agreed;
 use sedge_time::Instant;
 
 use crate::config::Config;
-use crate::counters::Counters;
 use crate::disconnect::Disconnect;
 use crate::memory::{CryptoOf, Memory, RngOf};
-use crate::outbox::Outbox;
-use crate::saved::{SaveError, Storage};
 use crate::security::{Security, SecurityError};
 use crate::tell::tell;
 use crate::transfer::Transfer;
@@ -36,6 +32,7 @@ pub use subscription::{Subscription, SubscriptionId};
 pub use subscriptions::{Standing, SubscribeError};
 
 pub use line::Exchange;
+pub use state::Missed;
 
 use inbox::Inbox;
 use line::{Event, Incoming, Line, Number, Outgoing};
@@ -65,15 +62,6 @@ pub struct Core<M: Memory> {
     login: Login<M>,
     subscriptions: M::Subscriptions,
     inbox: Inbox<M::Inbox>,
-}
-
-/// What a client counts, beside its endpoint's [`Counters`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Missed {
-    /// Values that came while nobody took any, and that newer ones pushed out.
-    pub values: u64,
-    /// Datagrams that no session of this client explains.
-    pub datagrams: u64,
 }
 
 impl<M: Memory> Core<M> {
@@ -122,74 +110,6 @@ impl<M: Memory> Core<M> {
             inbox: Inbox::new(M::inbox()),
             random,
         }
-    }
-
-    /// Whether there is a connection.
-    pub const fn is_connected(&self) -> bool {
-        matches!(self.link, Link::Up { .. })
-    }
-
-    /// Whether anything has come from the server since it was last dialled.
-    pub const fn is_answered(&self) -> bool {
-        self.heard
-    }
-
-    /// Whether the client was closed.
-    pub const fn is_closed(&self) -> bool {
-        matches!(self.link, Link::Closed)
-    }
-
-    /// How the last connection, or the last attempt at one, ended.
-    pub const fn failure(&self) -> Option<Disconnect> {
-        self.failure
-    }
-
-    /// As [`failure`](Self::failure), once for each.
-    pub fn take_failure(&mut self) -> Option<Disconnect> {
-        core::mem::take(&mut self.unreported).then_some(self.failure).flatten()
-    }
-
-    /// What the handshake of the connection came to; `None` without one, and on plain CoAP.
-    pub fn agreed(&self) -> Option<Agreed> {
-        self.line.agreed()
-    }
-
-    /// What was counted.
-    pub const fn counters(&self) -> &Counters {
-        &self.line.counters
-    }
-
-    /// The datagrams that wait to be sent.
-    pub(crate) const fn outbox(&mut self) -> &mut Outbox<M::Datagram> {
-        self.line.outbox()
-    }
-
-    /// The providers of cryptography and of randomness.
-    pub(crate) const fn providers(&mut self) -> (&CryptoOf<M>, &mut RngOf<M>) {
-        self.line.providers()
-    }
-
-    /// What was lost or turned away.
-    pub fn missed(&self) -> Missed {
-        Missed { values: self.inbox.lost.into(), datagrams: self.line.counters.unknown_peer.into() }
-    }
-
-    /// The settings.
-    pub const fn config(&self) -> &Config {
-        &self.line.config
-    }
-
-    /// The last session as bytes, keys included, so that a device can resume it after a sleep that its memory does not
-    /// outlive; `None` if there is none to resume, or no memory for one.
-    pub fn export_resumption(&self, now: Instant) -> Option<Secret<{ Resumption::EXPORTED_LEN }>> {
-        Some(self.login.resumption()?.export(now))
-    }
-
-    /// Has the next handshake take up the session that [`export_resumption`](Self::export_resumption) gave these bytes
-    /// for. Says whether they are such bytes and there is memory for it. A server that knows it no more makes the
-    /// handshake a full one.
-    pub fn import_resumption(&mut self, now: Instant, bytes: &[u8]) -> bool {
-        Resumption::import(now, bytes).is_ok_and(|resumption| self.login.set_resumption(Some(resumption)))
     }
 
     /// Tells the time in seconds since 1970, without which nothing is known of certificates that have expired.
@@ -275,62 +195,6 @@ impl<M: Memory> Core<M> {
         self.failure = Some(Disconnect::ByUs);
     }
 
-    /// Whether nothing is sent before the session is [saved](Self::save).
-    pub fn must_save(&self) -> bool {
-        self.line.must_save()
-    }
-
-    /// Saves the session, so that it outlives a loss of power, with [`reserve`](Config::reserve) record numbers for what is
-    /// sent next.
-    ///
-    /// # Errors
-    /// [`SaveError`].
-    pub fn save<S: Storage>(&mut self, storage: &mut S) -> Result<(), SaveError<S::Error>> {
-        let reserve = self.line.config.reserve;
-        let saved = self.line.save(reserve, storage);
-        told_of_saving(reserve, saved)
-    }
-
-    /// Saves the session as it is, to go to sleep: nothing is skipped when it is taken up again. Whoever goes on instead
-    /// has to save it again before anything is sent.
-    ///
-    /// # Errors
-    /// [`SaveError`].
-    pub fn suspend<S: Storage>(&mut self, storage: &mut S) -> Result<(), SaveError<S::Error>> {
-        let saved = self.line.save(0, storage);
-        told_of_saving(0, saved)
-    }
-
-    /// Takes up the session that was saved last, instead of a handshake; subscriptions are registered anew. Says whether
-    /// there is one. If the server knows it no more, nothing is answered, and a handshake follows in its time.
-    ///
-    /// # Errors
-    /// The storage cannot be read.
-    pub fn restore<S: Storage>(&mut self, storage: &mut S) -> Result<bool, S::Error> {
-        if self.line.config.reserve == 0
-            || !matches!(self.link, Link::Down { .. })
-            || !self.line.restore(storage)?
-        {
-            return Ok(false);
-        }
-        tell!(info, "session restored");
-        self.connected();
-        Ok(true)
-    }
-
-    /// Goes on with a session that is not saved. One that may have been is given up, and another one made: what is sent on it
-    /// would be noted nowhere, and sent under the same numbers again by whoever takes it up.
-    pub fn stop_saving(&mut self, now: Instant) {
-        tell!(warn, "sessions are saved no more");
-        let lost = self.line.config.reserve > 0 && self.line.has_session();
-        self.line.config.reserve = 0;
-        if lost {
-            self.line.hang_up();
-            self.link = Link::Down { until: now, failures: 0 };
-            self.subscriptions_lost(now);
-        }
-    }
-
     fn dial(&mut self, now: Instant) {
         let Link::Down { failures, .. } = self.link else { return };
         self.heard = false;
@@ -409,16 +273,6 @@ impl<M: Memory> Core<M> {
         self.unreported = true;
         self.subscriptions_lost(now);
     }
-}
-
-fn told_of_saving<E>(reserve: u32, saved: Result<(), SaveError<E>>) -> Result<(), SaveError<E>> {
-    match &saved {
-        Ok(()) => tell!(info, "session saved, {} records reserved", reserve),
-        Err(SaveError::Storage(_)) => tell!(warn, "session not saved: the storage fails"),
-        Err(SaveError::TooFewSlots) => tell!(warn, "session not saved: the storage has too few slots"),
-        Err(SaveError::NoSession) => tell!(warn, "session not saved: there is none"),
-    }
-    saved
 }
 
 /// What a message needs beside its payload: DTLS's record and CoAP's header and options.
