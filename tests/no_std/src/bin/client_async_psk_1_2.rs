@@ -39,31 +39,38 @@ impl Profile for Device {
     const RESUMPTION: bool = false;
 }
 
-/// The serial port, and the ticks that were not spent in it.
-struct Port<'t> {
-    ticks: &'t Cell<u32>,
-    begun: u32,
+/// The ticks that were not spent in the serial port.
+struct Meter {
+    ticks: Cell<u32>,
+    begun: Cell<u32>,
 }
 
-impl Port<'_> {
-    fn uncounted<T>(&mut self, away: impl FnOnce() -> T) -> T {
-        self.ticks.set(self.ticks.get() + clock::since(self.begun));
+impl Meter {
+    fn read(&self) -> u32 {
+        self.ticks.get() + clock::since(self.begun.get())
+    }
+
+    fn without<T>(&self, away: impl FnOnce() -> T) -> T {
+        self.ticks.set(self.read());
         let outcome = away();
-        self.begun = clock::now();
+        self.begun.set(clock::now());
         outcome
     }
 }
 
-impl Datagram for Port<'_> {
+/// The serial port.
+struct Port(&'static Meter);
+
+impl Datagram for Port {
     type Error = Infallible;
 
     fn send(&mut self, datagram: &[u8]) -> impl Future<Output = Result<(), Infallible>> {
-        self.uncounted(|| serial::send(datagram));
+        self.0.without(|| serial::send(datagram));
         ready(Ok(()))
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<usize, Infallible>> {
-        ready(Ok(self.uncounted(|| serial::receive(buffer))))
+        ready(Ok(self.0.without(|| serial::receive(buffer))))
     }
 }
 
@@ -80,7 +87,7 @@ impl Clock for Still {
     }
 }
 
-type Connection = Client<ClientResources<Device, Noise, 2, 3, 256, 24>, Port<'static>, Still>;
+type Connection = Client<ClientResources<Device, Noise, 2, 3, 256, 24>, Port, Still>;
 
 /// Where the client is: not on the stack, which is what is measured.
 struct Static<T>(UnsafeCell<MaybeUninit<T>>);
@@ -89,26 +96,27 @@ struct Static<T>(UnsafeCell<MaybeUninit<T>>);
 unsafe impl<T> Sync for Static<T> {}
 
 static CLIENT: Static<Connection> = Static(UnsafeCell::new(MaybeUninit::uninit()));
-static TICKS: Static<Cell<u32>> = Static(UnsafeCell::new(MaybeUninit::uninit()));
+static METER: Static<Meter> = Static(UnsafeCell::new(MaybeUninit::uninit()));
 
 #[inline(never)]
-fn begin() -> Option<(&'static mut Connection, &'static Cell<u32>)> {
+fn begin() -> Option<(&'static mut Connection, &'static Meter)> {
     // SAFETY: these are the only borrows, for the image runs once.
-    let (memory, ticks) = unsafe { (&mut *CLIENT.0.get(), (*TICKS.0.get()).write(Cell::new(0))) };
+    let (memory, meter) = unsafe { (&mut *CLIENT.0.get(), &mut *METER.0.get()) };
+    let meter = &*meter.write(Meter { ticks: Cell::new(0), begun: Cell::new(clock::now()) });
     let mut config = Config::default();
     config.endpoint.versions = Versions::ONLY_1_2;
     config.endpoint.groups = &[NamedGroup::Secp256r1];
     config.endpoint.suites = &[CipherSuite::TLS_PSK_WITH_AES_128_CCM_8];
     let security = Security::Psk { identity: b"sensor-7", key: Psk::new(b"sixteen secrets!")? };
-    let (port, rng) = (Port { ticks, begun: clock::now() }, Noise(0x2545_f491_4f6c_dd1d));
-    let client = Client::new(config, security, port, Still, Rfc7925(RustCrypto), rng).ok()?;
-    Some((memory.write(client), ticks))
+    let rng = Noise(0x2545_f491_4f6c_dd1d);
+    let client = Client::new(config, security, Port(meter), Still, Rfc7925(RustCrypto), rng).ok()?;
+    Some((memory.write(client), meter))
 }
 
 /// Does what the other clients do: says how many ticks it took to connect.
-async fn live(client: &mut Connection, ticks: &Cell<u32>) -> Option<u32> {
+async fn live(client: &mut Connection, meter: &Meter) -> Option<u32> {
     client.connect().await.ok()?;
-    let connected = ticks.get();
+    let connected = meter.read();
     let _valve = client.subscribe("site/7/valve").await.ok()?;
     client.publish("site/7/temp", ContentFormat::TEXT, &[b'7'; 150]).await.ok()?;
     let mut value = [0; 16];
@@ -118,9 +126,9 @@ async fn live(client: &mut Connection, ticks: &Cell<u32>) -> Option<u32> {
 fn run() -> ! {
     stack::paint();
     serial::start();
-    let ticks = begin().and_then(|(client, ticks)| {
+    let ticks = begin().and_then(|(client, meter)| {
         let mut context = Context::from_waker(Waker::noop());
-        let mut running = pin!(live(client, ticks));
+        let mut running = pin!(live(client, meter));
         loop {
             if let Poll::Ready(ticks) = running.as_mut().poll(&mut context) {
                 return ticks;
