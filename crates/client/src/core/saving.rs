@@ -14,7 +14,7 @@ impl<M: Memory> Core<M> {
         self.line.must_save()
     }
 
-    /// Saves the session, so that it outlives a loss of power, with [`reserve`](Config::reserve) record numbers for what is
+    /// Saves the session, so that it outlives a loss of power, with [`reserve`](crate::Config::reserve) record numbers for what is
     /// sent next.
     ///
     /// # Errors
