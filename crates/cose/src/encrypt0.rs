@@ -25,7 +25,6 @@ pub struct Encrypt0<'b> {
 
 impl<'b> Encrypt0<'b> {
     /// Reads exactly one message, with or without its tag.
-    #[cfg_attr(target_os = "none", inline(never))]
     pub fn parse(message: &'b mut [u8]) -> Result<Self, Error> {
         // The ciphertext stands last: what is before it can be lent while it is decrypted. Where that is comes first, and
         // everything is checked once it is known.
@@ -122,7 +121,6 @@ impl<'b> Encrypt0<'b> {
     /// [`Error::Key`] if the key is not for an authenticated cipher, [`Error::Nonce`] if the nonce has not the
     /// algorithm's length, [`Error::Header`] if the envelope contradicts itself, [`Error::NoRoom`], and
     /// [`Error::Detached`] because a ciphertext apart from its message is read here, but not made.
-    #[cfg_attr(target_os = "none", inline(never))]
     pub fn seal<'o, C: Crypto>(
         crypto: &C,
         key: &SymmetricKey<'_>,
@@ -153,7 +151,6 @@ impl<'b> Encrypt0<'b> {
     }
 }
 
-#[cfg_attr(target_os = "none", inline(never))]
 fn open<'c, C: Crypto>(
     crypto: &C,
     headers: &Headers<'_>,
@@ -173,14 +170,12 @@ fn open<'c, C: Crypto>(
 }
 
 /// The cipher that the key is for, if the nonce has its length.
-#[cfg_attr(target_os = "none", inline(never))]
 fn cipher(key: &SymmetricKey<'_>, nonce: &[u8]) -> Result<Aead, Error> {
     let (aead, nonce_len) = key.algorithm().cipher().ok_or(Error::Key)?;
     if nonce.len() == nonce_len { Ok(aead) } else { Err(Error::Nonce) }
 }
 
 /// Enc_structure (section 5.3).
-#[cfg_attr(target_os = "none", inline(never))]
 fn structure<'a>(
     protected: &[u8],
     external_aad: &[u8],

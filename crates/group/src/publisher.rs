@@ -125,7 +125,6 @@ impl<S: Storage> Publisher<S> {
     ///
     /// # Errors
     /// [`SealError`]. What went wrong after a sequence number was taken has used that up.
-    #[cfg_attr(target_os = "none", inline(never))]
     pub fn seal<'o, C: Crypto>(
         &mut self,
         crypto: &C,

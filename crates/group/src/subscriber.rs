@@ -193,7 +193,6 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
         self.open_by(crypto, message, |_| Ok(None), out)
     }
 
-    #[cfg_attr(target_os = "none", inline(never))]
     fn open_by<'o, C: Crypto>(
         &mut self,
         crypto: &C,
@@ -247,7 +246,6 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
     }
 
     /// Reads what a message says of itself.
-    #[cfg_attr(target_os = "none", inline(never))]
     fn examine(&self, message: &Encrypt0<'_>) -> Result<Found, OpenError> {
         let headers = message.headers();
         let gid = headers.kid().and_then(Gid::new).ok_or(OpenError::Malformed)?;
@@ -283,7 +281,6 @@ impl<const PUBLISHERS: usize, const GENERATIONS: usize> Subscriber<PUBLISHERS, G
 
     /// Of those that have been heard with this key, and from whom such a number is admitted or is not, the one with whose
     /// Sender ID a message opens.
-    #[cfg_attr(target_os = "none", inline(never))]
     fn find_heard(
         &self,
         found: &Found,
