@@ -34,6 +34,8 @@ impl<const N: usize> Secret<N> {
 }
 
 impl<const N: usize> Drop for Secret<N> {
+    // For bare metal it is called: there are many places where a secret's life ends.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn drop(&mut self) {
         // All at once, where `zeroize` would write byte by byte.
         self.0 = [0; N];

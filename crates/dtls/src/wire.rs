@@ -156,10 +156,17 @@ impl<'a> Writer<'a> {
     /// What `content` writes, behind its length in `N` bytes.
     #[inline(always)]
     fn vec<const N: usize>(&mut self, content: impl FnOnce(&mut Self)) {
-        let at = self.len;
-        self.bytes(&[0; N]);
+        let at = self.leave(N);
         content(self);
         self.write_len(at, N);
+    }
+
+    /// Leaves room for a length of so many bytes, and says where.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn leave(&mut self, width: usize) -> usize {
+        let at = self.len;
+        (0..width).for_each(|_| self.u8(0));
+        at
     }
 
     /// Fills in a length, in so many bytes.

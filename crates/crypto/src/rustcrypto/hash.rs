@@ -30,6 +30,7 @@ pub struct RustHash {
 }
 
 impl RustHash {
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) const fn new() -> Self {
         Self { state: START, rest: [0; BLOCK], len: 0 }
     }
@@ -83,6 +84,7 @@ impl Clone for RustHash {
 }
 
 impl Drop for RustHash {
+    #[cfg_attr(target_os = "none", inline(never))]
     fn drop(&mut self) {
         (self.state, self.rest) = ([0; 8], [0; BLOCK]);
         optimization_barrier(self);

@@ -45,6 +45,8 @@ struct Piece {
     offset: usize,
     /// How many bytes the record's content will have.
     length: usize,
+    /// The message that it ends in, and where: the beginning of the next one if it ends with all of it.
+    end: (usize, usize),
     protected: bool,
 }
 
@@ -70,6 +72,7 @@ impl<B: Buffer> Flight<B> {
     }
 
     /// Forgets everything: a new flight begins.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn clear(&mut self) {
         (self.len, self.protected_from, self.datagram) = (0, 0, 0);
         (self.to_send, self.arrived) = (0, 0);
@@ -92,11 +95,18 @@ impl<B: Buffer> Flight<B> {
         message_seq: u16,
         body: impl FnOnce(&mut Writer<'_>),
     ) -> Option<&mut [u8]> {
-        let room = self.messages.bytes_mut().get_mut(self.len..)?;
-        let (header, tail) = room.split_at_mut_checked(HANDSHAKE_HEADER)?;
-        let mut out = Writer::new(tail);
+        let from = self.len + HANDSHAKE_HEADER;
+        let mut out = Writer::new(self.messages.bytes_mut().get_mut(from..)?);
         body(&mut out);
         let length = out.finish()?;
+        self.append(message_type, message_seq, length)
+    }
+
+    /// Makes a message of the body that stands behind the room for its header.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn append(&mut self, message_type: MessageType, message_seq: u16, length: usize) -> Option<&mut [u8]> {
+        let room = self.messages.bytes_mut().get_mut(self.len..)?;
+        let (header, tail) = room.split_at_mut_checked(HANDSHAKE_HEADER)?;
         write_header(&mut Writer::new(header), message_type, message_seq, length);
         self.len += HANDSHAKE_HEADER + length;
         self.to_send = Pieces::MAX;
@@ -222,17 +232,14 @@ impl<B: Buffer> Flight<B> {
     fn piece(&self, after: Option<Piece>, cid_len: usize, tag_len: usize) -> Option<Piece> {
         let (number, mut message, mut offset) = match after {
             None => (0, 0, 0),
-            Some(piece) => {
-                let (message, offset) = self.end_of(&piece)?;
-                (piece.number + 1, message, offset)
-            }
+            Some(Piece { number, end: (message, offset), .. }) => (number + 1, message, offset),
         };
         if number >= MAX_PIECES {
             return None;
         }
         let protected = message >= self.protected_from;
         let end = if protected { self.len } else { self.protected_from };
-        let mut piece = Piece { number, message, offset, length: 0, protected };
+        let mut piece = Piece { number, message, offset, length: 0, end: (message, offset), protected };
         let shared = match after {
             Some(before) if protected && !before.protected => before.space(cid_len, tag_len),
             _ => 0,
@@ -252,11 +259,16 @@ impl<B: Buffer> Flight<B> {
                 break;
             }
             piece.length += HANDSHAKE_HEADER + fits;
-            if !whole || !protected {
+            if !whole {
+                piece.end = (message, offset + fits);
+                break;
+            }
+            (message, offset) = (message + HANDSHAKE_HEADER + offset + fits, 0);
+            piece.end = (message, offset);
+            if !protected {
                 break;
             }
             room -= HANDSHAKE_HEADER + fits;
-            (message, offset) = (message + HANDSHAKE_HEADER + offset + fits, 0);
         }
         (piece.length > 0).then_some(piece)
     }
@@ -266,21 +278,8 @@ impl<B: Buffer> Flight<B> {
         Fragment::parse(self.messages.bytes().get(at..self.len)?).map(|(message, _)| message)
     }
 
-    /// Where a piece ends: at which message, and where in its body.
-    fn end_of(&self, piece: &Piece) -> Option<(usize, usize)> {
-        let mut end = (piece.message, piece.offset);
-        let result = self.fragments(piece, |message, fragment| {
-            let sent = fragment.offset + fragment.body.len();
-            end = match sent == fragment.length {
-                true => (message + HANDSHAKE_HEADER + sent, 0),
-                false => (message, sent),
-            };
-        });
-        result.map(|()| end)
-    }
-
-    /// Hands on the fragments of a piece, each with where its message begins.
-    fn fragments(&self, piece: &Piece, mut each: impl FnMut(usize, Fragment<'_>)) -> Option<()> {
+    /// Writes the fragments that a piece consists of.
+    fn write_fragments(&self, piece: &Piece, out: &mut Writer<'_>) -> Option<()> {
         let Piece { mut message, mut offset, length, .. } = *piece;
         let mut left = length;
         while left > 0 {
@@ -288,7 +287,7 @@ impl<B: Buffer> Flight<B> {
             let room = left.checked_sub(HANDSHAKE_HEADER)?;
             let rest = whole.body.get(offset..)?;
             let body = rest.get(..room).unwrap_or(rest);
-            each(message, Fragment { offset, body, ..whole });
+            Fragment { offset, body, ..whole }.write(out);
             left = room - body.len();
             message += HANDSHAKE_HEADER + whole.length;
             offset = 0;
@@ -309,7 +308,7 @@ impl<B: Buffer> Flight<B> {
             _ => RECORD_HEADER,
         };
         let mut out = Writer::new(buf.get_mut(headroom..)?);
-        self.fragments(piece, |_, fragment| fragment.write(&mut out))?;
+        self.write_fragments(piece, &mut out)?;
         let length = out.finish()?;
         let (epoch, sequence, len) = match &mut outlet.sealer {
             Some(sealer) if piece.protected => {

@@ -57,6 +57,7 @@ impl<B: Buffer> Link<B> {
     }
 
     /// Ends the handshake, after saying `alert`.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn fail(&mut self, failure: Failure) -> Progress {
         self.alert = match failure {
             Failure::Aborted(description) => Some(Alert::fatal(description)),
@@ -231,6 +232,7 @@ pub(crate) struct Received {
 }
 
 impl Received {
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

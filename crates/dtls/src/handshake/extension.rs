@@ -1,5 +1,7 @@
 //! The hello extensions this crate knows (RFC 5246 section 7.4.1.4).
 
+use core::mem::replace;
+
 use crate::wire::{Reader, Writer};
 
 const SERVER_NAME: u16 = 0;
@@ -79,26 +81,33 @@ impl<'a> Extensions<'a> {
             let mut data = Reader::new(list.vec16()?);
             let known = &mut extensions;
             let seen = match kind {
-                SERVER_NAME => known.server_name.replace(server_name(&mut data)?).is_some(),
-                SUPPORTED_GROUPS => known.supported_groups.replace(data.vec16()?).is_some(),
-                EC_POINT_FORMATS => known.ec_point_formats.replace(data.vec8()?).is_some(),
-                SIGNATURE_ALGORITHMS => known.signature_algorithms.replace(data.vec16()?).is_some(),
-                CLIENT_CERTIFICATE_TYPE => {
-                    known.client_certificate_type.replace(CertificateTypes::read(&mut data)?).is_some()
-                }
-                SERVER_CERTIFICATE_TYPE => {
-                    known.server_certificate_type.replace(CertificateTypes::read(&mut data)?).is_some()
-                }
-                EXTENDED_MASTER_SECRET => core::mem::replace(&mut known.extended_master_secret, true),
-                SESSION_TICKET => known.session_ticket.replace(data.take(data.rest().len())?).is_some(),
-                RENEGOTIATION_INFO => known.renegotiation_info.replace(data.vec8()?).is_some(),
-                CONNECTION_ID => known.connection_id.replace(data.vec8()?).is_some(),
-                RETURN_ROUTABILITY_CHECK => core::mem::replace(&mut known.return_routability, true),
+                EXTENDED_MASTER_SECRET => replace(&mut known.extended_master_secret, true),
+                RETURN_ROUTABILITY_CHECK => replace(&mut known.return_routability, true),
                 RECORD_SIZE_LIMIT => known.record_size_limit.replace(data.u16()?).is_some(),
-                SUPPORTED_VERSIONS => known.supported_versions.replace(data.vec8()?).is_some(),
+                CLIENT_CERTIFICATE_TYPE | SERVER_CERTIFICATE_TYPE => {
+                    let types = CertificateTypes::read(&mut data)?;
+                    let place = match kind == CLIENT_CERTIFICATE_TYPE {
+                        true => &mut known.client_certificate_type,
+                        false => &mut known.server_certificate_type,
+                    };
+                    place.replace(types).is_some()
+                }
                 _ => {
-                    known.unknown = true;
-                    continue;
+                    let (place, form) = match kind {
+                        SERVER_NAME => (&mut known.server_name, Form::ServerName),
+                        SUPPORTED_GROUPS => (&mut known.supported_groups, Form::Vec16),
+                        EC_POINT_FORMATS => (&mut known.ec_point_formats, Form::Vec8),
+                        SIGNATURE_ALGORITHMS => (&mut known.signature_algorithms, Form::Vec16),
+                        SESSION_TICKET => (&mut known.session_ticket, Form::All),
+                        RENEGOTIATION_INFO => (&mut known.renegotiation_info, Form::Vec8),
+                        CONNECTION_ID => (&mut known.connection_id, Form::Vec8),
+                        SUPPORTED_VERSIONS => (&mut known.supported_versions, Form::Vec8),
+                        _ => {
+                            known.unknown = true;
+                            continue;
+                        }
+                    };
+                    place.replace(form.read(&mut data)?).is_some()
                 }
             };
             if seen || !data.is_empty() {
@@ -157,6 +166,29 @@ impl<'a> Extensions<'a> {
 fn extension(out: &mut Writer<'_>, kind: u16, data: impl FnOnce(&mut Writer<'_>)) {
     out.u16(kind);
     out.vec16(data);
+}
+
+/// How an extension's data hold what it says.
+#[derive(Clone, Copy)]
+enum Form {
+    /// `opaque x<0..2^8-1>`
+    Vec8,
+    /// `opaque x<0..2^16-1>`
+    Vec16,
+    /// All that there is.
+    All,
+    ServerName,
+}
+
+impl Form {
+    fn read<'a>(self, data: &mut Reader<'a>) -> Option<&'a [u8]> {
+        match self {
+            Self::Vec8 => data.vec8(),
+            Self::Vec16 => data.vec16(),
+            Self::All => data.take(data.rest().len()),
+            Self::ServerName => server_name(data),
+        }
+    }
 }
 
 /// The first host name in a list; empty if the list, as in a ServerHello, is missing or there is none in it.

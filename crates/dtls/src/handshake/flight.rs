@@ -58,12 +58,18 @@ impl<B: Buffer> Flight<B> {
         message_seq: u16,
         body: impl FnOnce(&mut Writer<'_>),
     ) -> Option<&[u8]> {
-        let room = self.messages.bytes_mut().get_mut(self.len..)?;
-        let (header, tail) = room.split_at_mut_checked(HANDSHAKE_HEADER)?;
-        let mut out = Writer::new(tail);
+        let from = self.len + HANDSHAKE_HEADER;
+        let mut out = Writer::new(self.messages.bytes_mut().get_mut(from..)?);
         body(&mut out);
         let length = out.finish()?;
-        message::write_header(&mut Writer::new(header), message_type, message_seq, length);
+        self.append(message_type, message_seq, length)
+    }
+
+    /// Makes a message of the body that stands behind the room for its header.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn append(&mut self, message_type: MessageType, message_seq: u16, length: usize) -> Option<&[u8]> {
+        let room = self.messages.bytes_mut().get_mut(self.len..)?;
+        message::write_header(&mut Writer::new(room), message_type, message_seq, length);
         self.len += HANDSHAKE_HEADER + length;
         room.get(..HANDSHAKE_HEADER + length)
     }

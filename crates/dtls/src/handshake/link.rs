@@ -47,6 +47,7 @@ impl<B: Buffer> Link<B> {
     }
 
     /// Ends the handshake, after saying `alert`.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn fail(&mut self, failure: Failure) -> Progress {
         self.alert = match failure {
             Failure::Aborted(description) => Some(Alert::fatal(description)),

@@ -50,6 +50,7 @@ impl Timer {
     }
 
     /// A new flight goes out.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn start(&mut self, now: Instant) {
         let Retransmission { initial, attempts, .. } = self.settings;
         self.running =
@@ -57,6 +58,7 @@ impl Timer {
     }
 
     /// A new flight goes out, without new patience: the attempts go on counting.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn resume(&mut self, now: Instant) {
         let initial = self.settings.initial;
         if let Some(running) = &mut self.running {

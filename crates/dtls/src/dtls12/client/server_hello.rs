@@ -156,6 +156,7 @@ impl<P: Profile> Machine<P> {
 
     /// A new flight goes out. Patience is renewed only until the handshake has started over once, or a server that
     /// contradicts itself would be asked for ever.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn start_timer(&mut self, now: Instant) {
         match self.started_over {
             false => self.link.timer.start(now),

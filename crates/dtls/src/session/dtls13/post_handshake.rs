@@ -116,26 +116,26 @@ impl Session13 {
         let message_seq = self.next_message.checked_sub(1)?;
         let len = match self.outstanding {
             Outstanding::KeyUpdate(request) => {
-                self.write_message(MessageType::KEY_UPDATE, message_seq, buf, |out| {
+                self.write_message(MessageType::KEY_UPDATE, message_seq, buf, &|out| {
                     out.u8(request.into());
                 })
             }
             // The ticket itself is gone. If the client has it, it takes this for a repetition, and if not, for a ticket
             // that has expired; either way the messages behind it can be taken in turn.
             Outstanding::Ticket if L::SERVER => {
-                self.write_message(MessageType::NEW_SESSION_TICKET, message_seq, buf, |out| {
+                self.write_message(MessageType::NEW_SESSION_TICKET, message_seq, buf, &|out| {
                     NewSessionTicket { lifetime: 0, age_add: 0, nonce: &[], ticket: &[0] }.write(out);
                 })
             }
             Outstanding::Nothing | Outstanding::Ticket => None,
             Outstanding::NewConnectionId => {
                 let own = ConnectionId::new(self.cids.own())?;
-                self.write_message(MessageType::NEW_CONNECTION_ID, message_seq, buf, |out| {
+                self.write_message(MessageType::NEW_CONNECTION_ID, message_seq, buf, &|out| {
                     message::write_new_connection_id(out, &own);
                 })
             }
             Outstanding::RequestConnectionId(count) => {
-                self.write_message(MessageType::REQUEST_CONNECTION_ID, message_seq, buf, |out| out.u8(count))
+                self.write_message(MessageType::REQUEST_CONNECTION_ID, message_seq, buf, &|out| out.u8(count))
             }
         }?;
         let written = self.seal(crypto, ContentType::HANDSHAKE, buf, len, false).ok()?;
@@ -162,7 +162,7 @@ impl Session13 {
         message_type: MessageType,
         message_seq: u16,
         buf: &mut [u8],
-        body: impl FnOnce(&mut Writer<'_>),
+        body: &dyn Fn(&mut Writer<'_>),
     ) -> Option<usize> {
         let room = buf.get_mut(self.headroom()..)?;
         let (header, room) = room.split_at_mut_checked(HANDSHAKE_HEADER)?;
