@@ -21,12 +21,14 @@ pub fn hkdf_extract<C: Crypto>(crypto: &C, salt: &[u8], keying_material: &[u8]) 
 pub fn hkdf_expand<const N: usize>(keyed: &impl Mac, info: &[&[u8]]) -> Secret<N> {
     const { assert!(N <= 255 * 32, "HKDF's counter of blocks has one byte") };
     let mut output = Secret::zero();
-    fill(keyed, info, output.expose_mut());
+    hkdf_expand_into(keyed, info, output.expose_mut());
     output
 }
 
+/// As [`hkdf_expand`], where there is a place for the output already. More than 8,160 bytes of it stay as they are.
+///
 /// Not generic over the length, so that there is one copy for all.
-fn fill<M: Mac>(keyed: &M, info: &[&[u8]], output: &mut [u8]) {
+pub fn hkdf_expand_into(keyed: &impl Mac, info: &[&[u8]], output: &mut [u8]) {
     let mut previous = Secret::zero();
     for (block, number) in output.chunks_mut(32).zip(1..=255) {
         let mut mac = keyed.clone();

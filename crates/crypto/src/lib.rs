@@ -41,7 +41,7 @@ mod spki;
 pub use aead::{Aead, AeadError, Tag};
 #[cfg(feature = "host")]
 pub use entropy::Entropy;
-pub use hkdf::{hkdf_expand, hkdf_extract};
+pub use hkdf::{hkdf_expand, hkdf_expand_into, hkdf_extract};
 #[cfg(feature = "host")]
 pub use host::{HostCrypto, HostEphemeralKey, HostSigningKey};
 pub use key::{KeyError, KeyShare, NamedGroup, PublicKey};

@@ -26,7 +26,15 @@ pub(crate) fn encrypt_block(key: &[u8; 16], block: &mut [u8; 16]) {
         }
     }
 
-    Aes128Enc::new(key.into()).encrypt_with_backend(One(block));
+    cipher(key).encrypt_with_backend(One(block));
+}
+
+/// The cipher under this key. For bare metal it is called: the library expands a key in one place and moves it to another,
+/// and inlined both would be on the caller's stack.
+#[cfg_attr(not(target_os = "none"), inline(always))]
+#[cfg_attr(target_os = "none", inline(never))]
+pub(crate) fn cipher(key: &[u8; 16]) -> Aes128Enc {
+    Aes128Enc::new(key.into())
 }
 
 /// Encrypts two blocks.

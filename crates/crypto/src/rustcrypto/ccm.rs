@@ -7,10 +7,10 @@
 
 use aes::Aes128Enc;
 use aes::cipher::consts::U16;
-use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit};
+use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser};
 
 use super::Direction;
-use super::block::{one, two};
+use super::block::{cipher, one, two};
 use crate::aead::AeadError;
 
 const BLOCK: usize = 16;
@@ -36,17 +36,24 @@ pub(crate) fn aes_128_ccm(
     let flags = (u8::from(!aad.is_empty()) << 6)
         | ((tag_len as u8).saturating_sub(2) / 2) << 3
         | (length_len as u8 - 1);
-    let mut mac = [0; BLOCK];
-    let run = Run {
+    let mut run = Run {
         direction,
-        first: block(flags, nonce, data_len),
-        counter: block(length_len as u8 - 1, nonce, 0),
         aad,
         data,
-        mac: &mut mac,
+        counter: block(length_len as u8 - 1, nonce, 0),
+        number: 0,
+        words: [block(flags, nonce, data_len), 0],
     };
-    Aes128Enc::new(key.into()).encrypt_with_backend(run);
-    Ok(mac)
+    run_under(&cipher(key), &mut run);
+    let [mac, _] = run.words;
+    Ok(mac.to_ne_bytes())
+}
+
+/// For bare metal it is called, so that what the cipher takes of the stack is not there yet while its key is expanded.
+#[cfg_attr(not(target_os = "none"), inline(always))]
+#[cfg_attr(target_os = "none", inline(never))]
+fn run_under(cipher: &Aes128Enc, run: &mut Run<'_>) {
+    cipher.encrypt_with_backend(run);
 }
 
 /// `flags | nonce | number`, the number in the bytes that are left.
@@ -60,35 +67,36 @@ fn block(flags: u8, nonce: &[u8], number: u64) -> u128 {
     u128::from_ne_bytes(block)
 }
 
-/// One message, run where the cipher's round keys are at hand.
+/// One message: the MAC's chain and the keystream, step by step.
 struct Run<'a> {
     direction: Direction,
-    /// B_0.
-    first: u128,
-    /// A_0.
-    counter: u128,
     aad: &'a [u8],
     data: &'a mut [u8],
-    mac: &'a mut [u8; BLOCK],
+    /// A_0.
+    counter: u128,
+    /// Number of the block of keystream that comes with a step.
+    number: usize,
+    /// What came out of the last step: the chain, and a block of keystream. At first B_0, and in the end the MAC.
+    words: [u128; 2],
 }
 
 impl BlockSizeUser for Run<'_> {
     type BlockSize = U16;
 }
 
-impl BlockCipherEncClosure for Run<'_> {
+/// Runs where the cipher's round keys are at hand.
+impl BlockCipherEncClosure for &mut Run<'_> {
     #[inline(always)]
     fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
-        let Self { direction, first, counter, aad, data, mac } = self;
+        let (direction, aad, data) = (self.direction, self.aad, core::mem::take(&mut self.data));
         // The tag's own keystream comes with the first step of the chain.
-        let mut steps = Steps { backend, counter, number: 0, words: [0; 2] };
-        steps.absorb(first);
-        let [_, tag_mask] = steps.words;
+        self.step(backend);
+        let [_, tag_mask] = self.words;
         // The data's first block of keystream comes with each step over the associated data.
-        steps.number = 1;
+        self.number = 1;
         if aad.is_empty() {
-            let [_, keystream] = &mut steps.words;
-            *keystream = one(backend, counter ^ 1u128.to_be());
+            let [_, keystream] = &mut self.words;
+            *keystream = one(backend, self.counter ^ 1u128.to_be());
         } else {
             // The associated data stand behind their length.
             let (head, rest) = aad.split_at(aad.len().min(BLOCK - 2));
@@ -97,56 +105,51 @@ impl BlockCipherEncClosure for Run<'_> {
                 *length = (aad.len() as u16).to_be_bytes();
                 overwrite(begin, head);
             }
-            steps.absorb(u128::from_ne_bytes(padded));
+            self.absorb(backend, u128::from_ne_bytes(padded));
             let (blocks, tail) = rest.as_chunks::<BLOCK>();
             for block in blocks {
-                steps.absorb(u128::from_ne_bytes(*block));
+                self.absorb(backend, u128::from_ne_bytes(*block));
             }
             if !tail.is_empty() {
-                steps.absorb(padded_block(tail));
+                self.absorb(backend, padded_block(tail));
             }
         }
 
         let (blocks, tail) = data.as_chunks_mut::<BLOCK>();
         for block in blocks {
             let before = u128::from_ne_bytes(*block);
-            let after = before ^ steps.keystream();
+            let after = before ^ self.keystream();
             *block = after.to_ne_bytes();
-            steps.number += 1;
-            steps.absorb(if direction == Direction::Seal { before } else { after });
+            self.number += 1;
+            self.absorb(backend, if direction == Direction::Seal { before } else { after });
         }
         if !tail.is_empty() {
             let before = padded_block(tail);
-            let after = (before ^ steps.keystream()).to_ne_bytes();
+            let after = (before ^ self.keystream()).to_ne_bytes();
             let after = after.get(..tail.len()).unwrap_or_default();
             overwrite(tail, after);
-            steps.absorb(if direction == Direction::Seal { before } else { padded_block(after) });
+            self.absorb(backend, if direction == Direction::Seal { before } else { padded_block(after) });
         }
-        let [chain, _] = steps.words;
-        *mac = (chain ^ tag_mask).to_ne_bytes();
+        let [chain, _] = &mut self.words;
+        *chain ^= tag_mask;
     }
 }
 
-/// The MAC's chain and the keystream, step by step.
-struct Steps<'a, B> {
-    backend: &'a B,
-    /// A_0.
-    counter: u128,
-    /// Number of the block of keystream that comes with a step.
-    number: usize,
-    /// What came out of the last step: the chain, and a block of keystream.
-    words: [u128; 2],
-}
-
-impl<B: BlockCipherEncBackend<BlockSize = U16>> Steps<'_, B> {
+impl Run<'_> {
     /// Takes the next block into the MAC, and encrypts the next block of keystream.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     #[cfg_attr(target_os = "none", inline(never))]
-    fn absorb(&mut self, block: u128) {
-        let [chain, keystream] = &mut self.words;
+    fn absorb<B: BlockCipherEncBackend<BlockSize = U16>>(&mut self, backend: &B, block: u128) {
+        let [chain, _] = &mut self.words;
         *chain ^= block;
+        self.step(backend);
+    }
+
+    #[inline(always)]
+    fn step<B: BlockCipherEncBackend<BlockSize = U16>>(&mut self, backend: &B) {
+        let [_, keystream] = &mut self.words;
         *keystream = self.counter ^ (self.number as u128).to_be();
-        two(self.backend, &mut self.words);
+        two(backend, &mut self.words);
     }
 
     /// The block of keystream for the data's next block.

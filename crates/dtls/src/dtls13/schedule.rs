@@ -9,7 +9,7 @@
 //!           binders              epoch 2, Finished      epoch 3, tickets
 //! ```
 
-use sedge_crypto::{Crypto, Mac, Secret, hkdf_expand, hkdf_extract};
+use sedge_crypto::{Crypto, Mac, Secret, hkdf_expand_into, hkdf_extract};
 
 use super::protection::RecordKeys;
 
@@ -29,11 +29,20 @@ const EMPTY_DIGEST: Digest = [
 const ZEROS: [u8; 32] = [0; 32];
 
 /// `HKDF-Expand-Label`; `keyed` is an HMAC under the secret.
+#[cfg_attr(target_os = "none", inline(never))]
 fn expand_label<const N: usize>(keyed: &impl Mac, label: &[u8], context: &[u8]) -> Secret<N> {
+    let mut output = Secret::zero();
+    expand_label_into(keyed, label, context, output.expose_mut());
+    output
+}
+
+/// Not generic over the length, so that there is one copy for all.
+fn expand_label_into(keyed: &impl Mac, label: &[u8], context: &[u8], output: &mut [u8]) {
     const PREFIX: &[u8] = b"dtls13";
-    let length = (N as u16).to_be_bytes();
+    let length = (output.len() as u16).to_be_bytes();
     let label_len = [(PREFIX.len() + label.len()) as u8];
-    hkdf_expand(keyed, &[&length, &label_len, PREFIX, label, &[context.len() as u8], context])
+    let info = [&length[..], &label_len, PREFIX, label, &[context.len() as u8], context];
+    hkdf_expand_into(keyed, &info, output);
 }
 
 /// Where a pre-shared key comes from: its binder is made with another label.
