@@ -64,7 +64,6 @@ impl Algorithm {
         }
     }
 
-    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) const fn cipher(self) -> Option<(Aead, usize)> {
         Some(match self {
             Self::A128GCM => (Aead::Aes128Gcm, 12),

@@ -106,7 +106,6 @@ pub(crate) fn enter(decoder: &mut Decoder<'_>, tag: u64, count: usize) -> Result
 }
 
 /// A byte string, or `null` where the content is elsewhere.
-#[cfg_attr(target_os = "none", inline(never))]
 pub(crate) fn content<'b>(decoder: &mut Decoder<'b>) -> Result<Option<&'b [u8]>, Error> {
     match decoder.bytes() {
         Err(cbor::Error::Type) => decoder.null().map(|()| None).map_err(Error::Cbor),

@@ -215,7 +215,6 @@ fn decode<C: Crypto>(crypto: &C, slots: usize, record: &Record) -> Option<(u32, 
 }
 
 /// The beginning of the SHA-256 of these parts.
-#[cfg_attr(target_os = "none", inline(never))]
 fn digest<C: Crypto>(crypto: &C, parts: &[&[u8]]) -> [u8; 8] {
     let mut hash = crypto.sha256();
     parts.iter().for_each(|part| hash.update(part));
