@@ -173,8 +173,11 @@ impl Session13 {
         Some(header.len() + length)
     }
 
-    /// Writes an ACK of the handshake record that came last.
+    /// Writes an ACK of the handshake record that came last, if one is due.
     pub(crate) fn write_ack<C: Crypto>(&mut self, crypto: &C, buf: &mut [u8]) -> Option<usize> {
+        if !self.has(flag::ACK_DUE) {
+            return None;
+        }
         let number = match self.has(flag::ACK_OF_HANDSHAKE) {
             true => RecordNumber { epoch: 2, sequence: self.ack_age.into() },
             false => {

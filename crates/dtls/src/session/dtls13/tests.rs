@@ -51,6 +51,35 @@ fn settle(client: &mut Session13, server: &mut Session13) {
     }
 }
 
+/// The client's last flight comes again, and the client has begun a KeyUpdate meanwhile, which was lost. The ACK of the
+/// flight is sent once, whoever asks for it, and nothing else is acknowledged.
+#[test]
+fn only_what_has_come_is_acknowledged() {
+    let (mut client, mut server) =
+        (session(Role::Client, Aead::Aes128Ccm8), session(Role::Server, Aead::Aes128Ccm8));
+    let handshake = || TrafficSecret(Secret::new([9; 32]));
+    server.extra = Extra::Handshake(handshake());
+    let mut earlier = session(Role::Client, Aead::Aes128Ccm8);
+    (earlier.write, earlier.write_epoch) = (Direction::new(&RustCrypto, handshake()), 2);
+    let mut buf = [0; 64];
+    client.update_keys(false);
+    let _lost = client.poll_transmit(&RustCrypto, &mut buf).unwrap();
+    for _ in 0..3 {
+        let len = earlier.seal(&RustCrypto, ContentType::HANDSHAKE, &mut buf, 20, false).unwrap();
+        let opened = server.open(&RustCrypto, &mut buf[..len]).unwrap();
+        assert!(matches!(opened.content, Content::FinishedAgain));
+        let len = server.poll_transmit(&RustCrypto, &mut buf).unwrap();
+        let _ = client.open(&RustCrypto, &mut buf[..len]).unwrap();
+        if let Some(len) = server.write_ack(&RustCrypto, &mut buf) {
+            let _ = client.open(&RustCrypto, &mut buf[..len]).unwrap();
+        }
+        assert!((client.write_epoch, client.is_outstanding()) == (3, true), "nobody has its KeyUpdate");
+    }
+    client.retransmit();
+    settle(&mut client, &mut server);
+    assert_eq!(client.write_epoch, 4);
+}
+
 #[test]
 fn keys_are_replaced_before_they_protect_too_many_records() {
     let (mut client, mut server) =
