@@ -27,6 +27,7 @@ impl<C: Crypto> Transcript<C> {
     }
 
     /// The hash of everything so far.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn hash(&self) -> [u8; 32] {
         self.0.clone().finish()
     }

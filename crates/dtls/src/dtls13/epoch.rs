@@ -40,6 +40,7 @@ impl Sealer {
         Heading { epoch: EPOCH, sequence: self.sequence, cid: self.cid.as_bytes(), with_length }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn headroom(&self, with_length: bool) -> usize {
         self.heading(with_length).len()
     }

@@ -30,6 +30,7 @@ impl<C: Crypto> Transcript<C> {
     }
 
     /// The hash of everything so far.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn hash(&self) -> Digest {
         self.0.clone().finish()
     }

@@ -202,6 +202,7 @@ impl Session13 {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn headroom(&self) -> usize {
         self.heading(false).len()
     }
