@@ -12,8 +12,9 @@ use crate::id::{Gid, SenderId};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cipher {
     /// AES-128 in CCM mode with a 13-byte nonce and an 8-byte tag; values of up to 65535 bytes.
+    // Counted from one, so that a place without a key is all zero, which is written by what a device links anyway.
     #[default]
-    AesCcm16_64_128,
+    AesCcm16_64_128 = 1,
     /// AES-128 in Galois/Counter mode with a 12-byte nonce and a 16-byte tag.
     A128Gcm,
     /// ChaCha20 and Poly1305 with a 12-byte nonce and a 16-byte tag.
