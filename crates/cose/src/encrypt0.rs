@@ -15,7 +15,7 @@ const PARTS: usize = 3;
 
 /// Most bytes that a cipher's additional data may take: the protected header, the external data, and 14 bytes around
 /// them. They are put together on the stack.
-pub const MAX_AAD: usize = 128;
+pub const MAX_AAD: usize = 256;
 
 /// An encrypted message ([RFC 9052 section 5.2](https://www.rfc-editor.org/rfc/rfc9052#section-5.2)).
 pub struct Encrypt0<'b> {
