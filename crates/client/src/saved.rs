@@ -44,7 +44,7 @@ pub type SavedSession = [u8; SAVED_LEN];
 ///
 /// A slot is only ever written as a whole, and the slots in turn, so that all wear alike; with flash, each slot is best
 /// a page of its own that `write` erases first. If power fails during a write, that slot, and no other, may hold anything
-/// afterwards.
+/// afterwards. It belongs to one client: two that took up the same session would use the same numbers.
 ///
 /// On an nRF52840, with two pages of the non-volatile memory controller:
 ///

@@ -10,7 +10,7 @@ pub type Record = [u8; RECORD_LEN];
 ///
 /// A slot is only ever written as a whole, and the slots in turn, so that all wear alike; with flash, each slot is best
 /// a page or a row of its own that `write` erases first. If power fails during a write, that slot, and no other, may
-/// hold anything afterwards.
+/// hold anything afterwards. It belongs to one publisher: two that use it at a time would use the same numbers.
 pub trait Storage {
     /// What can go wrong.
     type Error;

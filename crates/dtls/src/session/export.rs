@@ -40,12 +40,15 @@ impl Session {
     /// Length of an exported session in bytes.
     pub const EXPORTED_LEN: usize = 1 + Session13::EXPORTED_LEN;
 
-    /// The number of the next record that is sealed, under the keys of the present: what whoever stores a session has to
-    /// keep an eye on.
+    /// The number of the next record that is sealed, with its epoch in the upper 16 bits: what whoever stores a session has
+    /// to keep an eye on. It only grows, with new keys, too.
     pub fn next_record_number(&self) -> u64 {
         match &self.version {
-            Version::Dtls12(session) => session.next_sequence,
-            Version::Dtls13(session) => session.next_sequence.into(),
+            // The first epoch that is protected is its last.
+            Version::Dtls12(session) => 1 << 48 | session.next_sequence,
+            Version::Dtls13(session) => {
+                u64::from(session.write_epoch) << 48 | u64::from(session.next_sequence)
+            }
         }
     }
 

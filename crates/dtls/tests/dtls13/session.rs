@@ -29,7 +29,12 @@ fn keys_are_replaced_in_one_direction_or_both() {
     world.client.session().update_keys(false);
     assert!(world.client.session().pending());
     assert_eq!(epoch_bits(&mut world, ToServer), 3, "not before the peer knows");
+    let number = world.client.session().next_record_number();
     world.run();
+    assert!(
+        world.client.session().next_record_number() > number + 100,
+        "no number reserved before is under a new key"
+    );
     assert_eq!((epoch_bits(&mut world, ToServer), epoch_bits(&mut world, ToClient)), (0, 3));
     world.exchange_data();
     world.server.session().update_keys(true);

@@ -163,7 +163,7 @@ impl<M: Memory> Line<M> {
         let version = if session.is_dtls_1_3() { Version::Dtls13 } else { Version::Dtls12 };
         self.agreed = Some(Agreed { version, suite: session.suite(), authentication, resumed });
         self.channel = Channel::Session(session);
-        (self.saved_at, self.reserved_until) = (0, 0);
+        self.reserved_until = 0;
         self.acknowledged = [None; 4];
         self.counters.handshakes_completed += 1;
         self.counters.handshakes_resumed += u32::from(resumed);

@@ -62,9 +62,8 @@ pub(crate) struct Line<M: Memory> {
     acknowledged: [Option<u16>; 4],
     acknowledged_at: u8,
     agreed: Option<Agreed>,
-    /// The record numbers that are reserved, if the session is saved at all, begin at the first of these and end before the
-    /// second.
-    saved_at: u64,
+    /// Behind the record numbers that are reserved, if the session is saved at all. They are of one epoch: with new keys it
+    /// has to be saved anew.
     reserved_until: u64,
     cursor: Cursor,
     /// When to send again what the session itself has to say, and how often that was done (DTLS 1.3).
@@ -112,7 +111,6 @@ impl<M: Memory> Line<M> {
             acknowledged: [None; 4],
             acknowledged_at: 0,
             agreed: None,
-            saved_at: 0,
             reserved_until: 0,
             cursor: Cursor::default(),
             resend_at: None,

@@ -17,8 +17,7 @@ impl<M: Memory> Line<M> {
     pub(crate) fn must_save(&self) -> bool {
         match &self.channel {
             Channel::Session(session) if self.config.reserve > 0 => {
-                let next = session.next_record_number();
-                next < self.saved_at || next >= self.reserved_until
+                session.next_record_number() >= self.reserved_until
             }
             _ => false,
         }
@@ -45,8 +44,7 @@ impl<M: Memory> Line<M> {
             message_id: self.message_ids.peek(),
         };
         self.cursor.save(&self.crypto, storage, numbers, session.export().expose())?;
-        self.saved_at = session.next_record_number();
-        self.reserved_until = self.saved_at + u64::from(reserve);
+        self.reserved_until = session.next_record_number() + u64::from(reserve);
         Ok(())
     }
 
@@ -69,7 +67,7 @@ impl<M: Memory> Line<M> {
         // No record reserves more than what its forerunner has as a step.
         self.config.reserve = self.config.reserve.min(step);
         // Nothing is reserved yet: it is saved before anything is sealed.
-        (self.saved_at, self.reserved_until) = (0, 0);
+        self.reserved_until = 0;
         self.channel = Channel::Session(session);
         Ok(true)
     }
