@@ -42,6 +42,7 @@ impl Session {
 
     /// The number of the next record that is sealed, with its epoch in the upper 16 bits: what whoever stores a session has
     /// to keep an eye on. It only grows, with new keys, too.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn next_record_number(&self) -> u64 {
         match &self.version {
             // The first epoch that is protected is its last.
