@@ -211,7 +211,7 @@ impl<M: Memory> Polled<M> {
     /// Takes up the session that was saved last, instead of a handshake; to be called first. See [`Core::restore`].
     ///
     /// # Errors
-    /// The storage cannot be read.
+    /// The storage cannot be read, or not be written where a slot was empty or lost.
     pub fn restore<S: Storage>(&mut self, storage: &mut S) -> Result<bool, S::Error> {
         self.core.restore(storage)
     }

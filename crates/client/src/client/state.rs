@@ -91,7 +91,7 @@ impl<M: Memory, D: Datagram, C: Clock> Client<M, D, C> {
     /// [`Core::restore`](crate::core::Core::restore).
     ///
     /// # Errors
-    /// The storage cannot be read.
+    /// The storage cannot be read, or not be written where a slot was empty or lost.
     pub fn restore<S: Storage>(&mut self, storage: &mut S) -> Result<bool, S::Error> {
         self.core.restore(storage)
     }

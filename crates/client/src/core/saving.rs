@@ -39,7 +39,7 @@ impl<M: Memory> Core<M> {
     /// there is one. If the server knows it no more, nothing is answered, and a handshake follows in its time.
     ///
     /// # Errors
-    /// The storage cannot be read.
+    /// The storage cannot be read, or not be written where a slot was empty or lost.
     pub fn restore<S: Storage>(&mut self, storage: &mut S) -> Result<bool, S::Error> {
         if self.line.config.reserve == 0
             || !matches!(self.link, Link::Down { .. })
